@@ -1,0 +1,1 @@
+//! Machines: what they are, how they are selected, where the facts come from and what is missing.
