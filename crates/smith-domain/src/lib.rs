@@ -1,10 +1,12 @@
 //! The rules of smith.
 //!
-//! Everything that happens is an [`Event`](crate::event::Event); [`State`](crate::state::State) is the fold of all
-//! events; [`decide`](crate::decide::decide) turns a command into events or a rejection; [`plan`](crate::plan::plan)
-//! says what to do next and when to look again. Nothing in this crate performs I/O, reads a clock, draws a random
-//! number or logs: the time and every outside fact come in as arguments.
+//! Everything that happens is an event; the state is the fold of all events; `decide` turns a command into events or
+//! a rejection; `plan` says what to do next and when to look again. Nothing in this crate performs I/O, reads a
+//! clock, draws a random number or logs: the time and every outside fact come in as arguments.
 
+pub mod calendar;
 pub mod fleet;
 pub mod id;
+pub mod pipeline;
+pub mod rollout;
 pub mod time;
