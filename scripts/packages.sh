@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Makes a machine that has Rust ready to build smith: what Rust links with, git and make. Nothing that is there is
+# installed again.
+set -euo pipefail
+
+fail() {
+    printf 'packages: %s\n' "$*" >&2
+    exit 1
+}
+
+# SQLite and zstd are compiled from C, and Rust itself links with cc: a compiler without the headers of libc will not do.
+has_c_compiler() {
+    command -v cc >/dev/null &&
+        printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o /dev/null - 2>/dev/null
+}
+
+install_packages() {
+    local packages=("$@")
+    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+        fail "expected the Debian packages ${packages[*]}, found some missing; install them as root" \
+            "with \`apt-get install ${packages[*]}\`, or what they are called on this system"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update
+    apt-get install --yes --no-install-recommends "${packages[@]}"
+}
+
+missing=()
+has_c_compiler || missing+=(gcc libc6-dev)
+command -v git >/dev/null || missing+=(git)
+command -v make >/dev/null || missing+=(make)
+if ((${#missing[@]})); then
+    install_packages "${missing[@]}"
+fi
+
+command -v cargo >/dev/null ||
+    fail "expected cargo, found none; install Rust with rustup, which then takes the version of rust-toolchain.toml"
