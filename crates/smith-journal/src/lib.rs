@@ -1,0 +1,40 @@
+//! The journal of smith: an append-only, hash-chained list of rows, and the only state there is.
+//!
+//! Rows are opaque here. A [`Store`] appends them under a fence (the head that the writer knows and the generation of its
+//! lease), shows them again in order, and keeps three things beside them: snapshots, the lease, and blobs.
+//! [`SqliteStore`] keeps them in a file, [`MemoryStore`] in memory, and [`FaultyStore`] fails on demand; the same
+//! [`conformance`] suite runs against each. [`verify()`] recomputes the chain, [`export()`] and [`import()`] carry a
+//! journal from one store to another as text.
+
+mod blob;
+pub mod chain;
+mod checkpoint;
+pub mod conformance;
+mod error;
+mod export;
+pub mod faulty;
+mod import;
+mod lease;
+pub mod lift;
+pub mod limits;
+mod memory;
+mod row;
+mod snapshot;
+mod sqlite;
+mod store;
+mod verify;
+
+pub use chain::Chain;
+pub use checkpoint::{Checkpoint, CheckpointError, read_checkpoints, write_checkpoint};
+pub use error::{AppendError, BadRow, BlobError, Cause, LeaseError, ReadError, SnapshotError, WriteError};
+pub use export::{ExportError, export};
+pub use faulty::FaultyStore;
+pub use import::{BadLine, LineFault, LoadError, import};
+pub use lease::{Generation, Lease};
+pub use lift::Lift;
+pub use memory::MemoryStore;
+pub use row::{BadHash, Content, Hash, Head, NewRow, Row, RowRef, Seq};
+pub use snapshot::{BadSnapshot, Latest, Rejected, Sealed, Snapshot};
+pub use sqlite::{OpenError, Pending, SqliteReader, SqliteStore, Writer};
+pub use store::{Reader, RowSource, Store, Visitor};
+pub use verify::{Broken, Verified, VerifyError, verify};

@@ -1,0 +1,80 @@
+//! What a store can do. Reading stands apart from writing, because an auditor opens a journal that a server is
+//! writing; every call can fail, and every failed write says whether it is known to have left nothing behind.
+
+use std::ops::ControlFlow;
+
+use crate::error::{AppendError, BlobError, LeaseError, ReadError, SnapshotError};
+use crate::import::{BadLine, LoadError};
+use crate::lease::{Generation, Lease};
+use crate::row::{Hash, Head, NewRow, RowRef, Seq};
+use crate::snapshot::{Latest, OnChain, Sealed, Snapshot, choose};
+
+/// Is shown one row after the other and says when it has seen enough.
+pub type Visitor<'v> = dyn FnMut(RowRef<'_>) -> ControlFlow<()> + 'v;
+
+/// The rows that a whole journal is loaded from, in order.
+pub type RowSource = Box<dyn Iterator<Item = Result<NewRow, BadLine>> + Send>;
+
+pub trait Reader: Send + Sync {
+    /// The recorded end of the chain.
+    fn head(&self) -> Result<Head, ReadError>;
+
+    /// The stored hash of a row; `None` when there is no such row. Before the first row it is [`Hash::GENESIS`].
+    fn hash_at(&self, seq: Seq) -> Result<Option<Hash>, ReadError>;
+
+    /// Shows all rows after `after` in order, as they were at one moment, and returns the head of that moment.
+    fn read_from(&self, after: Seq, visit: &mut Visitor<'_>) -> Result<Head, ReadError>;
+
+    /// Shows the rows of one stream in order; costs as many steps as the stream has rows.
+    fn read_stream(&self, stream: &str, after: Seq, visit: &mut Visitor<'_>) -> Result<Head, ReadError>;
+
+    /// The stored snapshots of this format, newest first, unchecked.
+    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError>;
+
+    /// The newest snapshot of this format that has its own hash and lies on the chain.
+    fn latest_snapshot(&self, format: u32) -> Result<Latest, ReadError> {
+        choose(&self.sealed_snapshots(format)?, |head| {
+            Ok(if self.hash_at(head.seq)? == Some(head.hash) { OnChain::Yes } else { OnChain::No })
+        })
+    }
+
+    fn lease(&self) -> Result<Lease, ReadError>;
+
+    /// The bytes with this hash, checked; `None` when they were never put.
+    fn get_blob(&self, hash: Hash) -> Result<Option<Vec<u8>>, BlobError>;
+}
+
+pub trait Store: Reader {
+    /// Appends all rows or none, on the condition that `expected` is the head and that `generation` holds the lease.
+    /// When it returns the new head, the rows are on the disk.
+    fn append_if_head(
+        &self,
+        generation: Generation,
+        expected: Head,
+        rows: Vec<NewRow>,
+    ) -> Result<Head, AppendError>;
+
+    /// Keeps a snapshot, if its head lies on the chain; the newest two of its format stay.
+    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError>;
+
+    /// Begins a tenure, or prolongs the owner's running one. An owner is one process: its name must not outlive it.
+    fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError>;
+
+    /// Prolongs a tenure and replaces the note.
+    fn renew(
+        &self,
+        generation: Generation,
+        now_ms: i64,
+        ttl_ms: i64,
+        note: &[u8],
+    ) -> Result<Lease, LeaseError>;
+
+    fn release(&self, generation: Generation) -> Result<(), LeaseError>;
+
+    /// Keeps the bytes under their hash; the same bytes again cost nothing. They are on the disk when it returns, so
+    /// that an event which names them can follow.
+    fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobError>;
+
+    /// Fills an empty store with a whole journal, or leaves it empty.
+    fn load(&self, rows: RowSource) -> Result<Head, LoadError>;
+}

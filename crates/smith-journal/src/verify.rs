@@ -1,0 +1,203 @@
+//! Recomputes the chain and names the first row that is not as it was written, and how.
+//!
+//! A chain proves only that its rows belong together. That rows are missing at the end is seen against the head record,
+//! and that the whole history was rewritten only against checkpoints that were kept elsewhere.
+
+use std::ops::ControlFlow;
+
+use thiserror::Error;
+
+use crate::chain::{Chain, row_hash};
+use crate::checkpoint::Checkpoint;
+use crate::error::ReadError;
+use crate::row::{Hash, Head, Row, RowRef, Seq};
+use crate::store::Reader;
+
+/// What was recomputed and found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    pub rows: u64,
+    pub head: Head,
+}
+
+/// The first thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Broken {
+    #[error("row {seq} was changed: expected hash {expected}, found {found}")]
+    HashMismatch { seq: Seq, expected: Hash, found: Hash },
+    /// A row was dropped, or its number was changed.
+    #[error("row {seq} is missing: expected it, found row {found}")]
+    Missing { seq: Seq, found: Seq },
+    /// The row is genuine, but it was written at another position.
+    #[error("row {seq} was moved: expected row {seq}, found what was written as row {belongs_at}")]
+    Reordered { seq: Seq, belongs_at: Seq },
+    #[error("a row came out of order: expected row {expected}, found row {seq}")]
+    OutOfOrder { seq: Seq, expected: Seq },
+    #[error("rows are missing at the end: expected head {expected}, found {found}")]
+    Truncated { expected: Head, found: Head },
+    #[error("the head record disagrees with the rows: expected head {recorded}, found {found}")]
+    HeadRecord { recorded: Head, found: Head },
+    #[error("row {seq} is unreadable: expected {column} to be {expected}, found {found}")]
+    Unreadable { seq: Seq, column: &'static str, expected: &'static str, found: String },
+    /// The rows belong together, but they are not the history that the checkpoint was taken of.
+    #[error("the history before row {} was rewritten: expected hash {}, found {found}", .checkpoint.seq, .checkpoint.hash)]
+    Checkpoint { checkpoint: Head, found: Hash },
+}
+
+impl Broken {
+    /// The first bad row; for missing rows the first that is not there.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        match self {
+            Self::HashMismatch { seq, .. }
+            | Self::Missing { seq, .. }
+            | Self::Reordered { seq, .. }
+            | Self::OutOfOrder { seq, .. }
+            | Self::Unreadable { seq, .. } => *seq,
+            Self::Truncated { found, .. } => found.seq.next(),
+            Self::HeadRecord { found, .. } => found.seq,
+            Self::Checkpoint { checkpoint, .. } => checkpoint.seq,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Error)]
+pub enum VerifyError {
+    #[error("the journal is broken")]
+    Broken(#[from] Broken),
+    #[error("the journal could not be verified")]
+    Read(#[source] ReadError),
+}
+
+/// Recomputes the chain behind `start`, which is trusted ([`Head::GENESIS`] trusts nothing), and compares it with the
+/// head record and with every checkpoint at or behind `start`.
+pub fn verify(reader: &dyn Reader, start: Head, checkpoints: &[Checkpoint]) -> Result<Verified, VerifyError> {
+    check_start(reader, start)?;
+    let mut walk = Walk::new(start, checkpoints)?;
+    let mut broken = None;
+    let mut suspect = None;
+    let read = reader.read_from(start.seq, &mut |row| match walk.step(&row) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(found) => {
+            suspect = Some(row.to_row());
+            broken = Some(found);
+            ControlFlow::Break(())
+        }
+    });
+    if let Some(broken) = broken {
+        return Err(explain(reader, broken, suspect.as_ref()).into());
+    }
+    let recorded = read.map_err(|error| walk.unreadable(error))?;
+    walk.finish(recorded)?;
+    Ok(Verified { rows: walk.head().seq.0 - start.seq.0, head: walk.head() })
+}
+
+fn check_start(reader: &dyn Reader, start: Head) -> Result<(), VerifyError> {
+    match reader.hash_at(start.seq).map_err(VerifyError::Read)? {
+        Some(hash) if hash == start.hash => Ok(()),
+        Some(found) => Err(Broken::Checkpoint { checkpoint: start, found }.into()),
+        None => {
+            let found = reader.head().map_err(VerifyError::Read)?;
+            Err(Broken::Truncated { expected: start, found }.into())
+        }
+    }
+}
+
+/// The walk along the rows; also used for the few last rows when a store is opened.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    chain: Chain,
+    /// Those that are still ahead, the nearest last.
+    ahead: Vec<Head>,
+}
+
+impl Walk {
+    pub(crate) fn new(start: Head, checkpoints: &[Checkpoint]) -> Result<Self, Broken> {
+        let mut ahead: Vec<Head> = checkpoints.iter().map(|checkpoint| checkpoint.head).collect();
+        ahead.retain(|checkpoint| checkpoint.seq >= start.seq);
+        ahead.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.seq));
+        let mut walk = Self { chain: Chain::from_head(start), ahead };
+        walk.compare_checkpoints()?;
+        Ok(walk)
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        self.chain.head()
+    }
+
+    pub(crate) fn step(&mut self, row: &RowRef<'_>) -> Result<(), Broken> {
+        let expected = self.head().seq.next();
+        if row.seq > expected {
+            return Err(Broken::Missing { seq: expected, found: row.seq });
+        }
+        if row.seq < expected {
+            return Err(Broken::OutOfOrder { seq: row.seq, expected });
+        }
+        let computed = self.chain.push(&row.content);
+        if computed.hash != row.hash {
+            return Err(Broken::HashMismatch { seq: row.seq, expected: computed.hash, found: row.hash });
+        }
+        self.compare_checkpoints()
+    }
+
+    fn compare_checkpoints(&mut self) -> Result<(), Broken> {
+        let head = self.chain.head();
+        while let Some(checkpoint) = self.ahead.pop_if(|ahead| ahead.seq == head.seq) {
+            if checkpoint.hash != head.hash {
+                return Err(Broken::Checkpoint { checkpoint, found: head.hash });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(&self, recorded: Head) -> Result<(), Broken> {
+        let found = self.head();
+        if found.seq < recorded.seq {
+            return Err(Broken::Truncated { expected: recorded, found });
+        }
+        if found != recorded {
+            return Err(Broken::HeadRecord { recorded, found });
+        }
+        match self.ahead.last() {
+            Some(checkpoint) => Err(Broken::Truncated { expected: *checkpoint, found }),
+            None => Ok(()),
+        }
+    }
+
+    /// An unreadable row is a finding about the journal, unless rows before it are missing: then that comes first.
+    fn unreadable(&self, error: ReadError) -> VerifyError {
+        let expected_seq = self.head().seq.next();
+        match error {
+            ReadError::Unreadable { seq, .. } if seq > expected_seq => {
+                Broken::Missing { seq: expected_seq, found: seq }.into()
+            }
+            ReadError::Unreadable { seq, column, expected, found } => {
+                Broken::Unreadable { seq, column, expected, found }.into()
+            }
+            error @ ReadError::Failed(_) => VerifyError::Read(error),
+        }
+    }
+}
+
+/// Tells a row that was moved from one that was changed. A moved row still has its hash, so it fits behind the stored
+/// hash of the row it once followed; that one is looked for among all later positions, and once at the neighbour with
+/// which it may have been swapped. Without an answer the first finding stands.
+fn explain(reader: &dyn Reader, broken: Broken, suspect: Option<&Row>) -> Broken {
+    let (Broken::HashMismatch { seq, .. }, Some(suspect)) = (&broken, suspect) else {
+        return broken;
+    };
+    let content = suspect.row.content();
+    let mut previous = suspect.hash;
+    let mut home = None;
+    // Whatever cannot be read here only leaves the explanation out.
+    let _ = reader.read_from(*seq, &mut |row| {
+        let swapped = row.seq == seq.next() && row_hash(row.hash, row.seq, &content) == suspect.hash;
+        if swapped || row_hash(previous, row.seq, &content) == suspect.hash {
+            home = Some(row.seq);
+            return ControlFlow::Break(());
+        }
+        previous = row.hash;
+        ControlFlow::Continue(())
+    });
+    home.map_or(broken.clone(), |belongs_at| Broken::Reordered { seq: *seq, belongs_at })
+}
