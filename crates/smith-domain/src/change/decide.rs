@@ -1,0 +1,236 @@
+//! What people and the change desk may do with changes.
+
+use crate::actor::Actor;
+use crate::change::event::{ChangeEvent, Closing, Evidence, Subject};
+use crate::change::state::{Change, ChangeState, Changes};
+use crate::change::train::{TrainForm, missing_field};
+use crate::id::ChangeId;
+use crate::pipeline::ChangeRule;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeCommand {
+    Approve { number: String },
+    Reject { number: String, reason: String },
+    Revoke { number: String, reason: String },
+    RaiseTrain { form: Box<TrainForm>, rule: ChangeRule },
+    StartTrain { numbers: Vec<String> },
+    CompleteTrain { numbers: Vec<String>, evidence: Evidence },
+    Cancel { number: String, reason: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRejection {
+    #[error("no change has the number {number}, expected one of the open changes{}", near(.nearest))]
+    Unknown { number: String, nearest: Option<String> },
+    #[error("{number} is {found}, expected {expected}")]
+    WrongState { number: String, expected: &'static str, found: &'static str },
+    #[error("{by} asked for {number} and cannot approve it, expected somebody else of {who}")]
+    OwnRequest { number: String, by: String, who: String },
+    #[error("{by} may not decide about {number}, expected one of {who}")]
+    NotEntitled { number: String, by: String, who: String },
+    #[error("{by} has approved {number} already, expected another of {who}")]
+    ApprovedTwice { number: String, by: String, who: String },
+    #[error("{number} needs no approval: its rule is to record only")]
+    NeedsNoApproval { number: String },
+    #[error("{number} is for a step of a rollout, expected a change of a train")]
+    NotATrain { number: String },
+    #[error("the train's field {field} is empty, expected a value")]
+    FieldMissing { field: &'static str },
+    #[error("the region {region} stands twice in the train, expected each once")]
+    RegionTwice { region: String },
+    #[error("a reason is missing, expected a sentence that says why")]
+    ReasonMissing,
+    #[error("no change was named, expected at least one number")]
+    NoneNamed,
+    #[error("{number} was named twice, expected each once")]
+    NamedTwice { number: String },
+    #[error("the evidence for {number} is incomplete, expected testURL and testPassed")]
+    EvidenceMissing { number: String },
+}
+
+fn near(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
+}
+
+pub fn decide(
+    changes: &Changes,
+    actor: &Actor,
+    command: &ChangeCommand,
+) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    match command {
+        ChangeCommand::Approve { number } => approve(find(changes, number)?, actor),
+        ChangeCommand::Reject { number, reason } => reject(find(changes, number)?, actor, reason),
+        ChangeCommand::Revoke { number, reason } => revoke(find(changes, number)?, actor, reason),
+        ChangeCommand::RaiseTrain { form, rule } => raise_train(changes, actor, form, rule),
+        ChangeCommand::StartTrain { numbers } => each_of(changes, numbers, start_train),
+        ChangeCommand::CompleteTrain { numbers, evidence } => {
+            each_of(changes, numbers, |change| complete_train(change, evidence))
+        }
+        ChangeCommand::Cancel { number, reason } => cancel(find(changes, number)?, reason),
+    }
+}
+
+fn find<'a>(changes: &'a Changes, number: &str) -> Result<&'a Change, ChangeRejection> {
+    changes.find(number).ok_or_else(|| ChangeRejection::Unknown {
+        number: number.to_owned(),
+        nearest: nearest(changes, number),
+    })
+}
+
+/// The open change whose number differs in the fewest places.
+fn nearest(changes: &Changes, number: &str) -> Option<String> {
+    let differing = |other: &str| {
+        let places = number.chars().zip(other.chars()).filter(|(a, b)| a != b).count();
+        places + number.chars().count().abs_diff(other.chars().count())
+    };
+    let open = changes.iter().filter(|change| !change.state.has_ended()).filter_map(|c| c.number.as_ref());
+    open.map(|other| (differing(other), other))
+        .filter(|(by, _)| *by <= 2)
+        .min()
+        .map(|(_, other)| other.clone())
+}
+
+fn wrong_state(change: &Change, expected: &'static str) -> ChangeRejection {
+    ChangeRejection::WrongState { number: change.name(), expected, found: change.state.word() }
+}
+
+fn approve(change: &Change, actor: &Actor) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    let ChangeRule::Approve { who, .. } = &change.rule else {
+        return Err(ChangeRejection::NeedsNoApproval { number: change.name() });
+    };
+    match change.state {
+        ChangeState::Raised | ChangeState::Revoked { .. } => {}
+        ChangeState::Drafted
+        | ChangeState::Approved
+        | ChangeState::Begun
+        | ChangeState::Refused { .. }
+        | ChangeState::Closed { .. }
+        | ChangeState::Cancelled { .. } => return Err(wrong_state(change, "one that waits for approval")),
+    }
+    let (number, by, who_text) = (change.name(), actor.name.clone(), who.to_string());
+    // Separation of duties comes before entitlement: an approver's own request is still their own.
+    if change.by == actor.name {
+        return Err(ChangeRejection::OwnRequest { number, by, who: who_text });
+    }
+    if !who.includes(&actor.name, &actor.roles) {
+        return Err(ChangeRejection::NotEntitled { number, by, who: who_text });
+    }
+    if change.approvals.iter().any(|approval| approval.by == actor.name) {
+        return Err(ChangeRejection::ApprovedTwice { number, by, who: who_text });
+    }
+    Ok(vec![ChangeEvent::Approved { change: change.id, by }])
+}
+
+fn entitled(change: &Change, actor: &Actor) -> Result<(), ChangeRejection> {
+    let ChangeRule::Approve { who, .. } = &change.rule else {
+        return Err(ChangeRejection::NeedsNoApproval { number: change.name() });
+    };
+    if who.includes(&actor.name, &actor.roles) {
+        return Ok(());
+    }
+    Err(ChangeRejection::NotEntitled { number: change.name(), by: actor.name.clone(), who: who.to_string() })
+}
+
+fn reason_given(reason: &str) -> Result<(), ChangeRejection> {
+    if reason.trim().is_empty() { Err(ChangeRejection::ReasonMissing) } else { Ok(()) }
+}
+
+fn reject(change: &Change, actor: &Actor, reason: &str) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    if change.state != ChangeState::Raised {
+        return Err(wrong_state(change, "one that waits for approval"));
+    }
+    entitled(change, actor)?;
+    reason_given(reason)?;
+    Ok(vec![ChangeEvent::Rejected { change: change.id, by: actor.name.clone(), reason: reason.to_owned() }])
+}
+
+fn revoke(change: &Change, actor: &Actor, reason: &str) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    if !change.state.permits() {
+        return Err(wrong_state(change, "an approved one"));
+    }
+    entitled(change, actor)?;
+    reason_given(reason)?;
+    Ok(vec![ChangeEvent::Revoked { change: change.id, by: actor.name.clone(), reason: reason.to_owned() }])
+}
+
+fn cancel(change: &Change, reason: &str) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    reason_given(reason)?;
+    if !matches!(change.subject, Subject::Train { .. }) {
+        return Err(ChangeRejection::NotATrain { number: change.name() });
+    }
+    if change.state.has_ended() || change.state == ChangeState::Begun {
+        return Err(wrong_state(change, "one that has not begun"));
+    }
+    Ok(vec![ChangeEvent::Cancelled { change: change.id, reason: reason.to_owned() }])
+}
+
+fn raise_train(
+    changes: &Changes,
+    actor: &Actor,
+    form: &TrainForm,
+    rule: &ChangeRule,
+) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    if let Some(field) = missing_field(form) {
+        return Err(ChangeRejection::FieldMissing { field });
+    }
+    let train = changes.next_train();
+    let mut events =
+        vec![ChangeEvent::TrainRaised { train, form: Box::new(form.clone()), by: actor.name.clone() }];
+    let mut next = changes.next_id();
+    for (at, region) in form.environment.iter().enumerate() {
+        if form.environment[..at].contains(region) {
+            return Err(ChangeRejection::RegionTwice { region: region.clone() });
+        }
+        events.push(ChangeEvent::Drafted {
+            change: next,
+            subject: Subject::Train { train, region: region.clone() },
+            title: format!("{} ({region})", form.title),
+            by: actor.name.clone(),
+            rule: rule.clone(),
+            tasks: Vec::new(),
+        });
+        next = ChangeId(next.0 + 1);
+    }
+    Ok(events)
+}
+
+/// All named changes or none of them.
+fn each_of(
+    changes: &Changes,
+    numbers: &[String],
+    one: impl Fn(&Change) -> Result<ChangeEvent, ChangeRejection>,
+) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+    if numbers.is_empty() {
+        return Err(ChangeRejection::NoneNamed);
+    }
+    let mut events = Vec::with_capacity(numbers.len());
+    for (at, number) in numbers.iter().enumerate() {
+        if numbers[..at].contains(number) {
+            return Err(ChangeRejection::NamedTwice { number: number.clone() });
+        }
+        let change = find(changes, number)?;
+        if !matches!(change.subject, Subject::Train { .. }) {
+            return Err(ChangeRejection::NotATrain { number: number.clone() });
+        }
+        events.push(one(change)?);
+    }
+    Ok(events)
+}
+
+fn start_train(change: &Change) -> Result<ChangeEvent, ChangeRejection> {
+    if change.state != ChangeState::Approved {
+        return Err(wrong_state(change, "an approved one"));
+    }
+    Ok(ChangeEvent::Begun { change: change.id })
+}
+
+fn complete_train(change: &Change, evidence: &Evidence) -> Result<ChangeEvent, ChangeRejection> {
+    if change.state != ChangeState::Begun {
+        return Err(wrong_state(change, "one in progress"));
+    }
+    let (Some(_), Some(passed)) = (&evidence.test_url, evidence.test_passed) else {
+        return Err(ChangeRejection::EvidenceMissing { number: change.name() });
+    };
+    let how = if passed { Closing::Successful } else { Closing::Unsuccessful };
+    Ok(ChangeEvent::Closed { change: change.id, how, evidence: evidence.clone() })
+}

@@ -1,0 +1,160 @@
+//! What a command leads to: events, or a typed rejection that says what was expected and what was found.
+
+use crate::actor::Actor;
+use crate::build::{BuildEvent, BuildState};
+use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
+use crate::errand::{ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
+use crate::event::{DriverEvent, Event};
+use crate::fleet::{FleetCommand, FleetRejection};
+use crate::id::{BuildNumber, ChangeId};
+use crate::rollout::{self, RolloutCommand, RolloutRejection};
+use crate::state::State;
+use crate::ticket::TicketEvent;
+use crate::time::Now;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Fleet(FleetCommand),
+    Build(BuildCommand),
+    Rollout(RolloutCommand),
+    Change(ChangeCommand),
+    /// An outside service answered.
+    ErrandReport {
+        errand: ErrandId,
+        outcome: ErrandOutcome,
+    },
+    /// A driver takes over.
+    Begin {
+        owner: String,
+    },
+    /// The driver saw the machine's clock and its own steady time differ.
+    ClockJumped,
+    /// Somebody says that the machine's clock is right.
+    AcceptClock,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildCommand {
+    Verified { build: BuildNumber },
+    Withdraw { build: BuildNumber, reason: String },
+    SetChannel { channel: String, region: String, build: BuildNumber, change: Option<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error(transparent)]
+    Fleet(#[from] FleetRejection),
+    #[error(transparent)]
+    Build(#[from] BuildRejection),
+    #[error(transparent)]
+    Rollout(#[from] RolloutRejection),
+    #[error(transparent)]
+    Change(#[from] ChangeRejection),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildRejection {
+    #[error("build {build} is known already, expected a new number")]
+    Known { build: BuildNumber },
+    #[error("build {build} is not known{}", .nearest.map(|n| format!(", the nearest is {n}")).unwrap_or_default())]
+    Unknown { build: BuildNumber, nearest: Option<BuildNumber> },
+    #[error("build {build} was withdrawn ({reason}), expected a verified one")]
+    Withdrawn { build: BuildNumber, reason: String },
+    #[error("no change has the number {number}, expected one that is in progress")]
+    UnknownChange { number: String },
+    #[error("{number} is {found}, expected a change in progress")]
+    ChangeNotBegun { number: String, found: &'static str },
+    #[error("a reason is missing, expected a sentence that says why")]
+    ReasonMissing,
+}
+
+/// The command is taken by value: a first reading of a large fleet is moved into its events, not copied.
+pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Result<Vec<Event>, Rejection> {
+    match command {
+        Command::Fleet(command) => {
+            let events = state.fleet.decide(command, now.steady)?;
+            Ok(events.into_iter().map(Event::from).collect())
+        }
+        Command::Build(command) => Ok(vec![build(state, &command)?.into()]),
+        Command::Rollout(command) => Ok(rollout::decide(state, actor, &command)?),
+        Command::Change(command) => {
+            let events = change::decide(&state.changes, actor, &command)?;
+            Ok(events.into_iter().map(Event::from).collect())
+        }
+        Command::ErrandReport { errand, outcome } => Ok(errand_report(state, errand, &outcome)),
+        Command::Begin { owner } => Ok(vec![DriverEvent::Began { tenure: state.tenure + 1, owner }.into()]),
+        Command::ClockJumped => {
+            Ok(vec![DriverEvent::ClockJumped { wall: now.wall, steady: now.steady }.into()])
+        }
+        Command::AcceptClock => {
+            Ok(vec![DriverEvent::ClockAccepted { wall: now.wall, steady: now.steady }.into()])
+        }
+    }
+}
+
+/// A build that rollouts may use.
+pub(crate) fn usable_build(state: &State, build: BuildNumber) -> Result<(), BuildRejection> {
+    match state.builds.get(build).map(|build| &build.state) {
+        Some(BuildState::Verified) => Ok(()),
+        Some(BuildState::Withdrawn { reason }) => {
+            Err(BuildRejection::Withdrawn { build, reason: reason.clone() })
+        }
+        None => Err(BuildRejection::Unknown { build, nearest: state.builds.nearest(build) }),
+    }
+}
+
+fn build(state: &State, command: &BuildCommand) -> Result<BuildEvent, BuildRejection> {
+    match command {
+        BuildCommand::Verified { build } => match state.builds.get(*build) {
+            Some(_) => Err(BuildRejection::Known { build: *build }),
+            None => Ok(BuildEvent::Verified { build: *build }),
+        },
+        BuildCommand::Withdraw { build, reason } => {
+            usable_build(state, *build)?;
+            if reason.trim().is_empty() {
+                return Err(BuildRejection::ReasonMissing);
+            }
+            Ok(BuildEvent::Withdrawn { build: *build, reason: reason.clone() })
+        }
+        BuildCommand::SetChannel { channel, region, build, change } => {
+            usable_build(state, *build)?;
+            let change = change.as_deref().map(|number| begun_change(state, number)).transpose()?;
+            let (channel, region) = (channel.clone(), region.clone());
+            Ok(BuildEvent::ChannelSet { channel, region, build: *build, change })
+        }
+    }
+}
+
+fn begun_change(state: &State, number: &str) -> Result<ChangeId, BuildRejection> {
+    let Some(change) = state.changes.find(number) else {
+        return Err(BuildRejection::UnknownChange { number: number.to_owned() });
+    };
+    if change.state == change::ChangeState::Begun {
+        return Ok(change.id);
+    }
+    Err(BuildRejection::ChangeNotBegun { number: number.to_owned(), found: change.state.word() })
+}
+
+/// What an outside service answered. An answer that nobody waits for any more, late or given twice, changes nothing.
+fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Event> {
+    let Some(errand) = state.errands.get(id) else { return Vec::new() };
+    let late_failure = matches!((errand.state, outcome), (ErrandState::Due(_), ErrandOutcome::Failed { .. }));
+    if late_failure || errand.attempts == 0 {
+        return Vec::new();
+    }
+    let mut events = vec![ErrandEvent::Reported { errand: id, outcome: outcome.clone() }.into()];
+    match (errand.kind, outcome) {
+        (ErrandKind::RaiseChange(change), ErrandOutcome::Raised { number, tasks }) => {
+            let (number, tasks) = (number.clone(), tasks.clone());
+            events.push(ChangeEvent::Raised { change, number, tasks }.into());
+        }
+        (ErrandKind::RaiseChange(change), ErrandOutcome::Refused { reason }) => {
+            events.push(ChangeEvent::Refused { change, reason: reason.clone() }.into());
+        }
+        (ErrandKind::RaiseTicket(ticket), ErrandOutcome::Raised { number, .. }) => {
+            events.push(TicketEvent::Raised { ticket, number: number.clone() }.into());
+        }
+        _ => {}
+    }
+    events
+}

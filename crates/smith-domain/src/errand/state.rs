@@ -1,0 +1,97 @@
+//! Errands that are open, and when each is to be asked (again).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::errand::event::{ErrandEvent, ErrandId, ErrandKind, ErrandOutcome};
+use crate::time::{Span, Timestamp};
+
+/// How long an outside service may take to answer. Desks under load were seen to take half a minute.
+pub const DEADLINE: Span = Span::mins(2);
+
+/// The wait before the second try, doubled for each further one up to [`LONGEST`]: a service that restarts is asked
+/// again soon, one that is down for a day is asked a hundred times and not ten thousand.
+const FIRST: Span = Span::secs(15);
+const LONGEST: Span = Span::mins(15);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    pub kind: ErrandKind,
+    pub attempts: u32,
+    pub state: ErrandState,
+    /// Why the last try failed.
+    pub trouble: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ErrandState {
+    Due(Timestamp),
+    Asked { deadline: Timestamp },
+}
+
+/// The open errands; one that is done is history.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Errands {
+    next: u32,
+    open: BTreeMap<ErrandId, Errand>,
+    /// When each is to be asked or given up on for this time.
+    due: BTreeSet<(Timestamp, ErrandId)>,
+}
+
+impl Errands {
+    pub fn get(&self, id: ErrandId) -> Option<&Errand> {
+        self.open.get(&id)
+    }
+
+    pub fn open(&self) -> impl Iterator<Item = (ErrandId, &Errand)> + '_ {
+        self.open.iter().map(|(id, errand)| (*id, errand))
+    }
+
+    /// What is due by then.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = (ErrandId, &Errand)> + '_ {
+        let due = self.due.iter().take_while(move |(at, _)| *at <= now);
+        due.filter_map(|(_, id)| self.open.get(id).map(|errand| (*id, errand)))
+    }
+
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn add(&mut self, kind: ErrandKind, at: Timestamp) {
+        let id = ErrandId(self.next);
+        self.next += 1;
+        self.open.insert(id, Errand { kind, attempts: 0, state: ErrandState::Due(at), trouble: None });
+        self.due.insert((at, id));
+    }
+
+    pub(crate) fn evolve(&mut self, event: &ErrandEvent, at: Timestamp) {
+        let (ErrandEvent::Asked { errand: id, .. } | ErrandEvent::Reported { errand: id, .. }) = event;
+        let Some(errand) = self.open.get_mut(id) else { return };
+        let before = match errand.state {
+            ErrandState::Due(at) => at,
+            ErrandState::Asked { deadline } => deadline,
+        };
+        self.due.remove(&(before, *id));
+        match event {
+            ErrandEvent::Asked { attempt, .. } => {
+                errand.attempts = *attempt;
+                errand.state = ErrandState::Asked { deadline: at + DEADLINE };
+                self.due.insert((at + DEADLINE, *id));
+            }
+            ErrandEvent::Reported { outcome: ErrandOutcome::Failed { reason }, .. } => {
+                errand.trouble = Some(reason.clone());
+                let again = at + wait(errand.attempts);
+                errand.state = ErrandState::Due(again);
+                self.due.insert((again, *id));
+            }
+            ErrandEvent::Reported { .. } => {
+                self.open.remove(id);
+            }
+        }
+    }
+}
+
+fn wait(attempts: u32) -> Span {
+    FIRST.times(1 << attempts.saturating_sub(1).min(16)).min(LONGEST)
+}

@@ -1,0 +1,508 @@
+//! Jobs: one machine from its first action to its end, and what that does to gauges, tallies and lanes.
+
+use crate::fleet::Symbol;
+use crate::id::{MachineId, RolloutId};
+use crate::rollout::CauseKind;
+use crate::rollout::event::Call;
+use crate::rollout::evolve::{bounds_of, step};
+use crate::rollout::limit::{GaugeId, Held};
+use crate::rollout::machine::{self, Action, Course, Ending, Mark, Next, Outcome, Progress};
+use crate::rollout::runs::Runs;
+use crate::rollout::schedule::{LaneId, StepKey};
+use crate::rollout::state::{Active, How, Job, JobState, Mode, Standing, Turn};
+use crate::state::State;
+use crate::time::{Span, Timestamp};
+
+/// How long after a deadline, or after the last look, an unanswered action is looked for once more.
+pub(crate) const SEEK_AGAIN: Span = Span::mins(2);
+
+/// What an executor said.
+pub(super) struct Report<'a> {
+    pub(super) serial: u16,
+    pub(super) outcome: Outcome,
+    pub(super) took: Span,
+    pub(super) note: Option<&'a str>,
+}
+
+pub(super) fn asked(
+    state: &mut State,
+    rollout: RolloutId,
+    machine: MachineId,
+    serial: u16,
+    action: Action,
+    at: Timestamp,
+) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    let job = *state.rollouts.one(rollout).job(number);
+    let active = match job.state {
+        JobState::Active(active) => {
+            if let Turn::Due(due) = active.turn {
+                state.rollouts.forget_due(due, rollout, number);
+            }
+            active
+        }
+        JobState::Waiting | JobState::Again | JobState::Aside => start(state, rollout, number, &job),
+        JobState::Done(_)
+        | JobState::Failed { .. }
+        | JobState::Lost { .. }
+        | JobState::Skipped
+        | JobState::Gone => {
+            return;
+        }
+    };
+    if action == Action::Drain {
+        state.gauges.set_drained(machine, Held::Yes);
+    }
+    let one = state.rollouts.one_mut(rollout);
+    let deadline = at + action.timeout(&one.bag(&job).timeouts);
+    let turn = Turn::Asked { at, deadline, sought: 0 };
+    one.jobs[number as usize] =
+        Job { serial, state: JobState::Active(Active { action, turn, ..active }), ..job };
+    state.rollouts.add_due(deadline, rollout, number);
+}
+
+/// The machine's procedure begins: it counts as running, disturbed and against its budget from here on.
+fn start(state: &mut State, rollout: RolloutId, number: u32, job: &Job) -> Active {
+    let key = StepKey { rollout, step: job.step };
+    let grip = state.gauges.grip(job.machine);
+    // Freed gauges are of no interest: a start takes room and gives none.
+    let mut none = Vec::new();
+    state.gauges.set_disturbed(job.machine, Held::Yes, &mut none);
+    state.gauges.set_running(job.machine, Held::Yes, &mut none);
+    step::count_budget(state, rollout, job, Held::Yes, &mut none);
+    count_bag(state, rollout, job, Held::Yes, &mut none);
+    if job.state == JobState::Waiting && job.lane != LaneId::NONE {
+        state.schedule.start(&mut state.gauges, job.lane, number);
+    } else {
+        state.rollouts.one_mut(rollout).steps[usize::from(key.step)].again.remove(&number);
+    }
+    shift(state, rollout, job, Standing::Waiting, Standing::Running);
+    stand_aside(state, rollout, job.machine);
+    let called = &mut state.rollouts.one_mut(rollout).steps[usize::from(key.step)].called;
+    if matches!(called, Some(Call::HeldUp { .. })) {
+        *called = None;
+    }
+    Active {
+        action: machine::FIRST,
+        progress: Progress {
+            was_disturbed: Mark::of(grip.disturbed),
+            drained: Mark::of(grip.drained),
+            ..Progress::default()
+        },
+        turn: Turn::Due(Timestamp::default()),
+        leaving: false,
+    }
+}
+
+fn count_bag(state: &mut State, rollout: RolloutId, job: &Job, held: Held, freed: &mut Vec<GaugeId>) {
+    let run = &state.rollouts.one(rollout).step(job.step).runs[usize::from(job.run)];
+    if let Some(gauge) = run.bags[usize::from(job.bag)].gauge {
+        state.gauges.count_own(gauge, held, freed);
+    }
+}
+
+/// Counts the job under another heading, in its bag and in its step.
+fn shift(state: &mut State, rollout: RolloutId, job: &Job, from: Standing, to: Standing) {
+    let step = &mut state.rollouts.one_mut(rollout).steps[usize::from(job.step)];
+    step.tally.shift(from, to);
+    step.runs[usize::from(job.run)].bags[usize::from(job.bag)].tally.shift(from, to);
+    let line = &mut step.budgets[usize::from(job.budget)];
+    match from {
+        Standing::Failed => line.failed -= 1,
+        Standing::Lost => line.lost -= 1,
+        Standing::Waiting | Standing::Running | Standing::Done | Standing::Skipped | Standing::Gone => {}
+    }
+    match to {
+        Standing::Failed => line.failed += 1,
+        Standing::Lost => line.lost += 1,
+        Standing::Waiting | Standing::Running | Standing::Done | Standing::Skipped | Standing::Gone => {}
+    }
+}
+
+pub(super) fn reported(
+    state: &mut State,
+    rollout: RolloutId,
+    machine: MachineId,
+    report: &Report<'_>,
+    at: Timestamp,
+    freed: &mut Vec<GaugeId>,
+) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    let job = *state.rollouts.one(rollout).job(number);
+    if job.serial != report.serial {
+        return;
+    }
+    match job.state {
+        JobState::Active(active) => {
+            if let Turn::Asked { deadline, .. } = active.turn {
+                state.rollouts.forget_due(deadline, rollout, number);
+            }
+            keep_note(state, rollout, number, report);
+            learn(state, job.role, active.action, report);
+            Work { state, rollout, number, job, active, freed }.answered(report.outcome, at);
+        }
+        JobState::Lost { .. } => {
+            // It is known again. What is to be done now is found out by starting over with a look.
+            keep_note(state, rollout, number, report);
+            wait_again(state, rollout, number, freed);
+        }
+        JobState::Waiting
+        | JobState::Aside
+        | JobState::Again
+        | JobState::Done(_)
+        | JobState::Failed { .. }
+        | JobState::Skipped
+        | JobState::Gone => {}
+    }
+}
+
+fn keep_note(state: &mut State, rollout: RolloutId, number: u32, report: &Report<'_>) {
+    if let Some(note) = report.note {
+        state.rollouts.one_mut(rollout).notes.insert(number, note.to_owned());
+    }
+}
+
+fn learn(state: &mut State, role: Option<Symbol>, action: Action, report: &Report<'_>) {
+    match report.outcome {
+        Outcome::Found(_) | Outcome::Patched(_) | Outcome::Done => {
+            state.learned.saw(role, action, report.took)
+        }
+        Outcome::Failed(_) | Outcome::NotBegun | Outcome::Lost => {}
+    }
+}
+
+/// One job on its way from one action to the next, or to its end.
+struct Work<'a> {
+    state: &'a mut State,
+    rollout: RolloutId,
+    number: u32,
+    job: Job,
+    active: Active,
+    freed: &'a mut Vec<GaugeId>,
+}
+
+impl Work<'_> {
+    fn answered(self, outcome: Outcome, at: Timestamp) {
+        let in_service = match (self.active.action, outcome) {
+            (Action::Undrain, Outcome::Done) => true,
+            // It refused, so what was so before the drain is so again.
+            (Action::Drain, Outcome::Failed(CauseKind::DrainRefused) | Outcome::NotBegun) => {
+                !self.active.progress.drained.is_set()
+            }
+            (_, _) => false,
+        };
+        if in_service {
+            self.state.gauges.set_drained(self.job.machine, Held::No);
+        }
+        if self.active.leaving {
+            return self.leave();
+        }
+        let one = self.state.rollouts.one(self.rollout);
+        let course = if one.mode == Mode::Aborting { Course::MakeSafe } else { Course::Whole };
+        self.go_on(course, outcome, at);
+    }
+
+    /// It left the fleet. Should it come back, it is what it was left as, and nobody has proven that it is healthy.
+    fn leave(self) {
+        let untouched = self.active.action == machine::FIRST && !self.active.progress.drained.is_set();
+        self.end(JobState::Gone, if untouched { Proof::Unchanged } else { Proof::None });
+    }
+
+    /// The next action, a wait, or the end.
+    fn go_on(self, course: Course, outcome: Outcome, at: Timestamp) {
+        let bag = self.state.rollouts.one(self.rollout).bag(&self.job);
+        let Active { progress, action, .. } = self.active;
+        let (action, progress, due) =
+            match machine::next(&bag.actions, &bag.retry, course, progress, action, outcome) {
+                Next::Do(action, progress) => (action, progress, at),
+                Next::Again(action, progress, wait) => (action, progress, at + wait),
+                Next::End(ending) => {
+                    let (to, proof) = ended_as(ending, self.active);
+                    return self.end(to, proof);
+                }
+            };
+        let active = Active { action, progress, turn: Turn::Due(due), ..self.active };
+        self.state.rollouts.one_mut(self.rollout).jobs[self.number as usize].state = JobState::Active(active);
+        if due == at {
+            self.state.rollouts.due_now.insert((self.rollout, self.number));
+        } else {
+            self.state.rollouts.add_due(due, self.rollout, self.number);
+        }
+    }
+
+    /// The procedure of the machine is over.
+    fn end(self, to: JobState, proof: Proof) {
+        let Work { state, rollout, number, job, active, freed } = self;
+        let was_disturbed = active.progress.was_disturbed.is_set();
+        let still_disturbed = match proof {
+            Proof::Healthy => Held::No,
+            Proof::Unchanged if was_disturbed => Held::Yes,
+            Proof::Unchanged => Held::No,
+            Proof::None => Held::Yes,
+        };
+        state.gauges.set_running(job.machine, Held::No, freed);
+        state.gauges.set_disturbed(job.machine, still_disturbed, freed);
+        count_bag(state, rollout, &job, Held::No, freed);
+        if !matches!(to.standing(), Standing::Failed | Standing::Lost) {
+            step::count_budget(state, rollout, &job, Held::No, freed);
+        }
+        shift(state, rollout, &job, Standing::Running, to.standing());
+        state.rollouts.one_mut(rollout).jobs[number as usize].state = to;
+        if proof == Proof::Healthy && was_disturbed {
+            healed_elsewhere(state, rollout, job.machine, freed);
+        }
+        call_back(state, job.machine);
+    }
+}
+
+/// A job that waits leaves its lane: what bounds its machine is not what bounds the others there any more.
+fn stand_beside(state: &mut State, rollout: RolloutId, machine: MachineId) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    let job = *state.rollouts.one(rollout).job(number);
+    if job.state == JobState::Waiting && job.lane != LaneId::NONE {
+        state.schedule.forget(&mut state.gauges, job.lane);
+        wait_beside(state, rollout, number);
+    }
+}
+
+/// What the end of a procedure says about the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// It is healthy.
+    Healthy,
+    /// It is as it was before the procedure.
+    Unchanged,
+    /// Nobody knows.
+    None,
+}
+
+fn ended_as(ending: Ending, active: Active) -> (JobState, Proof) {
+    let action = active.action;
+    match ending {
+        Ending::AlreadySo => (JobState::Done(How::AlreadySo), Proof::Healthy),
+        Ending::Done => (JobState::Done(How::Patched), Proof::Healthy),
+        Ending::FailedUntouched(action, cause) => (JobState::Failed { action, cause }, Proof::Unchanged),
+        Ending::FailedDisturbed(action, cause) => (JobState::Failed { action, cause }, Proof::None),
+        Ending::Lost => (JobState::Lost { action }, Proof::None),
+        Ending::Stopped => (JobState::Done(How::Stopped), Proof::Unchanged),
+    }
+}
+
+/// Other rollouts with the same build in which the machine failed need not deal with it any more.
+fn healed_elsewhere(state: &mut State, by: RolloutId, machine: MachineId, freed: &mut Vec<GaugeId>) {
+    let build = state.rollouts.one(by).build;
+    let others: Vec<RolloutId> = state.rollouts.active.iter().copied().filter(|id| *id != by).collect();
+    for other in others {
+        let rollout = state.rollouts.one(other);
+        let Some(number) = rollout.index.get(machine).filter(|_| rollout.build == build) else { continue };
+        let job = *rollout.job(number);
+        if matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. })
+            && !rollout.step(job.step).has_ended()
+        {
+            step::count_budget(state, other, &job, Held::No, freed);
+            shift(state, other, &job, job.state.standing(), Standing::Done);
+            state.rollouts.one_mut(other).jobs[number as usize].state = JobState::Done(How::Elsewhere);
+        }
+    }
+}
+
+/// Jobs of other rollouts that wait for this machine in a lane leave it while the machine is at work here.
+fn stand_aside(state: &mut State, here: RolloutId, machine: MachineId) {
+    if state.rollouts.active.len() < 2 {
+        return;
+    }
+    let others: Vec<RolloutId> =
+        state.rollouts.active.iter().copied().filter(|other| *other != here).collect();
+    for other in others {
+        let Some(number) = state.rollouts.one(other).index.get(machine) else { continue };
+        let job = *state.rollouts.one(other).job(number);
+        if job.state == JobState::Waiting && job.lane != LaneId::NONE {
+            state.rollouts.one_mut(other).jobs[number as usize].state = JobState::Aside;
+            state.rollouts.aside.entry(machine).or_default().push((other, number));
+            state.schedule.forget(&mut state.gauges, job.lane);
+        }
+    }
+}
+
+/// The machine is free: jobs of other rollouts that waited for it stand in front of their lanes again, or beside them
+/// where the machine is disturbed or stands on other gauges now.
+fn call_back(state: &mut State, machine: MachineId) {
+    let disturbed = state.gauges.grip(machine).disturbed;
+    for (rollout, number) in state.rollouts.aside.remove(&machine).unwrap_or_default() {
+        let job = *state.rollouts.one(rollout).job(number);
+        let to_lane = !disturbed && is_bounded_like_its_lane(state, rollout, &job);
+        if to_lane {
+            state.rollouts.one_mut(rollout).jobs[number as usize].state = JobState::Waiting;
+            state.schedule.put_front(&mut state.gauges, job.lane, number);
+        } else {
+            wait_beside(state, rollout, number);
+        }
+    }
+}
+
+/// A machine that takes no new room, or stands on other gauges than its lane, waits beside the lanes.
+pub(super) fn wait_beside(state: &mut State, rollout: RolloutId, number: u32) {
+    let one = state.rollouts.one_mut(rollout);
+    let job = &mut one.jobs[number as usize];
+    job.state = JobState::Again;
+    let step = job.step;
+    one.steps[usize::from(step)].again.insert(number);
+}
+
+fn is_bounded_like_its_lane(state: &State, rollout: RolloutId, job: &Job) -> bool {
+    bounds_of(state, rollout, job)[..] == state.schedule.lane(job.lane).bounds[..]
+}
+
+/// A failed or lost machine waits for another turn.
+fn wait_again(state: &mut State, rollout: RolloutId, number: u32, freed: &mut Vec<GaugeId>) {
+    let job = *state.rollouts.one(rollout).job(number);
+    if state.rollouts.one(rollout).step(job.step).has_ended() {
+        return;
+    }
+    step::count_budget(state, rollout, &job, Held::No, freed);
+    shift(state, rollout, &job, job.state.standing(), Standing::Waiting);
+    wait_beside(state, rollout, number);
+}
+
+pub(super) fn sought(state: &mut State, rollout: RolloutId, machine: MachineId, round: u8, at: Timestamp) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    let job = *state.rollouts.one(rollout).job(number);
+    let JobState::Active(active) = job.state else { return };
+    let Turn::Asked { at: asked_at, deadline, .. } = active.turn else { return };
+    state.rollouts.forget_due(deadline, rollout, number);
+    let turn = Turn::Asked { at: asked_at, deadline: at + SEEK_AGAIN, sought: round };
+    state.rollouts.one_mut(rollout).jobs[number as usize].state = JobState::Active(Active { turn, ..active });
+    state.rollouts.add_due(at + SEEK_AGAIN, rollout, number);
+}
+
+pub(super) fn retried(state: &mut State, rollout: RolloutId, machines: &Runs, freed: &mut Vec<GaugeId>) {
+    for machine in machines.iter() {
+        let Some(number) = state.rollouts.one(rollout).index.get(machine) else { continue };
+        let job = state.rollouts.one(rollout).job(number);
+        if matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. }) {
+            wait_again(state, rollout, number, freed);
+        }
+    }
+}
+
+pub(super) fn skipped(state: &mut State, rollout: RolloutId, machines: &Runs, freed: &mut Vec<GaugeId>) {
+    for machine in machines.iter() {
+        leave_out(state, rollout, machine, JobState::Skipped, freed);
+    }
+}
+
+/// A machine that is not at work leaves the rollout.
+fn leave_out(
+    state: &mut State,
+    rollout: RolloutId,
+    machine: MachineId,
+    to: JobState,
+    freed: &mut Vec<GaugeId>,
+) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    let job = *state.rollouts.one(rollout).job(number);
+    if state.rollouts.one(rollout).step(job.step).has_ended() {
+        return;
+    }
+    match job.state {
+        JobState::Waiting => {
+            if job.lane != LaneId::NONE {
+                state.schedule.forget(&mut state.gauges, job.lane);
+            }
+        }
+        JobState::Again => {
+            state.rollouts.one_mut(rollout).steps[usize::from(job.step)].again.remove(&number);
+        }
+        JobState::Aside => {
+            if let Some(jobs) = state.rollouts.aside.get_mut(&machine) {
+                jobs.retain(|waiting| *waiting != (rollout, number));
+            }
+        }
+        JobState::Failed { .. } | JobState::Lost { .. } => {
+            step::count_budget(state, rollout, &job, Held::No, freed);
+        }
+        JobState::Active(_) | JobState::Done(_) | JobState::Skipped | JobState::Gone => return,
+    }
+    shift(state, rollout, &job, job.state.standing(), to.standing());
+    state.rollouts.one_mut(rollout).jobs[number as usize].state = to;
+}
+
+pub(super) fn signed_off(state: &mut State, machines: &Runs, freed: &mut Vec<GaugeId>) {
+    let active: Vec<RolloutId> = state.rollouts.active.iter().copied().collect();
+    for machine in machines.iter() {
+        state.gauges.set_disturbed(machine, Held::No, freed);
+        for rollout in &active {
+            let one = state.rollouts.one(*rollout);
+            let lost = one.job_of(machine).is_some_and(|job| matches!(job.state, JobState::Lost { .. }));
+            if lost {
+                leave_out(state, *rollout, machine, JobState::Skipped, freed);
+            }
+        }
+    }
+}
+
+/// After an abort: machines that are between two actions go on with what makes them safe.
+pub(super) fn make_safe(state: &mut State, rollout: RolloutId, at: Timestamp, freed: &mut Vec<GaugeId>) {
+    for number in 0..state.rollouts.one(rollout).jobs.len() {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let one = state.rollouts.one(rollout);
+        let job = *one.job(number);
+        let JobState::Active(active) = job.state else { continue };
+        let Turn::Due(due) = active.turn else { continue };
+        state.rollouts.forget_due(due, rollout, number);
+        Work { state, rollout, number, job, active, freed }.go_on(Course::MakeSafe, Outcome::NotBegun, at);
+    }
+}
+
+/// Machines joined, changed, left or returned.
+pub(crate) fn fleet_changed(state: &mut State, machines: &[MachineId]) {
+    let mut freed = Vec::new();
+    state.gauges.machines_changed(&state.fleet, machines, &mut freed);
+    let active: Vec<RolloutId> = state.rollouts.active.iter().copied().collect();
+    if !active.is_empty() {
+        for machine in machines {
+            for rollout in &active {
+                if state.fleet.is_present(*machine) {
+                    moved(state, *rollout, *machine);
+                } else {
+                    left(state, *rollout, *machine, &mut freed);
+                }
+            }
+        }
+    }
+    super::settle(state, freed);
+}
+
+/// Other facts hold about a machine: where it stands on other gauges now, the bounds of its lane are not its own. One
+/// that was thought to leave while it was at work is still there.
+fn moved(state: &mut State, rollout: RolloutId, machine: MachineId) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    if let JobState::Active(active) = &mut state.rollouts.one_mut(rollout).jobs[number as usize].state {
+        active.leaving = false;
+    }
+    let job = *state.rollouts.one(rollout).job(number);
+    let in_lane = job.state == JobState::Waiting && job.lane != LaneId::NONE;
+    if in_lane && !is_bounded_like_its_lane(state, rollout, &job) {
+        stand_beside(state, rollout, machine);
+    }
+}
+
+/// A machine left the fleet: it is gone, not failed. One at work is gone once its action is answered.
+fn left(state: &mut State, rollout: RolloutId, machine: MachineId, freed: &mut Vec<GaugeId>) {
+    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
+    let job = state.rollouts.one(rollout).job(number);
+    let job = *job;
+    let JobState::Active(active) = job.state else {
+        return leave_out(state, rollout, machine, JobState::Gone, freed);
+    };
+    match active.turn {
+        Turn::Asked { .. } => {
+            let active = Active { leaving: true, ..active };
+            state.rollouts.one_mut(rollout).jobs[number as usize].state = JobState::Active(active);
+        }
+        Turn::Due(due) => {
+            state.rollouts.forget_due(due, rollout, number);
+            Work { state, rollout, number, job, active, freed }.leave();
+        }
+    }
+}

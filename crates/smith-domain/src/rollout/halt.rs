@@ -1,0 +1,27 @@
+//! Halts and calls in words.
+
+use std::fmt;
+
+use crate::rollout::event::Halt;
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Halt::BudgetSpent { environment, failed, lost, allowed } => {
+                write!(f, "the failure budget is spent: {failed} failed, {lost} lost, {allowed} allowed")?;
+                match environment {
+                    Some(environment) => write!(f, " in {environment}"),
+                    None => Ok(()),
+                }
+            }
+            Halt::EverythingFails { failed } => {
+                write!(f, "every machine so far has failed ({failed}), the build is suspected")
+            }
+            Halt::NothingSelected { bag } => write!(f, "bag {bag} selects no machine"),
+            Halt::Overlap { machine, bags: [a, b] } => {
+                write!(f, "machine {machine} is selected by both {a} and {b}")
+            }
+            Halt::ChangeRefused { reason } => f.write_str(reason),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Which machines a step takes: bag by bag, in the order in which they are to start.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fleet::{AttrId, Matcher, natural_cmp};
+use crate::id::MachineId;
+use crate::pipeline::{Bag, IfEmpty, Phase, Revisit, Take};
+use crate::rollout::event::{Halt, RolloutEvent, RunSpec};
+use crate::rollout::runs::Runs;
+use crate::rollout::state::{JobState, Rollout};
+use crate::state::State;
+
+/// Machines in one event. A thousand numbers are a few kilobytes; the fleet of a million is a thousand events.
+const CHUNK: usize = 1000;
+
+/// The machines of one run of a phase, by bag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunScope {
+    pub spec: RunSpec,
+    pub bags: Vec<Vec<MachineId>>,
+}
+
+/// What the step takes when it opens now.
+pub fn of_step(state: &State, rollout: &Rollout, step: u16) -> Result<Vec<RunScope>, Halt> {
+    let mut taken = BTreeSet::new();
+    let mut runs = Vec::new();
+    for (number, phase) in rollout.rule(step).phases.iter().enumerate() {
+        let mut bags = Vec::with_capacity(phase.bags.len());
+        let mut owner: BTreeMap<MachineId, usize> = BTreeMap::new();
+        for (at, bag) in phase.bags.iter().enumerate() {
+            let selected = state.fleet.select(&bag.select);
+            if selected.is_empty() && bag.if_empty == IfEmpty::Refuse {
+                return Err(Halt::NothingSelected { bag: bag.name.to_string() });
+            }
+            if phase.bags.len() > 1 {
+                check_overlap(phase, &selected, at, &mut owner)?;
+            }
+            let mut machines: Vec<MachineId> =
+                selected.into_iter().filter(|m| is_free(rollout, bag, *m) && !taken.contains(m)).collect();
+            if let Some(take) = &bag.take {
+                machines = share(state, machines, take);
+            }
+            // Only a later phase or bag of the step can ask again, so the last bag need not be remembered.
+            if number + 1 < rollout.rule(step).phases.len() || at + 1 < phase.bags.len() {
+                taken.extend(machines.iter().copied());
+            }
+            bags.push(machines);
+        }
+        runs.extend(split(state, number, phase, bags));
+    }
+    Ok(runs)
+}
+
+/// Machines that have come since the step was scoped: each goes to the first bag that selects it.
+pub fn newcomers(state: &State, rollout: &Rollout, step: u16) -> Vec<RunScope> {
+    let mut candidates: Vec<MachineId> = state
+        .fleet
+        .changed_since(rollout.step(step).cursor)
+        .filter(|machine| state.fleet.is_present(*machine))
+        .collect();
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let name = |machine: MachineId| state.fleet.machine(machine).name();
+    candidates.sort_by(|a, b| natural_cmp(name(*a), name(*b)));
+    let mut runs = Vec::new();
+    for (number, phase) in rollout.rule(step).phases.iter().enumerate() {
+        let mut bags = Vec::with_capacity(phase.bags.len());
+        for bag in &phase.bags {
+            let matcher: Matcher = bag.select.compile(&state.fleet);
+            // A bag that takes only a share has its share already.
+            let wants = |machine: &MachineId| {
+                bag.take.is_none() && is_new(rollout, *machine) && matcher.matches(&state.fleet, *machine)
+            };
+            let machines: Vec<MachineId> = candidates.iter().copied().filter(wants).collect();
+            candidates.retain(|machine| !machines.contains(machine));
+            bags.push(machines);
+        }
+        if bags.iter().any(|bag| !bag.is_empty()) {
+            runs.extend(split(state, number, phase, bags));
+        }
+    }
+    runs
+}
+
+/// The events that take these machines; `first` is the number of the first run.
+pub(crate) fn events(rollout: &Rollout, step: u16, first: u16, runs: &[RunScope]) -> Vec<RolloutEvent> {
+    let mut events = Vec::new();
+    for (run, scope) in (first..).zip(runs) {
+        for (bag, machines) in (0..).zip(&scope.bags) {
+            events.extend(machines.chunks(CHUNK).map(|chunk| RolloutEvent::Scoped {
+                rollout: rollout.id,
+                step,
+                run,
+                bag,
+                machines: chunk.iter().copied().collect::<Runs>(),
+            }));
+        }
+    }
+    events
+}
+
+/// Bags of one phase run at the same time, so a machine that two of them select is an error. A later phase takes
+/// what the phases before it have left.
+fn check_overlap(
+    phase: &Phase,
+    selected: &[MachineId],
+    at: usize,
+    owner: &mut BTreeMap<MachineId, usize>,
+) -> Result<(), Halt> {
+    for machine in selected {
+        if let Some(other) = owner.insert(*machine, at) {
+            let name = |bag: usize| phase.bags[bag].name.to_string();
+            return Err(Halt::Overlap { machine: *machine, bags: [name(other), name(at)] });
+        }
+    }
+    Ok(())
+}
+
+fn is_free(rollout: &Rollout, bag: &Bag, machine: MachineId) -> bool {
+    match rollout.job_of(machine) {
+        None => true,
+        Some(job) if job.state == JobState::Gone => true,
+        Some(job) => bag.revisit == Revisit::Again && rollout.step(job.step).has_ended(),
+    }
+}
+
+fn is_new(rollout: &Rollout, machine: MachineId) -> bool {
+    rollout.job_of(machine).is_none_or(|job| job.state == JobState::Gone)
+}
+
+/// A share of the machines: those that come first by rule, then one of each cluster in turn.
+///
+/// A percentage is one of what earlier bags have left, so that shares in a row grow as they are written.
+fn share(state: &State, machines: Vec<MachineId>, take: &Take) -> Vec<MachineId> {
+    let whole = u32::try_from(machines.len()).unwrap_or(u32::MAX);
+    let wanted = take.amount.at_least_one_of(whole) as usize;
+    let first = take.first.as_ref().map(|selector| selector.compile(&state.fleet));
+    let comes_first = |m: &MachineId| first.as_ref().is_some_and(|matcher| matcher.matches(&state.fleet, *m));
+    let (front, rest): (Vec<MachineId>, Vec<MachineId>) = machines.into_iter().partition(comes_first);
+    let mut chosen = spread(state, front);
+    chosen.extend(spread(state, rest));
+    chosen.truncate(wanted);
+    chosen
+}
+
+/// One machine of each cluster, then the second of each, and so on.
+fn spread(state: &State, machines: Vec<MachineId>) -> Vec<MachineId> {
+    let mut seen: BTreeMap<Option<crate::fleet::Symbol>, usize> = BTreeMap::new();
+    let mut ranked: Vec<(usize, usize, MachineId)> = machines
+        .into_iter()
+        .enumerate()
+        .map(|(at, machine)| {
+            let round = seen.entry(state.fleet.attr(machine, AttrId::CLUSTER)).or_default();
+            *round += 1;
+            (*round, at, machine)
+        })
+        .collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, _, machine)| machine).collect()
+}
+
+/// One run, or one for each value of the phase's `each` attribute.
+fn split(state: &State, number: usize, phase: &Phase, bags: Vec<Vec<MachineId>>) -> Vec<RunScope> {
+    let number = u16::try_from(number).unwrap_or(u16::MAX);
+    let Some(attr) = &phase.each else {
+        return vec![RunScope { spec: RunSpec { phase: number, value: None }, bags }];
+    };
+    let mut values: Vec<Option<&str>> = Vec::new();
+    let value = |machine: MachineId| state.fleet.attr_text(machine, attr);
+    for machine in bags.iter().flatten() {
+        values.push(value(*machine));
+    }
+    // Machines without a value make the last run.
+    values.sort_by(|a, b| match (a, b) {
+        (Some(a), Some(b)) => natural_cmp(a, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    });
+    values.dedup();
+    values
+        .into_iter()
+        .map(|wanted| RunScope {
+            spec: RunSpec { phase: number, value: wanted.map(str::to_owned) },
+            bags: bags
+                .iter()
+                .map(|bag| bag.iter().copied().filter(|machine| value(*machine) == wanted).collect())
+                .collect(),
+        })
+        .collect()
+}

@@ -1,0 +1,306 @@
+//! Machines that come and go while a step runs.
+
+use super::*;
+use crate::rollout::tests::rules::phase;
+
+#[test]
+fn a_machine_that_joins_during_a_step_is_patched_before_the_step_ends() {
+    check(
+        "a
+         x role=db",
+        &[one_step(vec![bag("a", "a*"), bag("x", "x")])],
+        "always x patch reboot-needed
+         start p
+         until 5m
+         join a2
+         join b
+         run",
+        "0s start a x
+         10m done a x
+         10m start a2
+         20m done a2
+         20m succeeded",
+    );
+}
+
+#[test]
+fn a_machine_that_joins_goes_to_the_first_bag_that_wants_it_and_keeps_its_limits() {
+    check(
+        "a1 cluster=one
+         b1 cluster=two",
+        &[pipeline("p", vec![step("s", vec![phase(vec![bag("b", "b*")]), phase(vec![bag("all", "*")])])])
+            .limited(limit("cluster", 1))],
+        "start p
+         until 15m
+         join b2 cluster=two
+         join b3 cluster=two
+         join c1 cluster=one
+         run",
+        "0s start b1
+         10m done b1
+         10m start a1
+         20m done a1
+         20m start b2
+         30m done b2
+         30m start b3
+         40m done b3
+         40m start c1
+         50m done c1
+         50m succeeded",
+    );
+}
+
+#[test]
+fn newcomers_run_value_by_value_where_the_phase_does() {
+    check(
+        "a zone=z2",
+        &[pipeline("p", vec![step("s", vec![each("zone", vec![bag("all", "*")])])])],
+        "start p
+         until 5m
+         join c zone=z3
+         join b zone=z1
+         join d zone=z3
+         run",
+        "0s start a
+         10m done a
+         10m start b
+         20m done b
+         20m start c d
+         30m done c d
+         30m succeeded",
+    );
+}
+
+#[test]
+fn a_bag_that_takes_a_share_has_its_share_already() {
+    check(
+        "a[1-2]",
+        &[one_step(vec![bag("x", "*").taking(crate::pipeline::Amount::Count(1))])],
+        "start p
+         until 5m
+         join a3
+         run",
+        "0s start a1
+         10m done a1
+         10m succeeded",
+    );
+}
+
+#[test]
+fn a_step_that_was_swept_is_swept_again() {
+    check(
+        "a1",
+        &[one_step(vec![bag("all", "*")])],
+        "start p
+         until 5m
+         join a2
+         until 15m
+         join a3
+         run
+         join a4
+         run",
+        "0s start a1
+         10m done a1
+         10m start a2
+         20m done a2
+         20m start a3
+         30m done a3
+         30m succeeded",
+    );
+}
+
+#[test]
+fn a_machine_that_leaves_while_it_waits_is_gone_and_not_failed() {
+    check(
+        "a1
+         a2
+         a3",
+        &[one_step(vec![bag("all", "*").at_most(1)])
+            .first(|step| step.failures(crate::pipeline::Amount::Count(0)))],
+        "start p
+         until 5m
+         leave a2
+         run",
+        "0s start a1
+         5m gone a2
+         10m done a1
+         10m start a3
+         20m done a3
+         20m succeeded",
+    );
+}
+
+#[test]
+fn a_machine_that_leaves_at_work_is_gone_once_its_action_is_answered() {
+    for answer in ["not-needed", "mismatch", "lost"] {
+        let script = format!("answer a1 patch {answer}\nstart p\nuntil 5m\nleave a1\nrun");
+        check(
+            "a1 cluster=one
+             a2 cluster=one",
+            &[one_step(vec![bag("all", "*")]).limited(limit("cluster", 1))],
+            &script,
+            "0s start a1
+             5m start a2
+             8m gone a1
+             15m done a2
+             15m succeeded",
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_leaves_between_two_tries_is_gone_at_once() {
+    check(
+        "a1
+         a2",
+        &[one_step(vec![bag("all", "*").at_most(1).attempts(3)])],
+        "answer a1 patch busy
+         start p
+         until 9m
+         leave a1
+         run",
+        "0s start a1
+         9m gone a1
+         9m start a2
+         19m done a2
+         19m succeeded",
+    );
+}
+
+#[test]
+fn a_failed_machine_that_leaves_is_gone_and_counts_against_no_budget() {
+    check(
+        "a1
+         a2",
+        &[one_step(vec![bag("all", "*").at_most(1)])
+            .first(|step| step.failures(crate::pipeline::Amount::Count(0)))],
+        "answer a1 patch mismatch
+         start p
+         until 1h
+         leave a1
+         resume s 0
+         run",
+        "0s start a1
+         8m failed at patch (mismatch) a1
+         8m halted: the failure budget is spent: 1 failed, 0 lost, 0 allowed
+         1h gone a1
+         1h start a2
+         1h10m done a2
+         1h10m succeeded",
+    );
+}
+
+#[test]
+fn a_machine_that_returns_is_patched_and_counted_once() {
+    let world = play(
+        "a1
+         a2",
+        &[one_step(vec![bag("all", "*").at_most(1)])],
+        "start p
+         until 5m
+         leave a2
+         until 7m
+         join a2
+         run",
+    );
+    assert_eq!(
+        world.story(),
+        "0s start a1
+5m gone a2
+10m done a1
+10m start a2
+20m done a2
+20m succeeded"
+    );
+    let tally = world.state.rollouts.get(crate::id::RolloutId(1)).unwrap().tally();
+    assert_eq!((tally.done, tally.gone, tally.total()), (2, 0, 2));
+}
+
+#[test]
+fn a_machine_that_comes_and_goes_does_not_make_the_budget_larger() {
+    // A fifth of four is nothing, however often one of them leaves and returns.
+    check(
+        "a1
+         a2
+         a3
+         a4",
+        &[one_step(vec![bag("all", "*")]).first(|step| step.failures(crate::pipeline::Amount::Percent(20)))],
+        "always * patch mismatch
+         answer a1 patch not-needed
+         start p
+         until 2m
+         leave a2
+         leave a3
+         leave a4
+         join a2
+         join a3
+         join a4
+         run",
+        "0s start a1
+         2m gone a2 a3 a4
+         10m done a1
+         10m start a2
+         18m failed at patch (mismatch) a2
+         18m halted: the failure budget is spent: 1 failed, 0 lost, 0 allowed",
+    );
+}
+
+#[test]
+fn a_machine_that_left_at_work_and_is_back_before_its_answer_goes_on_as_before() {
+    // The inventory blinked: what the patch did is known, and a failure of it is no proof of health.
+    check(
+        "a1 cluster=one
+         a2 cluster=one",
+        &[one_step(vec![bag("all", "*")]).limited(limit("cluster", 1))],
+        "answer a1 patch mismatch
+         start p
+         until 5m
+         leave a1
+         join a1 cluster=one
+         run",
+        "0s start a1
+         5m start a2
+         8m failed at patch (mismatch) a1
+         15m done a2
+         15m succeeded",
+    );
+}
+
+#[test]
+fn a_machine_that_another_step_took_after_it_had_left_starts_under_that_step_only() {
+    // a4 stands in the queue of step one, behind a3, when it leaves; step two takes it when it is back.
+    let steps = vec![
+        step("one", vec![phase(vec![bag("x", "a1,a2,a3,a4,a5").at_most(2)])]),
+        step("two", vec![phase(vec![bag("y", "a0,a4").at_most(1)])]).gated(rules::approval(
+            "go",
+            &["bob"],
+            1,
+        )),
+    ];
+    check(
+        "a[0-3]
+         a4
+         a5",
+        &[pipeline("p", steps)],
+        "start p
+         until 2m
+         leave a4
+         join a4
+         approve two go by bob
+         run",
+        "0s open one
+         0s start a1 a2
+         2m gone a4
+         2m open two
+         2m start a0
+         10m done a1 a2
+         10m start a3 a5
+         12m done a0
+         12m start a4
+         20m done a3 a5
+         20m end one
+         22m done a4
+         22m end two
+         22m succeeded",
+    );
+}

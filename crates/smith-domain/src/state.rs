@@ -1,0 +1,110 @@
+//! Everything that is so at a moment: the fold of all events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::build::Builds;
+use crate::change::Changes;
+use crate::errand::Errands;
+use crate::fleet::Fleet;
+use crate::id::{BuildNumber, MachineId, PipelineName, RolloutId};
+use crate::rollout::{Gauges, Learned, Rollout, Schedule, StepKey};
+use crate::ticket::Tickets;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct State {
+    pub fleet: Fleet,
+    pub builds: Builds,
+    pub gauges: Gauges,
+    pub schedule: Schedule,
+    pub rollouts: Rollouts,
+    pub changes: Changes,
+    pub tickets: Tickets,
+    pub errands: Errands,
+    pub learned: Learned,
+    /// The steady time of the newest event.
+    pub at: Timestamp,
+    /// Which driver in a row is at work; machines refuse an older one than they have seen.
+    pub tenure: u64,
+    /// What is added to the steady time to get the time of calendars, in milliseconds.
+    pub clock_offset: i64,
+}
+
+/// All rollouts, and what the plan looks at first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rollouts {
+    pub(crate) all: Vec<Rollout>,
+    /// Steps that have not ended, of rollouts that have not ended.
+    pub(crate) watched: BTreeSet<StepKey>,
+    /// Rollouts that have not ended.
+    pub(crate) active: BTreeSet<RolloutId>,
+    /// When a job's next action is to be asked, or its answer looked for.
+    pub(crate) due: BTreeSet<(Timestamp, RolloutId, u32)>,
+    /// Jobs whose next action is to be asked at once. Nearly every answer leads here, and what is asked leaves again in
+    /// the next plan, so it is kept out of the long list.
+    pub(crate) due_now: BTreeSet<(RolloutId, u32)>,
+    /// Jobs that wait for a machine which is at work in another rollout.
+    pub(crate) aside: BTreeMap<MachineId, Vec<(RolloutId, u32)>>,
+    /// Which step holds which exclusive name.
+    pub(crate) exclusive: BTreeMap<String, StepKey>,
+    pub(crate) by_build: BTreeMap<(PipelineName, BuildNumber), Vec<RolloutId>>,
+}
+
+impl Rollouts {
+    pub fn get(&self, id: RolloutId) -> Option<&Rollout> {
+        self.all.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// A rollout that an accepted event names.
+    pub(crate) fn one(&self, id: RolloutId) -> &Rollout {
+        &self.all[id.index() - 1]
+    }
+
+    pub(crate) fn one_mut(&mut self, id: RolloutId) -> &mut Rollout {
+        &mut self.all[id.index() - 1]
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Rollout> + '_ {
+        self.all.iter()
+    }
+
+    pub fn active(&self) -> impl Iterator<Item = &Rollout> + '_ {
+        self.active.iter().map(|id| self.one(*id))
+    }
+
+    /// The number that the next rollout gets. People know it as the project id; it starts at one.
+    pub fn next_id(&self) -> RolloutId {
+        RolloutId(u32::try_from(self.all.len() + 1).unwrap_or(u32::MAX))
+    }
+
+    /// Rollouts of a pipeline with a build, the oldest first.
+    pub fn of(
+        &self,
+        pipeline: &PipelineName,
+        build: BuildNumber,
+    ) -> impl DoubleEndedIterator<Item = &Rollout> + '_ {
+        let ids = self.by_build.get(&(pipeline.clone(), build)).map_or(&[][..], Vec::as_slice);
+        ids.iter().map(|id| self.one(*id))
+    }
+
+    /// The step that holds an exclusive name.
+    pub fn holder(&self, name: &str) -> Option<StepKey> {
+        self.exclusive.get(name).copied()
+    }
+
+    pub(crate) fn add_due(&mut self, at: Timestamp, rollout: RolloutId, job: u32) {
+        self.due.insert((at, rollout, job));
+    }
+
+    pub(crate) fn forget_due(&mut self, at: Timestamp, rollout: RolloutId, job: u32) {
+        if !self.due_now.remove(&(rollout, job)) {
+            self.due.remove(&(at, rollout, job));
+        }
+    }
+
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _, _)| *at)
+    }
+}
