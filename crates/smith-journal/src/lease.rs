@@ -53,7 +53,10 @@ impl Lease {
     /// ran out gets a new generation: what it sent before it was gone must not arrive now.
     pub(crate) fn acquire(&self, owner: &str, now: i64, ttl: i64) -> Result<Self, LeaseError> {
         check("owner", owner.len(), MAX_NAME_BYTES)?;
-        let running = now < self.until;
+        // Nobody can have been promised more than one life from now on: a lease that seems to last longer was renewed
+        // by a clock that has been set back since, and waiting for its end could take months. Taking it over too early
+        // costs its holder the lead and nothing else, because the generation keeps it from writing.
+        let running = now < self.until && self.until <= now.saturating_add(ttl);
         let generation = match &self.owner {
             Some(holder) if running && holder == owner => self.generation,
             Some(_) if running => return Err(LeaseError::Held { found: self.clone() }),

@@ -1,20 +1,23 @@
 //! The journal of smith: an append-only, hash-chained list of rows, and the only state there is.
 //!
-//! Rows are opaque here. A [`Store`] appends them under a fence (the head that the writer knows and the generation of its
+//! Rows are opaque to the store. A [`Store`] appends them under a fence (the head that the writer knows and the generation of its
 //! lease), shows them again in order, and keeps three things beside them: snapshots, the lease, and blobs.
 //! [`SqliteStore`] keeps them in a file, [`MemoryStore`] in memory, and [`FaultyStore`] fails on demand; the same
 //! [`conformance`] suite runs against each. [`verify()`] recomputes the chain, [`export()`] and [`import()`] carry a
-//! journal from one store to another as text.
+//! journal from one store to another as text. [`codec`] turns the domain's events into rows and back, and [`Ledger`] is
+//! what a driver sees of it all.
 
 mod blob;
 pub mod chain;
 mod checkpoint;
+pub mod codec;
 pub mod conformance;
 mod error;
 mod export;
 pub mod faulty;
 mod import;
 mod lease;
+mod ledger;
 pub mod lift;
 pub mod limits;
 mod memory;
@@ -31,6 +34,7 @@ pub use export::{ExportError, export};
 pub use faulty::FaultyStore;
 pub use import::{BadLine, LineFault, LoadError, import};
 pub use lease::{Generation, Lease};
+pub use ledger::{Entry, Ledger, LedgerError, Memoryless, Opening, ReplayError, StoreLedger, fold};
 pub use lift::Lift;
 pub use memory::MemoryStore;
 pub use row::{BadHash, Content, Hash, Head, NewRow, Row, RowRef, Seq};

@@ -2,6 +2,7 @@
 //! writing; every call can fail, and every failed write says whether it is known to have left nothing behind.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::error::{AppendError, BlobError, LeaseError, ReadError, SnapshotError};
 use crate::import::{BadLine, LoadError};
@@ -77,4 +78,76 @@ pub trait Store: Reader {
 
     /// Fills an empty store with a whole journal, or leaves it empty.
     fn load(&self, rows: RowSource) -> Result<Head, LoadError>;
+}
+
+/// A store that several hold at once: two drivers that both believe to lead, or a driver and somebody who watches.
+impl<S: Reader + ?Sized> Reader for Arc<S> {
+    fn head(&self) -> Result<Head, ReadError> {
+        (**self).head()
+    }
+
+    fn hash_at(&self, seq: Seq) -> Result<Option<Hash>, ReadError> {
+        (**self).hash_at(seq)
+    }
+
+    fn read_from(&self, after: Seq, visit: &mut Visitor<'_>) -> Result<Head, ReadError> {
+        (**self).read_from(after, visit)
+    }
+
+    fn read_stream(&self, stream: &str, after: Seq, visit: &mut Visitor<'_>) -> Result<Head, ReadError> {
+        (**self).read_stream(stream, after, visit)
+    }
+
+    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError> {
+        (**self).sealed_snapshots(format)
+    }
+
+    fn lease(&self) -> Result<Lease, ReadError> {
+        (**self).lease()
+    }
+
+    fn get_blob(&self, hash: Hash) -> Result<Option<Vec<u8>>, BlobError> {
+        (**self).get_blob(hash)
+    }
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn append_if_head(
+        &self,
+        generation: Generation,
+        expected: Head,
+        rows: Vec<NewRow>,
+    ) -> Result<Head, AppendError> {
+        (**self).append_if_head(generation, expected, rows)
+    }
+
+    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        (**self).put_snapshot(snapshot)
+    }
+
+    fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {
+        (**self).acquire(owner, now_ms, ttl_ms)
+    }
+
+    fn renew(
+        &self,
+        generation: Generation,
+        now_ms: i64,
+        ttl_ms: i64,
+        note: &[u8],
+    ) -> Result<Lease, LeaseError> {
+        (**self).renew(generation, now_ms, ttl_ms, note)
+    }
+
+    fn release(&self, generation: Generation) -> Result<(), LeaseError> {
+        (**self).release(generation)
+    }
+
+    fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobError> {
+        (**self).put_blob(bytes)
+    }
+
+    fn load(&self, rows: RowSource) -> Result<Head, LoadError> {
+        (**self).load(rows)
+    }
 }

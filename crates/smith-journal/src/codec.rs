@@ -1,0 +1,116 @@
+//! Events as rows: the kind and version that say how to read a body, the body as JSON, and the stream it belongs to.
+
+mod kinds;
+mod snapshot;
+mod stream;
+
+use serde::de::DeserializeOwned;
+use smith_domain::event::Event;
+use thiserror::Error;
+
+use crate::lift::{Lift, LiftError, Lifted};
+use crate::row::{RowRef, Seq};
+
+pub use kinds::{kinds, lift};
+pub use snapshot::{FORMAT, SnapshotCodecError, from_snapshot, to_snapshot};
+pub use stream::stream_of;
+
+/// Reads and writes bodies.
+#[derive(Debug, Clone)]
+pub struct Codec {
+    lift: Lift,
+}
+
+/// A body as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    pub kind: &'static str,
+    pub version: u16,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Error)]
+pub enum EncodeError {
+    #[error("expected a kind of event with a version, found {kind:?}")]
+    UnknownKind { kind: &'static str },
+    #[error("{kind:?} cannot be written as JSON: {found}")]
+    NotJson { kind: &'static str, found: String },
+}
+
+#[derive(Debug, Clone, Error)]
+pub enum DecodeError {
+    #[error("row {seq} cannot be brought to the current shape")]
+    Lift { seq: Seq, source: LiftError },
+    #[error("row {seq}: expected a body of {kind:?}, found {found}")]
+    Body { seq: Seq, kind: String, found: String },
+}
+
+impl Default for Codec {
+    fn default() -> Self {
+        Self { lift: lift() }
+    }
+}
+
+impl Codec {
+    pub fn encode(&self, event: &Event) -> Result<Encoded, EncodeError> {
+        let kind = event.kind();
+        let version = self.lift.current(kind).ok_or(EncodeError::UnknownKind { kind })?;
+        let body = match event {
+            Event::Fleet(event) => serde_json::to_vec(event),
+            Event::Build(event) => serde_json::to_vec(event),
+            Event::Rollout(event) => serde_json::to_vec(event),
+            Event::Change(event) => serde_json::to_vec(event),
+            Event::Ticket(event) => serde_json::to_vec(event),
+            Event::Errand(event) => serde_json::to_vec(event),
+            Event::Driver(event) => serde_json::to_vec(event),
+        };
+        let body = body.map_err(|error| EncodeError::NotJson { kind, found: error.to_string() })?;
+        Ok(Encoded { kind, version, body })
+    }
+
+    pub fn decode(&self, row: RowRef<'_>) -> Result<Event, DecodeError> {
+        let (seq, content) = (row.seq, row.content);
+        let lifted = self.lift.lift(content.kind, content.version, content.body);
+        let from = match lifted.map_err(|source| DecodeError::Lift { seq, source })? {
+            Lifted::Current(body) => From::Bytes(body),
+            Lifted::Raised(value) => From::Value(value),
+        };
+        let event = event(content.kind, from).map_err(|found| body_error(seq, content.kind, found))?;
+        if event.kind() != content.kind {
+            // Whoever looks at kinds alone would be told something else than what is folded.
+            return Err(body_error(seq, content.kind, format!("one of {:?}", event.kind())));
+        }
+        Ok(event)
+    }
+}
+
+fn body_error(seq: Seq, kind: &str, found: String) -> DecodeError {
+    DecodeError::Body { seq, kind: kind.to_owned(), found }
+}
+
+enum From<'a> {
+    Bytes(&'a [u8]),
+    Value(serde_json::Value),
+}
+
+fn event(kind: &str, from: From<'_>) -> Result<Event, String> {
+    let noun = kind.split('.').next().unwrap_or_default();
+    match noun {
+        "fleet" => Ok(Event::Fleet(body(from)?)),
+        "build" => Ok(Event::Build(body(from)?)),
+        "rollout" => Ok(Event::Rollout(body(from)?)),
+        "change" => Ok(Event::Change(body(from)?)),
+        "ticket" => Ok(Event::Ticket(body(from)?)),
+        "errand" => Ok(Event::Errand(body(from)?)),
+        "driver" => Ok(Event::Driver(body(from)?)),
+        other => Err(format!("the noun {other:?}")),
+    }
+}
+
+fn body<T: DeserializeOwned>(from: From<'_>) -> Result<T, String> {
+    match from {
+        From::Bytes(bytes) => serde_json::from_slice(bytes),
+        From::Value(value) => serde_json::from_value(value),
+    }
+    .map_err(|error| error.to_string())
+}

@@ -1,0 +1,82 @@
+//! Examples of what happens to fleets, builds and drivers.
+
+use smith_domain::build::BuildEvent;
+use smith_domain::event::{DriverEvent, Event};
+use smith_domain::fleet::{
+    Exemption, ExemptionId, FleetEvent, KnownMachine, MachineFacts, Selector, SourceName,
+};
+use smith_domain::id::{AttrName, BuildNumber, ChangeId, MachineId, MachineName};
+use smith_domain::time::Timestamp;
+
+fn attr(name: &str) -> AttrName {
+    AttrName::new(name).expect("a name")
+}
+
+fn plain(name: &str) -> MachineFacts {
+    MachineFacts::named(MachineName::new(name).expect("a name"))
+}
+
+/// Everything that can be known about a machine.
+fn full() -> MachineFacts {
+    let source = |name: &str| SourceName::new(name).expect("a name");
+    let attrs = [
+        ("environment", "prod"),
+        ("region", "us-south"),
+        ("zone", "dal10"),
+        ("cluster", "carrier3"),
+        ("rack", "r 12"),
+    ];
+    MachineFacts {
+        addresses: vec!["10.0.0.1".parse().expect("an address"), "fd00::1".parse().expect("an address")],
+        attrs: attrs.into_iter().map(|(name, value)| (attr(name), value.to_owned())).collect(),
+        host_key: Some("ssh-ed25519 AAAA".to_owned()),
+        sources: vec![source("netbox"), source("name-pattern")],
+        origin: vec![0, 0, 0, 0, 1],
+        addresses_from: 0,
+        host_key_from: 1,
+        ..plain("prod-dal10-carrier3-worker-1001")
+    }
+}
+
+pub(super) fn examples() -> Vec<Event> {
+    let known = |id, facts| KnownMachine { id: MachineId(id), facts };
+    let source = || SourceName::new("netbox").expect("a name");
+    let fleet = [
+        FleetEvent::MachinesJoined { machines: vec![full(), plain("bastion")] },
+        FleetEvent::MachinesChanged { machines: vec![known(7, full())] },
+        FleetEvent::MachinesLeft { machines: vec![MachineId(3), MachineId(9)] },
+        FleetEvent::MachinesReturned { machines: vec![known(3, plain("bastion"))] },
+        FleetEvent::SourceRead { source: source(), machines: 12_000 },
+        FleetEvent::SourceDropped { source: source() },
+        FleetEvent::ExemptionGranted {
+            exemption: ExemptionId(2),
+            terms: Exemption {
+                select: Selector::parse("rack=r12 and not env=dev").expect("a selector"),
+                reason: "broken fan".to_owned(),
+                owner: "team \"a\"".to_owned(),
+                until: Timestamp(1_795_158_878_123),
+            },
+        },
+        FleetEvent::ExemptionEnded { exemption: ExemptionId(2), reason: "fan replaced".to_owned() },
+    ];
+    let set = |change: Option<u32>| BuildEvent::ChannelSet {
+        channel: "prod".to_owned(),
+        region: "us-south".to_owned(),
+        build: BuildNumber(725),
+        change: change.map(ChangeId),
+    };
+    let build = [
+        BuildEvent::Verified { build: BuildNumber(725) },
+        BuildEvent::Withdrawn { build: BuildNumber(724), reason: "bad kernel".to_owned() },
+        set(None),
+        set(Some(4)),
+    ];
+    let (wall, steady) = (Timestamp(1_795_158_878_123), Timestamp(1_795_158_000_000));
+    let driver = [
+        DriverEvent::Began { tenure: 3, owner: "host-1 4711".to_owned() },
+        DriverEvent::ClockJumped { wall, steady },
+        DriverEvent::ClockAccepted { wall, steady: Timestamp(-5) },
+    ];
+    let fleet = fleet.into_iter().map(Event::from);
+    fleet.chain(build.into_iter().map(Event::from)).chain(driver.into_iter().map(Event::from)).collect()
+}
