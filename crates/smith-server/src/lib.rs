@@ -1,3 +1,6 @@
 //! The shell around the rules: it reads what people write, drives the journal and performs effects.
 
+pub mod config;
+pub mod driver;
+pub mod inventory;
 pub mod problem;

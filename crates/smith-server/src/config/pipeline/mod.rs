@@ -1,0 +1,18 @@
+//! Pipelines in YAML. `docs/reference/pipelines.md` is the reference; `docs/errors` has a page for every code.
+
+mod bag;
+mod file;
+mod folder;
+mod gate;
+mod limit;
+mod order;
+mod refer;
+mod rules;
+mod step;
+mod times;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::load;
+pub use folder::load_folder;

@@ -1,0 +1,70 @@
+//! Opens the files of the inventory. Everything else about them is pure and elsewhere.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use smith_domain::fleet::{MergeError, Reading, SourceReading, merge};
+
+use crate::problem::Problems;
+
+use super::config::{InventoryConfig, parse_config};
+use super::format::{MAX_BYTES, SourceText, parse};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("expected a file that can be read, found {}, which cannot", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("expected files without mistakes, found {} in {}", .0.0.len(), .0.0.first().map_or("one", |first| first.file.as_str()))]
+    Problems(#[source] Problems),
+    #[error("expected sources that agree on what a machine is, found some that do not")]
+    Merge(#[source] MergeError),
+}
+
+impl LoadError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            LoadError::Read { .. } => "S0148",
+            LoadError::Problems(problems) => problems.0.first().map_or("S0141", |problem| problem.code),
+            LoadError::Merge(error) => error.code(),
+        }
+    }
+}
+
+pub fn load_config(path: &Path) -> Result<InventoryConfig, LoadError> {
+    parse_config(&path.display().to_string(), &read(path)?).map_err(LoadError::Problems)
+}
+
+/// Reads all sources and merges them. The problems of all files are collected before anything is refused.
+pub fn load(config: &InventoryConfig, folder: &Path) -> Result<Reading, LoadError> {
+    let mut readings: Vec<SourceReading> = Vec::new();
+    let mut problems = Vec::new();
+    for source in &config.sources {
+        let bytes = read(&folder.join(&source.file))?;
+        let text = SourceText {
+            name: source.name.clone(),
+            precedence: source.precedence,
+            file: &source.file,
+            bytes: &bytes,
+            format: source.format,
+            labels: source.labels.clone(),
+        };
+        match parse(&text) {
+            Ok(reading) => readings.push(reading),
+            Err(more) => problems.extend(more.0),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(LoadError::Problems(Problems(problems)));
+    }
+    merge(readings, &config.naming).map_err(LoadError::Merge)
+}
+
+/// One byte more than is allowed is enough for the parser to refuse the file.
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
+    File::open(path).map_err(failed)?.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
