@@ -1,0 +1,17 @@
+//! Random worlds around the real driver: a seed makes a fleet, pipelines, faults and people; checkers look on.
+//!
+//! In the first phase everything may go wrong. Then the faults stop, everything is repaired, and whatever was started
+//! must come to its end, or wait for a person who has a name.
+
+mod act;
+mod checks;
+mod hands;
+mod invariants;
+mod run;
+mod scenario;
+mod trace;
+
+pub use run::{Verdict, run};
+pub use scenario::Scenario;
+pub(crate) use scenario::facts;
+pub use trace::Trace;
