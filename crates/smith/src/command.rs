@@ -1,0 +1,48 @@
+//! The commands: one file each, named like the command. `docs/reference/commands.md` is their reference.
+
+mod audit;
+mod demo;
+mod fleet;
+mod pipeline;
+mod rollout;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Exit, Failure};
+
+/// Keeps a fleet of Linux machines patched: rehearses, rolls out, and says why.
+#[derive(Debug, Parser)]
+#[command(
+    name = "smith",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Data goes to standard output, everything else to standard error. docs/reference/exit-codes.md \
+                        has the exit codes."
+)]
+pub(crate) struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Rollout(rollout::Rollout),
+    Pipeline(pipeline::Pipeline),
+    Fleet(fleet::Fleet),
+    Audit(audit::Audit),
+}
+
+pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
+    match program.command {
+        Command::Demo(demo) => demo::run(&demo),
+        Command::Rollout(rollout) => rollout::run(rollout),
+        Command::Pipeline(pipeline) => pipeline::run(pipeline),
+        Command::Fleet(fleet) => fleet::run(fleet),
+        Command::Audit(audit) => audit::run(audit),
+    }
+}

@@ -1,0 +1,31 @@
+//! `smith fleet`: which machines there are, and which nobody patches.
+
+mod check;
+mod gaps;
+mod lookup;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::{Exit, Failure};
+
+/// Look machines up, check the inventory, and find machines that nobody patches.
+#[derive(Debug, Args)]
+pub(super) struct Fleet {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Lookup(lookup::Lookup),
+    Gaps(gaps::Gaps),
+    Check(check::Check),
+}
+
+pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
+    match fleet.command {
+        Command::Lookup(lookup) => lookup::run(&lookup),
+        Command::Gaps(gaps) => gaps::run(&gaps),
+        Command::Check(check) => check::run(&check),
+    }
+}

@@ -1,0 +1,46 @@
+//! What commands read: pipelines, fleets, journals, and lengths of time, each with errors that name the file.
+
+mod fleet;
+mod journal;
+mod pipelines;
+mod span;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
+pub(crate) use journal::{machine_of, open, opening, rollout_of};
+pub(crate) use pipelines::load;
+pub(crate) use span::{Length, length};
+
+#[derive(Debug, Error)]
+#[error("expected {expected} in {}, which cannot be read", path.display())]
+pub(crate) struct Unreadable {
+    pub(crate) expected: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) source: std::io::Error,
+}
+
+/// The answer was to go into a file, and could not.
+#[derive(Debug, Error)]
+#[error("expected to write {}, which cannot be done", path.display())]
+pub(crate) struct Unwritable {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Unwritable {
+    pub(crate) fn new(path: &Path, source: std::io::Error) -> Self {
+        Self { path: path.to_owned(), source }
+    }
+}
+
+pub(crate) fn unreadable(
+    expected: &'static str,
+    path: &Path,
+    source: std::io::Error,
+) -> crate::failure::Failure {
+    let error = Unreadable { expected, path: path.to_owned(), source };
+    crate::failure::Failure::new(crate::failure::Exit::BadInput, error)
+}

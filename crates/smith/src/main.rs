@@ -1,0 +1,32 @@
+//! The program that people run. It reads arguments, hands over to one command, and says how it ended: data on standard
+//! output, everything else on standard error, an exit code that means something.
+
+mod command;
+mod demo;
+mod failure;
+mod input;
+mod output;
+mod rehearsal;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::failure::Exit;
+
+fn main() -> ExitCode {
+    let program = match command::Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Good };
+            // Nobody is left to be told that nothing can be told.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    match command::run(program) {
+        Ok(exit) => exit.into(),
+        Err(failure) => output::failure(&failure).into(),
+    }
+}

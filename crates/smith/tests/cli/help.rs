@@ -1,0 +1,80 @@
+use super::run::{good, root, smith};
+
+#[test]
+fn the_first_page_of_help() {
+    let expected = "\
+Keeps a fleet of Linux machines patched: rehearses, rolls out, and says why
+
+Usage: smith <COMMAND>
+
+Commands:
+  demo      Watch a rollout: the weekly process on a simulated fleet, with the faults that a fleet
+            has. No machine is touched
+  rollout   Rehearse rollouts, look at them, and ask why something waits
+  pipeline  Check and read pipelines (\"configs\")
+  fleet     Look machines up, check the inventory, and find machines that nobody patches
+  audit     Verify, read, export and import the journal
+  help      Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+
+Data goes to standard output, everything else to standard error. docs/reference/exit-codes.md has
+the exit codes.
+";
+    assert_eq!(good(&["--help"]), expected);
+}
+
+#[test]
+fn the_commands_of_rollout() {
+    let expected = "\
+Rehearse rollouts, look at them, and ask why something waits
+
+Usage: smith rollout <COMMAND>
+
+Commands:
+  simulate  Rehearse a rollout: the real rules on a simulated fleet, in seconds
+  why       Say in one line why a machine is not patched, or how it was
+  show      Show how far a rollout is: totals, phases, bags with their change tasks, and what it
+            waits for
+  list      List the rollouts of a journal with their project ids, the newest last
+  help      Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help  Print help
+";
+    assert_eq!(good(&["rollout", "--help"]), expected);
+}
+
+#[test]
+fn an_unknown_command_is_usage() {
+    let ran = smith(&["rolout"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("rollout"), "{}", ran.err);
+    assert_eq!(smith(&[]).code, 2);
+    assert_eq!(smith(&["rollout", "simulate", "x.yaml", "--machines", "0"]).code, 2);
+}
+
+#[test]
+fn every_exit_code_is_in_the_reference() {
+    let page = std::fs::read_to_string(root().join("docs/reference/exit-codes.md")).unwrap();
+    for code in [0, 1, 2, 3, 4, 5, 70, 74] {
+        assert!(page.contains(&format!("\n| {code} | ")), "{code}");
+    }
+}
+
+#[test]
+fn a_pipe_that_is_closed_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_smith"))
+        .args(["pipeline", "show", "examples/pipelines/rebootProduction.yaml"])
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}

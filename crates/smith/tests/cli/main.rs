@@ -1,0 +1,11 @@
+//! The program as people meet it: arguments in, text and exit code out.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fleet;
+mod help;
+mod journal;
+mod pipeline;
+mod run;
+mod simulate;
+mod why;
