@@ -7,7 +7,7 @@ use crate::process::{cargo, probe, run as run_command};
 const FILES: [&str; 6] = [
     "crates/smith-domain/src/rollout/limit*.rs",
     "crates/smith-domain/src/rollout/budget*.rs",
-    "crates/smith-domain/src/rollout/gate*.rs",
+    "crates/smith-domain/src/rollout/plan/gate*.rs",
     "crates/smith-domain/src/rollout/schedule*.rs",
     "crates/smith-domain/src/rollout/machine*.rs",
     "crates/smith-domain/src/change/*.rs",

@@ -234,6 +234,7 @@ fn story(actions: Actions, work: Work, need: RebootNeed) -> String {
     let mut words = Vec::new();
     loop {
         words.push(action.word().to_owned());
+        assert!(words.len() < 20, "it goes round in circles: {words:?}");
         let outcome = match action {
             Action::Check => Outcome::Found(work),
             Action::Patch => Outcome::Patched(need),
@@ -422,4 +423,86 @@ fn actions_have_their_words_and_their_own_timeouts() {
         (" undrain", 6),
     ];
     assert_eq!(found, expected.map(|(word, length)| (word.to_owned(), length)));
+}
+
+/// Answers one action after the other and tells what came of each.
+fn told(actions: Actions, attempts: u32, answers: &[(Course, Outcome)]) -> Vec<String> {
+    let (mut action, mut progress) = (FIRST, Progress::default());
+    let mut told = Vec::new();
+    for (course, outcome) in answers {
+        match next(&actions, &retry(attempts), *course, progress, action, *outcome) {
+            Next::Do(to, then) => {
+                (action, progress) = (to, then);
+                told.push(action.word().to_owned());
+            }
+            Next::Again(to, then, _) => {
+                (action, progress) = (to, then);
+                told.push(format!("{action} again"));
+            }
+            Next::End(ending) => told.push(format!("{ending:?}")),
+        }
+    }
+    told
+}
+
+#[test]
+fn an_action_that_is_not_begun_eight_times_in_a_row_is_asked_and_the_ninth_time_is_a_failed_try() {
+    let not_begun = |times| vec![(Course::Whole, Outcome::NotBegun); times];
+    let asked = |times: usize| vec!["check".to_owned(); times];
+    assert_eq!(told(Actions::PATCH, 1, &not_begun(8)), asked(8));
+    let failed = "FailedDisturbed(Check, Interrupted)".to_owned();
+    assert_eq!(told(Actions::PATCH, 1, &not_begun(9)), [asked(8), vec![failed.clone()]].concat());
+    // The second try may be begun as late as the first.
+    let again = "check again".to_owned();
+    assert_eq!(
+        told(Actions::PATCH, 2, &not_begun(18)),
+        [asked(8), vec![again], asked(8), vec![failed]].concat()
+    );
+    let answers = [not_begun(8), vec![(Course::Whole, Outcome::Found(Work::Install))], not_begun(8)].concat();
+    let patches = vec!["patch".to_owned(); 9];
+    assert_eq!(told(Actions::PATCH, 1, &answers), [asked(8), patches].concat(), "a success counts anew");
+}
+
+#[test]
+fn a_try_that_succeeds_mends_what_the_one_before_it_broke() {
+    let install = (Course::Whole, Outcome::Found(Work::Install));
+    let broke = (Course::Whole, Outcome::Failed(CauseKind::PackageFailed));
+    let abort = |outcome| (Course::MakeSafe, outcome);
+    let patch = Actions { drain: Drain::No, patch: Patch::Yes, reboot: Reboot::Never, health: Health::No };
+    assert_eq!(
+        told(patch, 2, &[install, broke, abort(Outcome::Patched(RebootNeed::NotNeeded))]),
+        ["patch", "patch again", "Stopped"]
+    );
+    assert_eq!(
+        told(patch, 2, &[install, broke, abort(Outcome::NotBegun)]),
+        ["patch", "patch again", "FailedDisturbed(Patch, PackageFailed)"]
+    );
+    let reboot = Actions { reboot: Reboot::Always, patch: Patch::No, ..patch };
+    let late = (Course::Whole, Outcome::Failed(CauseKind::RebootTimeout));
+    assert_eq!(
+        told(reboot, 2, &[install, late, abort(Outcome::Done)]),
+        ["reboot", "reboot again", "Stopped"]
+    );
+    assert_eq!(
+        told(reboot, 2, &[install, late, abort(Outcome::NotBegun)]),
+        ["reboot", "reboot again", "FailedDisturbed(Reboot, RebootTimeout)"]
+    );
+}
+
+#[test]
+fn putting_a_machine_back_into_service_has_tries_of_its_own() {
+    let whole = |outcome| (Course::Whole, outcome);
+    let actions = Actions { drain: Drain::Yes, ..Actions::PATCH };
+    let answers = [
+        Outcome::Found(Work::Install),
+        Outcome::Done,
+        Outcome::Failed(CauseKind::Busy),
+        Outcome::Failed(CauseKind::HeldPackage),
+        Outcome::Failed(CauseKind::Unreachable),
+        Outcome::Done,
+    ];
+    assert_eq!(
+        told(actions, 2, &answers.map(whole)),
+        ["drain", "patch", "patch again", "undrain", "undrain again", "FailedUntouched(Patch, HeldPackage)"]
+    );
 }

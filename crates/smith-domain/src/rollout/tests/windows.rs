@@ -243,3 +243,24 @@ fn a_window_in_the_past_never_opens_and_does_not_spin() {
     let world = play("a", &[nightly(&["2026-11-01 02:00 - 2026-11-01 04:00"])], "start p\nrun");
     assert_eq!(world.story(), "0s window closes");
 }
+
+#[test]
+fn a_window_that_is_exactly_as_long_as_a_machine_takes_starts_one() {
+    let world = play("a[1-2]", &[nightly(&["daily 02:00-02:07"])], "start p\nuntil 2h");
+    assert_eq!(world.story(), "0s window closes\n2h window opens\n2h start a1");
+}
+
+#[test]
+fn the_next_look_is_when_a_window_opens_or_when_nothing_fits_any_more() {
+    let at = |minutes: i64, millis: i64| Timestamp(world::START.0 + minutes * 60_000 + millis);
+    let mut world = World::new("a[1-3]", &[nightly(&["daily 02:00-04:00"])]);
+    world.script("start p\nuntil 1h");
+    assert_eq!(world.settle(), Some(at(120, 0)));
+    // At 03:53 the last machine fits, a millisecond later none.
+    world.script("always * check silent\nuntil 2h5m");
+    let plan = crate::plan::plan(&world.state, world.clock());
+    let wakes: Vec<_> = plan.wake.into_iter().map(|wake| (wake.at, wake.why)).collect();
+    assert_eq!(wakes, [(at(130, 0), crate::plan::WakeFor::Machine)], "the check's answer is overdue first");
+    world.script("pause\nreport a1 mismatch\nuntil 2h30m");
+    assert_eq!(world.settle(), Some(at(233, 1)));
+}

@@ -27,6 +27,9 @@ pub(super) const START: Timestamp = Timestamp(1_795_132_800_000);
 /// A story that plans more often than this without time passing goes round in circles.
 const ROUNDS_MAX: usize = 300;
 
+/// Wake-ups in one stretch of a story. The longest looks once a minute whether a window has opened, for some days.
+const WAKES_MAX: usize = 20_000;
+
 /// What the outside services do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Desk {
@@ -236,7 +239,8 @@ impl World {
     /// Lets time pass until then.
     pub(super) fn until(&mut self, end: Timestamp) {
         let mut wake = self.settle();
-        loop {
+        for wakes in 0.. {
+            assert!(wakes < WAKES_MAX, "time does not pass:\n{}", self.story());
             let answer = self.pending.keys().next().map(|(at, _)| *at);
             let next = [answer, wake].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
@@ -252,12 +256,15 @@ impl World {
     pub(super) fn run(&mut self) {
         let end = self.now + Span::hours(40 * 24);
         let mut wake = self.settle();
+        let mut wakes = 0;
         while let Some(next) =
             [self.pending.keys().next().map(|(at, _)| *at), wake].into_iter().flatten().min()
         {
             if next > end || self.state.rollouts.active().next().is_none() {
                 break;
             }
+            wakes += 1;
+            assert!(wakes < WAKES_MAX, "it does not end:\n{}", self.story());
             self.until(next.max(self.now));
             wake = self.settle();
         }
