@@ -11,6 +11,7 @@ mod audit;
 mod budgets;
 mod control;
 mod desk;
+mod estimate;
 mod gates;
 mod gauges;
 mod lanes;
