@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use smith_domain::rollout::estimate::estimate;
 use smith_domain::rollout::{Rollout, Run, RunState, StepEnd, StepRun, StepState, Tally};
 use smith_domain::state::State;
+use smith_domain::time::Now;
 use smith_domain::why;
 
 use super::list::state_word;
@@ -37,7 +39,18 @@ struct Project {
     state: &'static str,
     totals: Counts,
     reasons: Vec<String>,
+    /// Nothing once it has ended.
+    expected: Option<Expected>,
     steps: Vec<Step>,
+}
+
+/// When it is expected to end, from what machines took so far; approvals, repairs and windows are not counted.
+#[derive(Debug, Serialize)]
+struct Expected {
+    early: String,
+    likely: String,
+    late: String,
+    critical: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,8 +117,26 @@ fn project(state: &State, rollout: &Rollout) -> Project {
         state: state_word(rollout),
         totals: counts(&rollout.tally()),
         reasons: reasons.iter().map(|reason| reason.line(state)).collect(),
+        expected: expected(state, rollout),
         steps: (0_u16..).take(rollout.steps.len()).map(|number| step(state, rollout, number)).collect(),
     }
+}
+
+fn expected(state: &State, rollout: &Rollout) -> Option<Expected> {
+    // The journal's newest event is the last thing known of the time, whenever the file is looked at.
+    let found = estimate(state, rollout.id, Now::same(state.at))?;
+    let critical = found.critical.iter().filter_map(|leg| {
+        let work = leg.tightest.as_ref()?;
+        let step = &rollout.rule(leg.step).id;
+        let (machines, limit) = (count(work.machines), &work.limit);
+        Some(format!("{step}: {}, {machines} machines, {limit}, until {}", work.group, leg.to))
+    });
+    Some(Expected {
+        early: found.early.to_string(),
+        likely: found.likely.to_string(),
+        late: found.late.to_string(),
+        critical: critical.collect(),
+    })
 }
 
 fn step(state: &State, rollout: &Rollout, number: u16) -> Step {
@@ -199,6 +230,12 @@ fn write_project(out: &mut String, project: &Project) -> std::fmt::Result {
     writeln!(out, "TOTALS: {}", totals(&project.totals))?;
     for reason in &project.reasons {
         writeln!(out, "{} {reason}", styled(WAITS, "waits:"))?;
+    }
+    if let Some(Expected { early, likely, late, critical }) = &project.expected {
+        writeln!(out, "expected: {likely}, between {early} and {late}")?;
+        for leg in critical {
+            writeln!(out, "   {leg}")?;
+        }
     }
     for step in &project.steps {
         writeln!(out)?;
