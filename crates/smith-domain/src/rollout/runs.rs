@@ -1,7 +1,5 @@
 //! Lists of machines as runs of neighbouring numbers, and a map from machines to jobs that costs what it holds.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::id::MachineId;
@@ -49,23 +47,31 @@ const PAGE: usize = 1024;
 /// Which job of a rollout is a machine's.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JobIndex {
-    pages: BTreeMap<u32, Vec<u32>>,
+    /// By the number of the page; one that holds no machine of the rollout is empty.
+    pages: Vec<Vec<u32>>,
 }
 
 impl JobIndex {
     pub fn get(&self, machine: MachineId) -> Option<u32> {
         let (page, at) = place(machine);
-        self.pages.get(&page)?.get(at).copied().filter(|job| *job != u32::MAX)
+        self.pages.get(page)?.get(at).copied().filter(|job| *job != u32::MAX)
     }
 
     pub(crate) fn insert(&mut self, machine: MachineId, job: u32) {
         let (page, at) = place(machine);
-        self.pages.entry(page).or_insert_with(|| vec![u32::MAX; PAGE])[at] = job;
+        if self.pages.len() <= page {
+            self.pages.resize(page + 1, Vec::new());
+        }
+        let page = &mut self.pages[page];
+        if page.is_empty() {
+            page.resize(PAGE, u32::MAX);
+        }
+        page[at] = job;
     }
 }
 
-fn place(machine: MachineId) -> (u32, usize) {
-    (machine.0 / PAGE as u32, machine.index() % PAGE)
+fn place(machine: MachineId) -> (usize, usize) {
+    (machine.index() / PAGE, machine.index() % PAGE)
 }
 
 #[cfg(test)]
