@@ -41,10 +41,10 @@ pub struct Rollouts {
     /// Rollouts that have not ended.
     pub(crate) active: BTreeSet<RolloutId>,
     /// When a job's next action is to be asked, or its answer looked for.
-    pub(crate) due: BTreeSet<(Timestamp, RolloutId, u32)>,
+    pub(crate) due: BTreeSet<(Timestamp, RolloutId, MachineId)>,
     /// Jobs whose next action is to be asked at once. Nearly every answer leads here, and what is asked leaves again in
     /// the next plan, so it is kept out of the long list.
-    pub(crate) due_now: BTreeSet<(RolloutId, u32)>,
+    pub(crate) due_now: BTreeSet<(RolloutId, MachineId)>,
     /// Jobs that wait for a machine which is at work in another rollout.
     pub(crate) aside: BTreeMap<MachineId, Vec<(RolloutId, u32)>>,
     /// Which step holds which exclusive name.
@@ -94,13 +94,13 @@ impl Rollouts {
         self.exclusive.get(name).copied()
     }
 
-    pub(crate) fn add_due(&mut self, at: Timestamp, rollout: RolloutId, job: u32) {
-        self.due.insert((at, rollout, job));
+    pub(crate) fn add_due(&mut self, at: Timestamp, rollout: RolloutId, machine: MachineId) {
+        self.due.insert((at, rollout, machine));
     }
 
-    pub(crate) fn forget_due(&mut self, at: Timestamp, rollout: RolloutId, job: u32) {
-        if !self.due_now.remove(&(rollout, job)) {
-            self.due.remove(&(at, rollout, job));
+    pub(crate) fn forget_due(&mut self, at: Timestamp, rollout: RolloutId, machine: MachineId) {
+        if !self.due_now.remove(&(rollout, machine)) {
+            self.due.remove(&(at, rollout, machine));
         }
     }
 

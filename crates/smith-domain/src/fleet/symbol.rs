@@ -3,14 +3,27 @@
 //! Numbers are given in the order in which events bring new texts, so every fold of a journal gives the same ones,
 //! and they are never used again: a symbol that somebody holds stays true however the fleet changes.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ordered::Ordered;
 
-/// The value of an attribute, as a number.
+/// The value of an attribute, as a number from one: so that one which may be absent takes no more room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Symbol(pub u32);
+pub struct Symbol(NonZeroU32);
+
+impl Symbol {
+    /// The symbol of the text that stands at this place.
+    fn at(place: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(place))
+    }
+
+    fn place(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// Every value that an attribute ever had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,12 +34,12 @@ pub struct Symbols {
 
 impl Symbols {
     pub fn get(&self, text: &str) -> Option<Symbol> {
-        self.index.find(|entry| self.text(Symbol(entry)).cmp(text)).map(Symbol)
+        self.index.find(|entry| self.text(Symbol::at(entry)).cmp(text)).map(Symbol::at)
     }
 
     /// The empty text for a number that was never given.
     pub fn text(&self, symbol: Symbol) -> &str {
-        self.texts.get(symbol.0 as usize).map_or("", |text| text)
+        self.texts.get(symbol.place()).map_or("", |text| text)
     }
 
     pub fn len(&self) -> usize {
@@ -39,18 +52,18 @@ impl Symbols {
 
     /// Every text with its number, in the order of the numbers.
     pub fn iter(&self) -> impl Iterator<Item = (Symbol, &str)> {
-        (0u32..).map(Symbol).zip(self.texts.iter().map(|text| &**text))
+        (0u32..).map(Symbol::at).zip(self.texts.iter().map(|text| &**text))
     }
 
     pub(super) fn intern(&mut self, text: &str) -> Symbol {
         if let Some(known) = self.get(text) {
             return known;
         }
-        let symbol = Symbol(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        let place = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         let texts = &self.texts;
-        self.index.insert(symbol.0, |entry| texts.get(entry as usize).map_or("", |known| known).cmp(text));
+        self.index.insert(place, |entry| texts.get(entry as usize).map_or("", |known| known).cmp(text));
         self.texts.push(text.into());
-        symbol
+        Symbol::at(place)
     }
 }
 
@@ -76,12 +89,12 @@ mod tests {
     #[test]
     fn a_text_has_one_number_for_ever() {
         let mut symbols = Symbols::default();
-        assert_eq!(symbols.intern("worker"), Symbol(0));
-        assert_eq!(symbols.intern("master"), Symbol(1));
-        assert_eq!(symbols.intern("worker"), Symbol(0));
-        assert_eq!(symbols.get("master"), Some(Symbol(1)));
+        assert_eq!(symbols.intern("worker"), Symbol::at(0));
+        assert_eq!(symbols.intern("master"), Symbol::at(1));
+        assert_eq!(symbols.intern("worker"), Symbol::at(0));
+        assert_eq!(symbols.get("master"), Some(Symbol::at(1)));
         assert_eq!(symbols.get("haproxy"), None);
-        assert_eq!(symbols.text(Symbol(1)), "master");
+        assert_eq!(symbols.text(Symbol::at(1)), "master");
         let bytes = postcard::to_allocvec(&symbols).unwrap();
         assert_eq!(postcard::from_bytes::<Symbols>(&bytes).unwrap(), symbols);
     }

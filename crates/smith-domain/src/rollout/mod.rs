@@ -10,6 +10,7 @@ pub mod estimate;
 mod event;
 mod evolve;
 mod halt;
+mod jobs;
 mod learned;
 pub mod limit;
 pub mod machine;
@@ -17,6 +18,7 @@ mod plan;
 mod runs;
 pub mod schedule;
 pub mod scope;
+mod seats;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,10 +26,11 @@ mod tests;
 pub use cause::CauseKind;
 pub use decide::{RolloutCommand, RolloutRejection};
 pub use event::{Call, Halt, RolloutEnd, RolloutEvent, RunSpec, Scope, StepEnd};
+pub use jobs::Jobs;
 pub use learned::{Learned, Stats};
 pub use limit::{Bound, Gauge, GaugeId, GaugeOf, Gauges, Grip};
 pub use machine::{Action, Outcome, RebootNeed, Work};
-pub use runs::{JobIndex, Runs};
+pub use runs::Runs;
 pub use schedule::{Lane, LaneId, Schedule, StepKey};
 pub use state::{
     Active, BagRun, GateRun, How, Job, JobState, Mode, Rollout, Run, RunState, ScopeState, Standing, StepRun,

@@ -5,7 +5,7 @@ mod gate;
 mod start;
 mod step;
 
-use crate::id::RolloutId;
+use crate::id::{MachineId, RolloutId};
 use crate::plan::{Planner, WakeFor};
 use crate::rollout::event::{RolloutEnd, RolloutEvent, StepEnd};
 use crate::rollout::machine::Outcome;
@@ -32,25 +32,24 @@ pub(crate) fn plan(planner: &mut Planner<'_>) {
 /// Actions whose time has come, and answers that are overdue.
 fn due_jobs(planner: &mut Planner<'_>) {
     let state = planner.state;
-    for (rollout, number) in &state.rollouts.due_now {
+    for (rollout, machine) in &state.rollouts.due_now {
         if planner.is_full() {
             return;
         }
-        due_job(planner, *rollout, *number);
+        due_job(planner, *rollout, *machine);
     }
-    for (at, rollout, number) in &state.rollouts.due {
+    for (at, rollout, machine) in &state.rollouts.due {
         if *at > planner.now.steady || planner.is_full() {
             planner.wake(*at, WakeFor::Machine);
             return;
         }
-        due_job(planner, *rollout, *number);
+        due_job(planner, *rollout, *machine);
     }
 }
 
-fn due_job(planner: &mut Planner<'_>, rollout: RolloutId, number: u32) {
-    let job = planner.state.rollouts.one(rollout).job(number);
+fn due_job(planner: &mut Planner<'_>, rollout: RolloutId, machine: MachineId) {
+    let Some(job) = planner.state.rollouts.one(rollout).job_of(machine) else { return };
     let JobState::Active(active) = job.state else { return };
-    let machine = job.machine;
     planner.push(match active.turn {
         Turn::Due(_) => {
             RolloutEvent::Asked { rollout, machine, serial: job.serial + 1, action: active.action }

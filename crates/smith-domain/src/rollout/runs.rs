@@ -45,14 +45,14 @@ impl FromIterator<MachineId> for Runs {
 const PAGE: usize = 1024;
 
 /// Which job of a rollout is a machine's.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct JobIndex {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct JobIndex {
     /// By the number of the page; one that holds no machine of the rollout is empty.
     pages: Vec<Vec<u32>>,
 }
 
 impl JobIndex {
-    pub fn get(&self, machine: MachineId) -> Option<u32> {
+    pub(crate) fn get(&self, machine: MachineId) -> Option<u32> {
         let (page, at) = place(machine);
         self.pages.get(page)?.get(at).copied().filter(|job| *job != u32::MAX)
     }

@@ -12,9 +12,9 @@ use crate::pipeline::{Bag, Pipeline, Step};
 use crate::rollout::CauseKind;
 use crate::rollout::budget::BudgetLine;
 use crate::rollout::event::{Call, Halt, RolloutEnd, Scope, StepEnd};
+use crate::rollout::jobs::Jobs;
 use crate::rollout::limit::GaugeId;
 use crate::rollout::machine::{Action, Progress};
-use crate::rollout::runs::JobIndex;
 use crate::rollout::schedule::{LaneId, StepKey};
 use crate::time::Timestamp;
 
@@ -28,8 +28,7 @@ pub struct Rollout {
     pub started_at: Timestamp,
     pub mode: Mode,
     pub steps: Vec<StepRun>,
-    pub jobs: Vec<Job>,
-    pub index: JobIndex,
+    pub jobs: Jobs,
     /// What executors said about machines that failed, by job.
     pub notes: BTreeMap<u32, String>,
     pub epic: Option<TicketId>,
@@ -228,6 +227,9 @@ pub enum Standing {
     Gone,
 }
 
+/// There are as many as machines.
+const _: () = assert!(size_of::<Job>() <= 64);
+
 impl JobState {
     pub fn standing(&self) -> Standing {
         match self {
@@ -334,8 +336,7 @@ impl Rollout {
             started_at: at,
             mode: Mode::Running,
             steps: pipeline.steps.iter().map(|step| StepRun::new(step.gates.len())).collect(),
-            jobs: Vec::new(),
-            index: JobIndex::default(),
+            jobs: Jobs::default(),
             notes: BTreeMap::new(),
             epic: None,
         }
@@ -354,11 +355,11 @@ impl Rollout {
     }
 
     pub fn job(&self, job: u32) -> &Job {
-        &self.jobs[job as usize]
+        self.jobs.at(job)
     }
 
     pub fn job_of(&self, machine: MachineId) -> Option<&Job> {
-        self.index.get(machine).map(|job| self.job(job))
+        self.jobs.of(machine)
     }
 
     /// The bag that a job was taken by.

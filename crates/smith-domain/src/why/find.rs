@@ -207,8 +207,8 @@ fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason> {
         }],
         JobState::Done(how) => vec![Reason::Ended(Ended::Done(how))],
         JobState::Failed { action, cause } => {
-            let number = rollout.index.get(job.machine);
-            let note = number.and_then(|number| rollout.notes.get(&number)).cloned();
+            let found = rollout.jobs.find(job.machine);
+            let note = found.and_then(|(number, _)| rollout.notes.get(&number)).cloned();
             vec![Reason::Ended(Ended::Failed { action, cause, note })]
         }
         JobState::Lost { action } => vec![Reason::Ended(Ended::Lost { action })],

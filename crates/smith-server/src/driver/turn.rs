@@ -233,7 +233,7 @@ impl<L: Ledger, X: Executor, C: Clock> Driver<L, X, C> {
     fn seek_all(&mut self) {
         let mut effects = Vec::new();
         for rollout in self.state.rollouts.active() {
-            for job in &rollout.jobs {
+            for job in rollout.jobs.at_work() {
                 let JobState::Active(active) = job.state else { continue };
                 let JobTurn::Asked { deadline, .. } = active.turn else { continue };
                 let target = Target::Machine {

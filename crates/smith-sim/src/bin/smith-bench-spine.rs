@@ -257,7 +257,7 @@ fn refold_in(pipeline: &Pipeline, path: &std::path::Path) -> Result<(), Failure>
     while let Some(command) = rollout.next_answer() {
         rollout.command(command)?;
     }
-    let left = rollout.state.rollouts.iter().flat_map(|r| &r.jobs);
+    let left = rollout.state.rollouts.iter().flat_map(|r| r.jobs.iter());
     let asked =
         left.filter(|job| matches!(job.state, JobState::Active(a) if matches!(a.turn, Turn::Asked { .. })));
     println!("journal: {} events recorded, {} machines still at work", rollout.recorded.len(), asked.count());

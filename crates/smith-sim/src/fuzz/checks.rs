@@ -134,7 +134,7 @@ impl Checks {
     pub(super) fn ends(&self) -> BTreeMap<(u32, String), String> {
         let mut ends = BTreeMap::new();
         for rollout in self.shadow.rollouts.iter() {
-            for job in &rollout.jobs {
+            for job in rollout.jobs.iter() {
                 let name = self.shadow.fleet.machine(job.machine).name().to_owned();
                 ends.insert((rollout.id.0, name), format!("{:?}", job.state.standing()));
             }

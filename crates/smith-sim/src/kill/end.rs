@@ -117,7 +117,7 @@ impl End {
             for (step, rule) in rollout.steps.iter().zip(&rollout.pipeline.steps) {
                 self.steps.insert(format!("{} {}", rollout.id, rule.id), format!("{:?}", step.state));
             }
-            for job in &rollout.jobs {
+            for job in rollout.jobs.iter() {
                 let name = state.fleet.machine(job.machine).name();
                 self.standings.insert(format!("{} {name}", rollout.id), format!("{:?}", job.state));
                 let machine = outside.world.machine(job.machine);

@@ -32,12 +32,11 @@ pub(super) fn asked(
     action: Action,
     at: Timestamp,
 ) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    let job = *state.rollouts.one(rollout).job(number);
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     let active = match job.state {
         JobState::Active(active) => {
             if let Turn::Due(due) = active.turn {
-                state.rollouts.forget_due(due, rollout, number);
+                state.rollouts.forget_due(due, rollout, job.machine);
             }
             active
         }
@@ -56,9 +55,8 @@ pub(super) fn asked(
     let one = state.rollouts.one_mut(rollout);
     let deadline = at + action.timeout(&one.bag(&job).timeouts);
     let turn = Turn::Asked { at, deadline, sought: 0 };
-    one.jobs[number as usize] =
-        Job { serial, state: JobState::Active(Active { action, turn, ..active }), ..job };
-    state.rollouts.add_due(deadline, rollout, number);
+    one.jobs.put(number, Job { serial, state: JobState::Active(Active { action, turn, ..active }), ..job });
+    state.rollouts.add_due(deadline, rollout, machine);
 }
 
 /// The machine's procedure begins: it counts as running, disturbed and against its budget from here on.
@@ -127,15 +125,14 @@ pub(super) fn reported(
     at: Timestamp,
     freed: &mut Vec<GaugeId>,
 ) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    let job = *state.rollouts.one(rollout).job(number);
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     if job.serial != report.serial {
         return;
     }
     match job.state {
         JobState::Active(active) => {
             if let Turn::Asked { deadline, .. } = active.turn {
-                state.rollouts.forget_due(deadline, rollout, number);
+                state.rollouts.forget_due(deadline, rollout, machine);
             }
             keep_note(state, rollout, number, report);
             learn(state, job.role, active.action, report);
@@ -222,11 +219,12 @@ impl Work<'_> {
                 }
             };
         let active = Active { action, progress, turn: Turn::Due(due), ..self.active };
-        self.state.rollouts.one_mut(self.rollout).jobs[self.number as usize].state = JobState::Active(active);
+        let job = Job { state: JobState::Active(active), ..self.job };
+        self.state.rollouts.one_mut(self.rollout).jobs.put(self.number, job);
         if due == at {
-            self.state.rollouts.due_now.insert((self.rollout, self.number));
+            self.state.rollouts.due_now.insert((self.rollout, job.machine));
         } else {
-            self.state.rollouts.add_due(due, self.rollout, self.number);
+            self.state.rollouts.add_due(due, self.rollout, job.machine);
         }
     }
 
@@ -247,7 +245,7 @@ impl Work<'_> {
             step::count_budget(state, rollout, &job, Held::No, freed);
         }
         shift(state, rollout, &job, Standing::Running, to.standing());
-        state.rollouts.one_mut(rollout).jobs[number as usize].state = to;
+        state.rollouts.one_mut(rollout).jobs.put(number, Job { state: to, ..job });
         if proof == Proof::Healthy && was_disturbed {
             healed_elsewhere(state, rollout, job.machine, freed);
         }
@@ -257,8 +255,7 @@ impl Work<'_> {
 
 /// A job that waits leaves its lane: what bounds its machine is not what bounds the others there any more.
 fn stand_beside(state: &mut State, rollout: RolloutId, machine: MachineId) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    let job = *state.rollouts.one(rollout).job(number);
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     if job.state == JobState::Waiting && job.lane != LaneId::NONE {
         state.schedule.forget(&mut state.gauges, job.lane);
         wait_beside(state, rollout, number);
@@ -294,14 +291,15 @@ fn healed_elsewhere(state: &mut State, by: RolloutId, machine: MachineId, freed:
     let others: Vec<RolloutId> = state.rollouts.active.iter().copied().filter(|id| *id != by).collect();
     for other in others {
         let rollout = state.rollouts.one(other);
-        let Some(number) = rollout.index.get(machine).filter(|_| rollout.build == build) else { continue };
-        let job = *rollout.job(number);
+        let found = rollout.jobs.find(machine).filter(|_| rollout.build == build);
+        let Some((number, &job)) = found else { continue };
         if matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. })
             && !rollout.step(job.step).has_ended()
         {
             step::count_budget(state, other, &job, Held::No, freed);
             shift(state, other, &job, job.state.standing(), Standing::Done);
-            state.rollouts.one_mut(other).jobs[number as usize].state = JobState::Done(How::Elsewhere);
+            let job = Job { state: JobState::Done(How::Elsewhere), ..job };
+            state.rollouts.one_mut(other).jobs.put(number, job);
         }
     }
 }
@@ -314,10 +312,9 @@ fn stand_aside(state: &mut State, here: RolloutId, machine: MachineId) {
     let others: Vec<RolloutId> =
         state.rollouts.active.iter().copied().filter(|other| *other != here).collect();
     for other in others {
-        let Some(number) = state.rollouts.one(other).index.get(machine) else { continue };
-        let job = *state.rollouts.one(other).job(number);
+        let Some((number, &job)) = state.rollouts.one(other).jobs.find(machine) else { continue };
         if job.state == JobState::Waiting && job.lane != LaneId::NONE {
-            state.rollouts.one_mut(other).jobs[number as usize].state = JobState::Aside;
+            state.rollouts.one_mut(other).jobs.put(number, Job { state: JobState::Aside, ..job });
             state.rollouts.aside.entry(machine).or_default().push((other, number));
             state.schedule.forget(&mut state.gauges, job.lane);
         }
@@ -332,7 +329,7 @@ fn call_back(state: &mut State, machine: MachineId) {
         let job = *state.rollouts.one(rollout).job(number);
         let to_lane = !disturbed && is_bounded_like_its_lane(state, rollout, &job);
         if to_lane {
-            state.rollouts.one_mut(rollout).jobs[number as usize].state = JobState::Waiting;
+            state.rollouts.one_mut(rollout).jobs.put(number, Job { state: JobState::Waiting, ..job });
             state.schedule.put_front(&mut state.gauges, job.lane, number);
         } else {
             wait_beside(state, rollout, number);
@@ -343,10 +340,9 @@ fn call_back(state: &mut State, machine: MachineId) {
 /// A machine that takes no new room, or stands on other gauges than its lane, waits beside the lanes.
 pub(super) fn wait_beside(state: &mut State, rollout: RolloutId, number: u32) {
     let one = state.rollouts.one_mut(rollout);
-    let job = &mut one.jobs[number as usize];
-    job.state = JobState::Again;
-    let step = job.step;
-    one.steps[usize::from(step)].again.insert(number);
+    let job = Job { state: JobState::Again, ..*one.job(number) };
+    one.jobs.put(number, job);
+    one.steps[usize::from(job.step)].again.insert(number);
 }
 
 fn is_bounded_like_its_lane(state: &State, rollout: RolloutId, job: &Job) -> bool {
@@ -365,20 +361,19 @@ fn wait_again(state: &mut State, rollout: RolloutId, number: u32, freed: &mut Ve
 }
 
 pub(super) fn sought(state: &mut State, rollout: RolloutId, machine: MachineId, round: u8, at: Timestamp) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    let job = *state.rollouts.one(rollout).job(number);
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     let JobState::Active(active) = job.state else { return };
     let Turn::Asked { at: asked_at, deadline, .. } = active.turn else { return };
-    state.rollouts.forget_due(deadline, rollout, number);
+    state.rollouts.forget_due(deadline, rollout, machine);
     let turn = Turn::Asked { at: asked_at, deadline: at + SEEK_AGAIN, sought: round };
-    state.rollouts.one_mut(rollout).jobs[number as usize].state = JobState::Active(Active { turn, ..active });
-    state.rollouts.add_due(at + SEEK_AGAIN, rollout, number);
+    let job = Job { state: JobState::Active(Active { turn, ..active }), ..job };
+    state.rollouts.one_mut(rollout).jobs.put(number, job);
+    state.rollouts.add_due(at + SEEK_AGAIN, rollout, machine);
 }
 
 pub(super) fn retried(state: &mut State, rollout: RolloutId, machines: &Runs, freed: &mut Vec<GaugeId>) {
     for machine in machines.iter() {
-        let Some(number) = state.rollouts.one(rollout).index.get(machine) else { continue };
-        let job = state.rollouts.one(rollout).job(number);
+        let Some((number, job)) = state.rollouts.one(rollout).jobs.find(machine) else { continue };
         if matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. }) {
             wait_again(state, rollout, number, freed);
         }
@@ -399,8 +394,7 @@ fn leave_out(
     to: JobState,
     freed: &mut Vec<GaugeId>,
 ) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    let job = *state.rollouts.one(rollout).job(number);
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     if state.rollouts.one(rollout).step(job.step).has_ended() {
         return;
     }
@@ -424,7 +418,7 @@ fn leave_out(
         JobState::Active(_) | JobState::Done(_) | JobState::Skipped | JobState::Gone => return,
     }
     shift(state, rollout, &job, job.state.standing(), to.standing());
-    state.rollouts.one_mut(rollout).jobs[number as usize].state = to;
+    state.rollouts.one_mut(rollout).jobs.put(number, Job { state: to, ..job });
 }
 
 pub(super) fn signed_off(state: &mut State, machines: &Runs, freed: &mut Vec<GaugeId>) {
@@ -443,13 +437,12 @@ pub(super) fn signed_off(state: &mut State, machines: &Runs, freed: &mut Vec<Gau
 
 /// After an abort: machines that are between two actions go on with what makes them safe.
 pub(super) fn make_safe(state: &mut State, rollout: RolloutId, at: Timestamp, freed: &mut Vec<GaugeId>) {
-    for number in 0..state.rollouts.one(rollout).jobs.len() {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let one = state.rollouts.one(rollout);
-        let job = *one.job(number);
+    let at_work: Vec<MachineId> = state.rollouts.one(rollout).jobs.at_work().map(|job| job.machine).collect();
+    for machine in at_work {
+        let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { continue };
         let JobState::Active(active) = job.state else { continue };
         let Turn::Due(due) = active.turn else { continue };
-        state.rollouts.forget_due(due, rollout, number);
+        state.rollouts.forget_due(due, rollout, job.machine);
         Work { state, rollout, number, job, active, freed }.go_on(Course::MakeSafe, Outcome::NotBegun, at);
     }
 }
@@ -476,11 +469,11 @@ pub(crate) fn fleet_changed(state: &mut State, machines: &[MachineId]) {
 /// Other facts hold about a machine: where it stands on other gauges now, the bounds of its lane are not its own. One
 /// that was thought to leave while it was at work is still there.
 fn moved(state: &mut State, rollout: RolloutId, machine: MachineId) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    if let JobState::Active(active) = &mut state.rollouts.one_mut(rollout).jobs[number as usize].state {
-        active.leaving = false;
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
+    if let JobState::Active(active) = job.state {
+        let state_now = JobState::Active(Active { leaving: false, ..active });
+        state.rollouts.one_mut(rollout).jobs.put(number, Job { state: state_now, ..job });
     }
-    let job = *state.rollouts.one(rollout).job(number);
     let in_lane = job.state == JobState::Waiting && job.lane != LaneId::NONE;
     if in_lane && !is_bounded_like_its_lane(state, rollout, &job) {
         stand_beside(state, rollout, machine);
@@ -489,19 +482,18 @@ fn moved(state: &mut State, rollout: RolloutId, machine: MachineId) {
 
 /// A machine left the fleet: it is gone, not failed. One at work is gone once its action is answered.
 fn left(state: &mut State, rollout: RolloutId, machine: MachineId, freed: &mut Vec<GaugeId>) {
-    let Some(number) = state.rollouts.one(rollout).index.get(machine) else { return };
-    let job = state.rollouts.one(rollout).job(number);
-    let job = *job;
+    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     let JobState::Active(active) = job.state else {
         return leave_out(state, rollout, machine, JobState::Gone, freed);
     };
     match active.turn {
         Turn::Asked { .. } => {
             let active = Active { leaving: true, ..active };
-            state.rollouts.one_mut(rollout).jobs[number as usize].state = JobState::Active(active);
+            let job = Job { state: JobState::Active(active), ..job };
+            state.rollouts.one_mut(rollout).jobs.put(number, job);
         }
         Turn::Due(due) => {
-            state.rollouts.forget_due(due, rollout, number);
+            state.rollouts.forget_due(due, rollout, job.machine);
             Work { state, rollout, number, job, active, freed }.leave();
         }
     }

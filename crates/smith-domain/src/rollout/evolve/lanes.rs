@@ -66,13 +66,15 @@ pub(super) fn open(state: &mut State, key: StepKey, run: u16) {
         let lane = state.schedule.add(NewLane { step: key, bounds, expect, chain, jobs: jobs.clone() });
         let rollout = state.rollouts.one_mut(key.rollout);
         for job in jobs {
-            rollout.jobs[job as usize].lane = lane;
+            let with_lane = Job { lane, ..*rollout.job(job) };
+            rollout.jobs.put(job, with_lane);
         }
         opened.push(lane);
     }
     let rollout = state.rollouts.one_mut(key.rollout);
     for number in &beside {
-        rollout.jobs[*number as usize].state = JobState::Again;
+        let again = Job { state: JobState::Again, ..*rollout.job(*number) };
+        rollout.jobs.put(*number, again);
     }
     let step = &mut rollout.steps[usize::from(key.step)];
     step.again.extend(beside);

@@ -241,19 +241,13 @@ fn scoped(state: &mut State, key: StepKey, run: u16, bag: u16, machines: &Runs) 
             state: JobState::Waiting,
         };
         let rollout = state.rollouts.one_mut(key.rollout);
-        let number = match rollout.index.get(machine) {
-            Some(number) => {
-                let old = rollout.jobs[number as usize];
+        let number = match rollout.jobs.find(machine) {
+            Some((number, &old)) => {
                 forget_gone(rollout, &old);
-                rollout.jobs[number as usize] = Job { serial: old.serial, ..new };
+                rollout.jobs.put(number, Job { serial: old.serial, ..new });
                 number
             }
-            None => {
-                let number = u32::try_from(rollout.jobs.len()).unwrap_or(u32::MAX);
-                rollout.jobs.push(new);
-                rollout.index.insert(machine, number);
-                number
-            }
+            None => rollout.jobs.add(new),
         };
         let step = &mut rollout.steps[usize::from(key.step)];
         step.tally.add(Standing::Waiting);
@@ -429,17 +423,17 @@ fn stop_waiting(state: &mut State, key: StepKey) {
     let crate::state::Rollouts { all, aside, .. } = &mut state.rollouts;
     let rollout = &mut all[key.rollout.index() - 1];
     let step = &mut rollout.steps[usize::from(key.step)];
-    for (number, job) in rollout.jobs.iter_mut().enumerate() {
+    for number in (0u32..).take(rollout.jobs.len()) {
+        let job = *rollout.jobs.at(number);
         if job.step != key.step || job.state.standing() != Standing::Waiting {
             continue;
         }
-        if job.state == JobState::Aside {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            if let Some(jobs) = aside.get_mut(&job.machine) {
-                jobs.retain(|waiting| *waiting != (key.rollout, number));
-            }
+        if job.state == JobState::Aside
+            && let Some(jobs) = aside.get_mut(&job.machine)
+        {
+            jobs.retain(|waiting| *waiting != (key.rollout, number));
         }
-        job.state = JobState::Done(How::Stopped);
+        rollout.jobs.put(number, Job { state: JobState::Done(How::Stopped), ..job });
         step.tally.shift(Standing::Waiting, Standing::Skipped);
         let bag = &mut step.runs[usize::from(job.run)].bags[usize::from(job.bag)];
         bag.tally.shift(Standing::Waiting, Standing::Skipped);

@@ -109,7 +109,7 @@ impl Audit {
     fn moves(&mut self, state: &State) -> Vec<Moved> {
         let mut moved = Vec::new();
         for rollout in state.rollouts.iter() {
-            for job in &rollout.jobs {
+            for job in rollout.jobs.iter() {
                 let from = self.jobs.insert((rollout.id, job.machine), job.state);
                 if from != Some(job.state) {
                     moved.push(Moved { rollout: rollout.id, machine: job.machine, from, to: job.state });

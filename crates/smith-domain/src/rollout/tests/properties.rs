@@ -208,7 +208,7 @@ proptest! {
         mend(&mut world);
         for rollout in world.state.rollouts.iter() {
             prop_assert!(rollout.has_ended(), "it goes on for ever:\n{}", world.story());
-            for job in &rollout.jobs {
+            for job in rollout.jobs.iter() {
                 prop_assert!(job.state.has_ended(), "{job:?}");
             }
         }

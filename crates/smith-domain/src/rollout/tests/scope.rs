@@ -67,7 +67,7 @@ fn a_share_in_a_later_phase_is_of_what_earlier_ones_have_left() {
         "start p
          run",
         "0s start a1 b1 c1 a2
-         10m done a1 b1 c1 a2
+         10m done a1 a2 b1 c1
          10m start a3 b2
          20m done a3 b2
          20m succeeded",
