@@ -1,0 +1,86 @@
+//! What is said of a build, and signed: `build.json`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256;
+use crate::name::{BuildNumber, SuiteName, UpstreamName};
+
+/// Everything about a build but its files and packages, which it names by their hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildInfo {
+    pub format: u32,
+    pub number: BuildNumber,
+    /// The build that came before it on the builder.
+    pub parent: Option<BuildNumber>,
+    pub created_at: Timestamp,
+    /// The program that made it.
+    pub made_by: String,
+    /// The hash of the configuration that it was made from.
+    pub config: Sha256,
+    pub upstreams: Vec<UpstreamInfo>,
+    /// Packages that were held back, left out or pinned, with the reasons.
+    pub changes: Vec<Change>,
+    /// The hash of the manifest's text.
+    pub manifest: Sha256,
+    /// The hash of the package list's text.
+    pub packages: Sha256,
+    pub package_count: u64,
+    pub file_count: u64,
+    /// Bytes of all its objects, each counted once.
+    pub bytes: u64,
+    /// Fingerprints of the keys that signed its indexes.
+    pub signed_by: Vec<String>,
+    /// Package files that were left at the upstream and are fetched when they are first asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lazy_count: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl BuildInfo {
+    pub const FORMAT: u32 = 1;
+}
+
+/// One suite of an upstream as it was frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamInfo {
+    pub name: UpstreamName,
+    pub suite: SuiteName,
+    /// The address that it was fetched from.
+    pub uri: String,
+    /// The hash of the Release text that was verified.
+    pub release: Sha256,
+    pub date: Timestamp,
+    pub valid_until: Option<Timestamp>,
+    /// Fingerprints of the keys whose signatures were good.
+    pub signers: Vec<String>,
+    /// Indexes that were taken, by their path below the suite.
+    pub indexes: BTreeMap<String, Sha256>,
+}
+
+/// A person's decision that made the build differ from its upstreams.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Change {
+    /// `hold`, `exclude`, `pin` or `local`.
+    pub kind: String,
+    pub package: String,
+    pub detail: String,
+    pub reason: String,
+}
+
+/// Whether a build can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildState {
+    /// It waits for signatures that are made elsewhere.
+    Unsigned,
+    /// It is whole, verified and cannot change any more.
+    Ready,
+    /// Only what it was is kept; it can be restored.
+    Archived,
+}

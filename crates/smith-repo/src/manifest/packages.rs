@@ -1,0 +1,131 @@
+//! The packages of a build, one record each: what a difference, a check and a machine's patch compare with.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256;
+use crate::manifest::ManifestError;
+use crate::manifest::files::unfold;
+use crate::name::{RelPath, UpstreamName};
+
+/// Where a package comes from within a build.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin {
+    pub upstream: UpstreamName,
+    pub suite: String,
+    pub component: String,
+}
+
+/// One package file. Sorted by name, architecture, version, origin.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageEntry {
+    pub name: String,
+    pub arch: String,
+    pub version: String,
+    #[serde(flatten)]
+    pub origin: Origin,
+    pub sha256: Sha256,
+    pub size: u64,
+    /// Below the upstream's pool.
+    pub path: RelPath,
+    /// The source package, where it is called otherwise or has another version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
+}
+
+/// Every package of a build: JSON, one line each, sorted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PackageList {
+    packages: Vec<PackageEntry>,
+}
+
+impl PackageEntry {
+    pub fn source_name(&self) -> &str {
+        self.source.as_deref().unwrap_or(&self.name)
+    }
+
+    pub fn source_version(&self) -> &str {
+        self.source_version.as_deref().unwrap_or(&self.version)
+    }
+}
+
+impl PackageList {
+    pub fn new(mut packages: Vec<PackageEntry>) -> Self {
+        packages.sort_unstable();
+        packages.dedup();
+        Self { packages }
+    }
+
+    pub fn packages(&self) -> &[PackageEntry] {
+        &self.packages
+    }
+
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        let mut text = String::with_capacity(self.packages.len() * 260);
+        for package in &self.packages {
+            let _ = writeln!(text, "{}", serde_json::to_string(package)?);
+        }
+        Ok(text)
+    }
+
+    pub fn from_text(text: &str) -> Result<Self, ManifestError> {
+        let packages = (1..)
+            .zip(text.lines())
+            .map(|(line, text)| {
+                serde_json::from_str(text).map_err(|error| ManifestError::Line {
+                    line,
+                    expected: "a package of a build",
+                    found: error.to_string(),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self::new(packages))
+    }
+
+    pub fn decompress(bytes: &[u8], expected: &Sha256) -> Result<Self, ManifestError> {
+        let text = unfold(bytes)?;
+        let found = Sha256::of(text.as_bytes());
+        if found != *expected {
+            return Err(ManifestError::Hash { expected: *expected, found });
+        }
+        Self::from_text(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_it_wrote() {
+        let package = |name: &str, version: &str| PackageEntry {
+            name: name.to_owned(),
+            arch: "amd64".to_owned(),
+            version: version.to_owned(),
+            origin: Origin {
+                upstream: UpstreamName::new("debian").expect("a name"),
+                suite: "bookworm".to_owned(),
+                component: "main".to_owned(),
+            },
+            sha256: Sha256::of(name.as_bytes()),
+            size: 5,
+            path: RelPath::new("main/a/a.deb").expect("a path"),
+            source: Some("src".to_owned()),
+            source_version: None,
+            section: None,
+        };
+        let list = PackageList::new(vec![package("b", "1"), package("a", "2"), package("a", "2")]);
+        assert_eq!(list.packages().len(), 2);
+        let text = list.to_text().expect("text");
+        assert_eq!(PackageList::from_text(&text), Ok(list));
+        assert_eq!(package("a", "2").source_name(), "src");
+        assert_eq!(package("a", "2").source_version(), "2");
+        let error = PackageList::from_text(&format!("{text}nonsense\n")).expect_err("nonsense");
+        assert!(error.to_string().starts_with("line 3"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! A store that is open.
+
+use std::fs;
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+
+use crate::hash::Sha256;
+use crate::name::BuildNumber;
+use crate::store::sync::{sync_folder, write_atomically};
+use crate::store::{Layout, StoreError};
+
+const FORMAT: &str = "smith store 1\n";
+
+#[derive(Debug, Clone)]
+pub struct Store {
+    layout: Layout,
+}
+
+impl Deref for Store {
+    type Target = Layout;
+
+    fn deref(&self) -> &Layout {
+        &self.layout
+    }
+}
+
+impl Store {
+    /// Makes an empty folder, or one that does not exist, a store; opens one that is.
+    pub fn create(root: &Path) -> Result<Self, StoreError> {
+        let layout = Layout::new(root);
+        if layout.marker().exists() {
+            return Self::open(root);
+        }
+        fs::create_dir_all(root).map_err(StoreError::io("making", root))?;
+        // One that was killed while it made a store left folders of a store and nothing else.
+        let known = |name: &str| Layout::FOLDERS.iter().any(|folder| folder.split('/').next() == Some(name));
+        for entry in fs::read_dir(root).map_err(StoreError::io("reading", root))? {
+            let name = entry.map_err(StoreError::io("reading", root))?.file_name();
+            let name = name.to_string_lossy();
+            if !known(&name) && !name.starts_with(".tmp-") {
+                return Err(StoreError::NotEmpty { path: root.to_owned(), found: name.into_owned() });
+            }
+        }
+        for folder in Layout::FOLDERS {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(StoreError::io("making", &path))?;
+        }
+        make_private(&layout.keys())?;
+        probe_links(&layout)?;
+        write_atomically(&layout.marker(), FORMAT.as_bytes())?;
+        Ok(Self { layout })
+    }
+
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let layout = Layout::new(root);
+        let found = match fs::read_to_string(layout.marker()) {
+            Ok(found) => found,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(StoreError::NotAStore { path: root.to_owned() });
+            }
+            Err(error) => return Err(StoreError::io("reading", &layout.marker())(error)),
+        };
+        if found != FORMAT {
+            let found = found.trim().chars().take(80).collect();
+            return Err(StoreError::Format { path: root.to_owned(), expected: FORMAT.trim(), found });
+        }
+        Ok(Self { layout })
+    }
+
+    pub fn has(&self, hash: &Sha256) -> bool {
+        self.object(hash).exists()
+    }
+
+    /// The numbers of all whole builds, in order.
+    pub fn builds_present(&self) -> Result<Vec<BuildNumber>, StoreError> {
+        self.numbers_in(&self.builds())
+    }
+
+    /// The numbers of all archived builds, in order.
+    pub fn builds_archived(&self) -> Result<Vec<BuildNumber>, StoreError> {
+        self.numbers_in(&self.archive())
+    }
+
+    fn numbers_in(&self, folder: &Path) -> Result<Vec<BuildNumber>, StoreError> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(folder).map_err(StoreError::io("reading", folder))? {
+            let entry = entry.map_err(StoreError::io("reading", folder))?;
+            if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                numbers.push(number);
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// A new name in one folder for what lies, whole and synced, under another: it appears at once or not at all.
+    pub fn appear(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
+        fs::rename(from, to).map_err(StoreError::io("renaming to", to))?;
+        to.parent().map_or(Ok(()), sync_folder)
+    }
+}
+
+fn make_private(folder: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+        .map_err(StoreError::io("protecting", folder))
+}
+
+fn probe_links(layout: &Layout) -> Result<(), StoreError> {
+    let (from, to) = (layout.root().join(".tmp-link-a"), layout.root().join(".tmp-link-b"));
+    fs::write(&from, "").map_err(StoreError::io("writing", &from))?;
+    let _ = fs::remove_file(&to);
+    let linked = fs::hard_link(&from, &to);
+    let _ = fs::remove_file(&to);
+    fs::remove_file(&from).map_err(StoreError::io("removing", &from))?;
+    linked.map_err(|_| StoreError::NoLinks { path: layout.root().to_owned() })
+}
