@@ -5,4 +5,6 @@
 pub mod hash;
 pub mod manifest;
 pub mod name;
+pub mod select;
 pub mod store;
+pub mod upstream;

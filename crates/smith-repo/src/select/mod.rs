@@ -1,0 +1,9 @@
+//! Which packages a build has: filters, what they draw in, and what people decided.
+
+mod choose;
+mod closure;
+mod pattern;
+mod relation;
+
+pub use choose::{Candidate, Choice, Refusal, Selection, choose};
+pub use pattern::Pattern;
