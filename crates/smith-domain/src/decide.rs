@@ -50,6 +50,8 @@ pub enum Rejection {
     Rollout(#[from] RolloutRejection),
     #[error(transparent)]
     Change(#[from] ChangeRejection),
+    #[error("the name of the actor has {found} bytes, expected at most {ACTOR_MAX}")]
+    Actor { found: usize },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +70,14 @@ pub enum BuildRejection {
     ReasonMissing,
 }
 
+/// People and services have names and addresses, not texts.
+const ACTOR_MAX: usize = 256;
+
 /// The command is taken by value: a first reading of a large fleet is moved into its events, not copied.
 pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Result<Vec<Event>, Rejection> {
+    if actor.name.len() > ACTOR_MAX {
+        return Err(Rejection::Actor { found: actor.name.len() });
+    }
     match command {
         Command::Fleet(command) => {
             let events = state.fleet.decide(command, now.steady)?;
@@ -142,6 +150,7 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
     if late_failure || errand.attempts == 0 {
         return Vec::new();
     }
+    let outcome = &fitting(state, errand.kind, outcome);
     let mut events = vec![ErrandEvent::Reported { errand: id, outcome: outcome.clone() }.into()];
     match (errand.kind, outcome) {
         (ErrandKind::RaiseChange(change), ErrandOutcome::Raised { number, tasks }) => {
@@ -157,4 +166,52 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
         _ => {}
     }
     events
+}
+
+/// The outcome as far as it answers what was asked. One that does not is a failure, so that the errand is asked again and
+/// its trouble is seen: nothing that is to be done outside is ever forgotten.
+fn fitting(state: &State, kind: ErrandKind, outcome: &ErrandOutcome) -> ErrandOutcome {
+    let failed = |reason: String| ErrandOutcome::Failed { reason };
+    let raises = matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::RaiseTicket(_));
+    match outcome {
+        ErrandOutcome::Raised { number, tasks } => {
+            let sizes = tasks.iter().map(String::len).chain([number.len()]);
+            if !raises {
+                return failed(format!("expected it to be done, found the number {}", shortened(number)));
+            }
+            if number.trim().is_empty() || tasks.len() > TASKS_MAX || sizes.max() > Some(NUMBER_MAX) {
+                return failed(format!(
+                    "expected a number and those of the tasks, found {}",
+                    shortened(number)
+                ));
+            }
+            let ErrandKind::RaiseChange(change) = kind else { return outcome.clone() };
+            match state.changes.find(number) {
+                Some(other) if other.id != change => {
+                    failed(format!("the desk gave {number}, which another change has already"))
+                }
+                Some(_) | None => outcome.clone(),
+            }
+        }
+        ErrandOutcome::Done if raises => failed("expected the number that was given, found none".to_owned()),
+        ErrandOutcome::Refused { reason } if matches!(kind, ErrandKind::RaiseChange(_)) => {
+            ErrandOutcome::Refused { reason: shortened(reason) }
+        }
+        ErrandOutcome::Refused { reason } => failed(format!("refused: {}", shortened(reason))),
+        ErrandOutcome::Failed { reason } => failed(shortened(reason)),
+        ErrandOutcome::Done => ErrandOutcome::Done,
+    }
+}
+
+/// Numbers of desks and trackers are a dozen characters; addresses of tickets are longer.
+const NUMBER_MAX: usize = 512;
+
+/// A change has a task for each bag.
+const TASKS_MAX: usize = 4096;
+
+/// The words of an outside service go into the journal as far as a person would read them.
+const WORDS_MAX: usize = 2048;
+
+fn shortened(words: &str) -> String {
+    words.chars().take(WORDS_MAX).collect()
 }

@@ -108,7 +108,7 @@ fn action_of(state: &State, rollout: RolloutId, machine: smith_domain::id::Machi
         | JobState::Again
         | JobState::Done(_)
         | JobState::Skipped
-        | JobState::Gone => None,
+        | JobState::Gone(_) => None,
     }
 }
 

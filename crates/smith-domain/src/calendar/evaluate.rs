@@ -34,6 +34,8 @@ pub enum Closing {
         reason: String,
         until: Option<Timestamp>,
     },
+    /// The clock of the machine runs ahead of the time that has passed.
+    Clock,
 }
 
 /// A calendar in the form in which it is evaluated.

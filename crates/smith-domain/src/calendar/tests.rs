@@ -40,6 +40,7 @@ fn shown(calendar: &Calendar, at: &str) -> String {
         Opening::Closed { opens, why: Closing::Freeze { reason, until } } => {
             format!("frozen ({reason}) until {}, opens {}", text(until), text(opens))
         }
+        Opening::Closed { why: Closing::Clock, .. } => "no calendar knows a clock".to_owned(),
     }
 }
 

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::pipeline::{Amount, Budget};
 use crate::rollout::event::Halt;
 use crate::rollout::limit::GaugeId;
-use crate::rollout::state::Tally;
 
 /// The budget of one step for one environment, or for all environments without one of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,21 +19,30 @@ pub struct BudgetLine {
     pub machines: u32,
     pub failed: u32,
     pub lost: u32,
+    /// What people have granted on top.
+    pub granted: u32,
 }
 
 impl BudgetLine {
     /// How many may fail.
-    pub fn allowed(&self, grants: u32) -> u32 {
-        self.amount.of(self.machines).saturating_add(grants)
+    pub fn allowed(&self) -> u32 {
+        self.amount.of(self.machines).saturating_add(self.granted)
     }
 
     /// How many machines may have failed, be lost or run at once: the one that starts last may be the one too many.
-    pub fn cap(&self, grants: u32) -> u32 {
-        self.allowed(grants).saturating_add(1)
+    pub fn cap(&self) -> u32 {
+        self.allowed().saturating_add(1)
     }
 
-    pub fn is_spent(&self, grants: u32) -> bool {
-        self.failed + self.lost > self.allowed(grants)
+    pub fn is_spent(&self) -> bool {
+        self.failed + self.lost > self.allowed()
+    }
+
+    /// Somebody lets the step go on: the lines that are spent may have so many more failures, the others what they had.
+    pub fn grant(&mut self, more: u32) {
+        if self.is_spent() {
+            self.granted = self.granted.saturating_add(more);
+        }
     }
 }
 
@@ -44,18 +52,19 @@ pub fn lines(budget: &Budget) -> Vec<(Option<String>, Amount)> {
     own.chain([(None, budget.failures)]).collect()
 }
 
-/// Why the step must halt, if it must.
-pub fn verdict(budget: &Budget, lines: &[BudgetLine], grants: u32, tally: &Tally) -> Option<Halt> {
-    if let Some(line) = lines.iter().find(|line| line.is_spent(grants)) {
+/// Why the step must halt, if it must. `grants` counts what people have granted in all.
+pub fn verdict(budget: &Budget, lines: &[BudgetLine], grants: u32, proven: u32) -> Option<Halt> {
+    if let Some(line) = lines.iter().find(|line| line.is_spent()) {
         return Some(Halt::BudgetSpent {
             environment: line.environment.clone(),
             failed: line.failed,
             lost: line.lost,
-            allowed: line.allowed(grants),
+            allowed: line.allowed(),
         });
     }
-    let bad = tally.failed + tally.lost;
-    // A grant is somebody's word that the failures are known; from then on only the budget counts.
-    let suspicious = budget.all_failing > 0 && bad >= budget.all_failing && tally.done == 0 && grants == 0;
+    let bad: u32 = lines.iter().map(|line| line.failed + line.lost).sum();
+    // A machine that had nothing to do says nothing of the build. A grant is somebody's word that the failures are known;
+    // from then on only the budget counts.
+    let suspicious = budget.all_failing > 0 && bad >= budget.all_failing && proven == 0 && grants == 0;
     suspicious.then_some(Halt::EverythingFails { failed: bad })
 }

@@ -104,6 +104,32 @@ pub enum RolloutRejection {
     NothingToSignOff,
     #[error("a reason is missing, expected a sentence that says why")]
     ReasonMissing,
+    #[error("the reason has {found} bytes, expected at most {REASON_MAX}")]
+    ReasonTooLong { found: usize },
+}
+
+/// A reason is a sentence or a paragraph. What is longer belongs into a ticket.
+const REASON_MAX: usize = 4096;
+
+/// An executor's words about a failure: the end of a log, not the whole. What an executor says must always fit into the
+/// journal, or one machine could stop the driver.
+const NOTE_MAX: usize = 4096;
+
+fn check_reason(reason: &str) -> Result<(), RolloutRejection> {
+    match reason {
+        _ if reason.trim().is_empty() => Err(RolloutRejection::ReasonMissing),
+        _ if reason.len() > REASON_MAX => Err(RolloutRejection::ReasonTooLong { found: reason.len() }),
+        _ => Ok(()),
+    }
+}
+
+/// The end of a note that is too long: errors stand last.
+fn shortened(note: &str) -> String {
+    let mut from = note.len().saturating_sub(NOTE_MAX);
+    while !note.is_char_boundary(from) {
+        from += 1;
+    }
+    note[from..].to_owned()
 }
 
 pub(crate) fn decide(
@@ -128,7 +154,7 @@ pub(crate) fn decide(
         }
         RolloutCommand::Abort { rollout } => vec![abort(find(state, *rollout)?)?],
         RolloutCommand::Resume { rollout, step, grant } => {
-            vec![resume(find(state, *rollout)?, step, *grant)?]
+            vec![resume(state, find(state, *rollout)?, step, *grant)?]
         }
         RolloutCommand::Retry { rollout, machines } => {
             retry(state, find(state, *rollout)?, machines.as_ref())?
@@ -148,7 +174,7 @@ pub(crate) fn decide(
                 serial: *serial,
                 outcome: *outcome,
                 took: *took,
-                note: note.clone(),
+                note: note.as_deref().map(shortened),
             }]
         }
     };
@@ -275,7 +301,12 @@ fn abort(rollout: &Rollout) -> Result<RolloutEvent, RolloutRejection> {
     }
 }
 
-fn resume(rollout: &Rollout, step: &StepName, grant: u32) -> Result<RolloutEvent, RolloutRejection> {
+fn resume(
+    state: &State,
+    rollout: &Rollout,
+    step: &StepName,
+    grant: u32,
+) -> Result<RolloutEvent, RolloutRejection> {
     if rollout.has_ended() || rollout.mode == Mode::Aborting {
         let (expected, found) = ("running or paused", mode_word(rollout.mode));
         return Err(RolloutRejection::WrongMode { rollout: rollout.id, expected, found });
@@ -286,8 +317,16 @@ fn resume(rollout: &Rollout, step: &StepName, grant: u32) -> Result<RolloutEvent
         let (step, found) = (step.clone(), step_word(&run.state));
         return Err(RolloutRejection::WrongStep { step, expected: "halted", found });
     }
+    let mut lines = run.budgets.clone();
+    lines.iter_mut().for_each(|line| line.grant(grant));
     let grants = run.grants.saturating_add(grant);
-    match budget::verdict(&rollout.rule(number).budget, &run.budgets, grants, &run.tally) {
+    let left = matches!(run.state, StepState::Halted(Halt::NothingLeft { .. })) && grants == 0;
+    let still = match (&run.state, usable_build(state, rollout.build)) {
+        (_, Err(BuildRejection::Withdrawn { reason, .. })) => Some(Halt::BuildWithdrawn { reason }),
+        (StepState::Halted(why), _) if left => Some(why.clone()),
+        (_, _) => budget::verdict(&rollout.rule(number).budget, &lines, grants, run.proven),
+    };
+    match still {
         Some(why) => Err(RolloutRejection::StillHalted { why }),
         None => Ok(RolloutEvent::Resumed { rollout: rollout.id, step: number, grant }),
     }
@@ -331,9 +370,7 @@ fn skip(
     machines: &Selector,
     reason: &str,
 ) -> Result<RolloutEvent, RolloutRejection> {
-    if reason.trim().is_empty() {
-        return Err(RolloutRejection::ReasonMissing);
-    }
+    check_reason(reason)?;
     let matcher = machines.compile(&state.fleet);
     let named: Vec<_> =
         rollout.jobs.iter().filter(|job| matcher.matches(&state.fleet, job.machine)).collect();
@@ -343,7 +380,7 @@ fn skip(
         | JobState::Again
         | JobState::Failed { .. }
         | JobState::Lost { .. } => true,
-        JobState::Active(_) | JobState::Done(_) | JobState::Skipped | JobState::Gone => false,
+        JobState::Active(_) | JobState::Done(_) | JobState::Skipped | JobState::Gone(_) => false,
     };
     let open = named.iter().filter(|job| !rollout.step(job.step).has_ended() && can_skip(&job.state));
     let machines: Runs = open.map(|job| job.machine).collect();
@@ -360,9 +397,7 @@ fn skip(
 }
 
 fn sign_off(state: &State, machines: &Selector, reason: &str) -> Result<RolloutEvent, RolloutRejection> {
-    if reason.trim().is_empty() {
-        return Err(RolloutRejection::ReasonMissing);
-    }
+    check_reason(reason)?;
     let matcher = machines.compile(&state.fleet);
     let at_rest =
         |machine: &MachineId| !state.gauges.grip(*machine).running && matcher.matches(&state.fleet, *machine);
@@ -387,6 +422,6 @@ fn awaited(rollout: &Rollout, machine: MachineId, serial: u16, outcome: Outcome)
         | JobState::Done(_)
         | JobState::Failed { .. }
         | JobState::Skipped
-        | JobState::Gone => false,
+        | JobState::Gone(_) => false,
     }
 }

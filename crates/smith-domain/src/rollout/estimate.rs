@@ -103,7 +103,7 @@ fn add_own(found: &mut BTreeMap<(u16, Key), Work>, step: &StepRun, item: &Item, 
         item.budget.and_then(|budget| Some((budget, step.budgets.get(usize::from(budget))?)))
     {
         let work = found.entry((item.run, Key::Budget(budget))).or_insert_with(|| Work {
-            allowed: line.cap(step.grants),
+            allowed: line.cap(),
             limit: format!("budget of {} failures", line.amount),
             group: line.environment.clone().unwrap_or_else(|| "the step".to_owned()),
             ..Work::default()

@@ -194,6 +194,12 @@ pub enum Halt {
     Overlap { machine: MachineId, bags: [String; 2] },
     /// The change was rejected, revoked or cancelled.
     ChangeRefused { reason: String },
+    /// The build was withdrawn while the step was at it.
+    BuildWithdrawn { reason: String },
+    /// Every machine that the step had has left the fleet, and the build was proven on none.
+    NothingLeft { gone: u32 },
+    /// The phase would have more runs than can be numbered.
+    TooManyRuns { phase: u16, found: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,16 @@ impl fmt::Display for Halt {
                 write!(f, "machine {machine} is selected by both {a} and {b}")
             }
             Halt::ChangeRefused { reason } => f.write_str(reason),
+            Halt::BuildWithdrawn { reason } => write!(f, "the build was withdrawn: {reason}"),
+            Halt::NothingLeft { gone } => {
+                write!(
+                    f,
+                    "every machine of the step has left the fleet ({gone}), the build is proven on none"
+                )
+            }
+            Halt::TooManyRuns { phase, found } => {
+                write!(f, "phase {} would have {found} runs, expected at most {}", phase + 1, u16::MAX)
+            }
         }
     }
 }

@@ -33,8 +33,8 @@ pub use machine::{Action, Outcome, RebootNeed, Work};
 pub use runs::Runs;
 pub use schedule::{Lane, LaneId, Schedule, StepKey};
 pub use state::{
-    Active, BagRun, GateRun, How, Job, JobState, Mode, Rollout, Run, RunState, ScopeState, Standing, StepRun,
-    StepState, Tally, Turn, Window,
+    Active, BagRun, GateRun, How, Job, JobState, Left, Mode, Rollout, Run, RunState, ScopeState, Standing,
+    StepRun, StepState, Tally, Turn, Window,
 };
 
 pub(crate) use decide::decide;

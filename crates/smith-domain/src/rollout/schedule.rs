@@ -92,6 +92,9 @@ pub(crate) struct NewLane {
 /// of them at every start would cost more than the better order gains. A cluster has one lane a role, rarely ten.
 const CHAIN_LANES_MAX: usize = 64;
 
+/// A queue that is shorter than this is not worth clearing.
+const QUEUE_SLACK: usize = 16;
+
 impl Schedule {
     pub fn lane(&self, id: LaneId) -> &Lane {
         &self.lanes[id.index()]
@@ -203,11 +206,22 @@ impl Schedule {
         self.forget(gauges, id);
     }
 
-    /// The job waits again, before all others of its lane.
-    pub(crate) fn put_front(&mut self, gauges: &mut Gauges, id: LaneId, job: u32) {
+    /// The job waits again, before all others of its lane. Where it stood before is still in the queue, so that is cleared
+    /// of what does not wait, or stands there twice, once half of it does.
+    pub(crate) fn put_front(
+        &mut self,
+        gauges: &mut Gauges,
+        id: LaneId,
+        job: u32,
+        waits: impl Fn(u32) -> bool,
+    ) {
         let lane = &mut self.lanes[id.index()];
         lane.queue.push_front(job);
         lane.waiting += 1;
+        if lane.queue.len() > 2 * lane.waiting as usize + QUEUE_SLACK {
+            let mut seen = BTreeSet::new();
+            lane.queue.retain(|other| waits(*other) && seen.insert(*other));
+        }
         let expect = lane.expect;
         if let Some(chain) = self.chains.get_mut(&lane.chain) {
             chain.left += expect;

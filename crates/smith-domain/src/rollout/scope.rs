@@ -47,6 +47,10 @@ pub fn of_step(state: &State, rollout: &Rollout, step: u16) -> Result<Vec<RunSco
             bags.push(machines);
         }
         runs.extend(split(state, number, phase, bags));
+        let found = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+        if found > u32::from(u16::MAX) {
+            return Err(Halt::TooManyRuns { phase: u16::try_from(number).unwrap_or(u16::MAX), found });
+        }
     }
     Ok(runs)
 }
@@ -66,11 +70,13 @@ pub fn newcomers(state: &State, rollout: &Rollout, step: u16) -> Vec<RunScope> {
     let mut runs = Vec::new();
     for (number, phase) in rollout.rule(step).phases.iter().enumerate() {
         let mut bags = Vec::with_capacity(phase.bags.len());
-        for bag in &phase.bags {
+        for (at, bag) in phase.bags.iter().enumerate() {
             let matcher: Matcher = bag.select.compile(&state.fleet);
-            // A bag that takes only a share has its share already.
+            // A bag that takes only a share has its share already, but for those of it that were away for a while.
             let wants = |machine: &MachineId| {
-                bag.take.is_none() && is_new(rollout, *machine) && matcher.matches(&state.fleet, *machine)
+                (bag.take.is_none() || was_of(rollout, step, number, at, *machine))
+                    && is_new(rollout, *machine)
+                    && matcher.matches(&state.fleet, *machine)
             };
             let machines: Vec<MachineId> = candidates.iter().copied().filter(wants).collect();
             candidates.retain(|machine| !machines.contains(machine));
@@ -120,13 +126,22 @@ fn check_overlap(
 fn is_free(rollout: &Rollout, bag: &Bag, machine: MachineId) -> bool {
     match rollout.job_of(machine) {
         None => true,
-        Some(job) if job.state == JobState::Gone => true,
+        Some(job) if matches!(job.state, JobState::Gone(_)) => true,
         Some(job) => bag.revisit == Revisit::Again && rollout.step(job.step).has_ended(),
     }
 }
 
+/// Whether the machine was taken by this bag before it left.
+fn was_of(rollout: &Rollout, step: u16, phase: usize, bag: usize, machine: MachineId) -> bool {
+    rollout.job_of(machine).is_some_and(|job| {
+        job.step == step
+            && usize::from(job.bag) == bag
+            && usize::from(rollout.step(step).runs[usize::from(job.run)].phase) == phase
+    })
+}
+
 fn is_new(rollout: &Rollout, machine: MachineId) -> bool {
-    rollout.job_of(machine).is_none_or(|job| job.state == JobState::Gone)
+    rollout.job_of(machine).is_none_or(|job| matches!(job.state, JobState::Gone(_)))
 }
 
 /// A share of the machines: those that come first by rule, then one of each cluster in turn.
@@ -177,14 +192,21 @@ fn split(state: &State, number: usize, phase: &Phase, bags: Vec<Vec<MachineId>>)
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
     values.dedup();
-    values
-        .into_iter()
-        .map(|wanted| RunScope {
-            spec: RunSpec { phase: number, value: wanted.map(str::to_owned) },
-            bags: bags
-                .iter()
-                .map(|bag| bag.iter().copied().filter(|machine| value(*machine) == wanted).collect())
-                .collect(),
+    let places: BTreeMap<Option<&str>, usize> =
+        values.iter().enumerate().map(|(at, value)| (*value, at)).collect();
+    let mut runs: Vec<RunScope> = values
+        .iter()
+        .map(|value| RunScope {
+            spec: RunSpec { phase: number, value: value.map(str::to_owned) },
+            bags: vec![Vec::new(); bags.len()],
         })
-        .collect()
+        .collect();
+    for (at, bag) in bags.iter().enumerate() {
+        for machine in bag {
+            if let Some(run) = places.get(&value(*machine)) {
+                runs[*run].bags[at].push(*machine);
+            }
+        }
+    }
+    runs
 }

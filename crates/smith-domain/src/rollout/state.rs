@@ -62,6 +62,8 @@ pub struct StepRun {
     pub budgets: Vec<BudgetLine>,
     pub grants: u32,
     pub tally: Tally,
+    /// Machines on which the build was put and proven healthy: what speaks for it.
+    pub proven: u32,
     /// Jobs of machines that are disturbed already: they wait for their turn beside the lanes.
     pub again: BTreeSet<u32>,
     pub cursor: u64,
@@ -184,7 +186,17 @@ pub enum JobState {
     },
     Skipped,
     /// It left the fleet.
-    Gone,
+    Gone(Left),
+}
+
+/// What a machine was when it left. That it is gone does not undo a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Left {
+    /// Nothing had gone wrong with it.
+    Well,
+    Failed,
+    /// It was lost, or at work: what became of it is not known.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,6 +227,13 @@ pub enum Turn {
     Asked { at: Timestamp, deadline: Timestamp, sought: u8 },
 }
 
+/// Which count of a budget a job stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    Failed,
+    Lost,
+}
+
 /// Which count of a [`Tally`] a job stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -239,7 +258,22 @@ impl JobState {
             JobState::Done(_) => Standing::Done,
             JobState::Failed { .. } => Standing::Failed,
             JobState::Lost { .. } => Standing::Lost,
-            JobState::Gone => Standing::Gone,
+            JobState::Gone(_) => Standing::Gone,
+        }
+    }
+
+    /// What it counts as against its budget.
+    pub(crate) fn blame(&self) -> Option<Blame> {
+        match self {
+            JobState::Failed { .. } | JobState::Gone(Left::Failed) => Some(Blame::Failed),
+            JobState::Lost { .. } | JobState::Gone(Left::Unknown) => Some(Blame::Lost),
+            JobState::Waiting
+            | JobState::Aside
+            | JobState::Again
+            | JobState::Active(_)
+            | JobState::Done(_)
+            | JobState::Skipped
+            | JobState::Gone(Left::Well) => None,
         }
     }
 
@@ -300,6 +334,7 @@ impl StepRun {
             budgets: Vec::new(),
             grants: 0,
             tally: Tally::default(),
+            proven: 0,
             again: BTreeSet::new(),
             cursor: 0,
             scope: ScopeState::Unknown,

@@ -213,7 +213,7 @@ fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason> {
         }
         JobState::Lost { action } => vec![Reason::Ended(Ended::Lost { action })],
         JobState::Skipped => vec![Reason::Ended(Ended::Skipped)],
-        JobState::Gone => vec![Reason::Ended(Ended::Gone)],
+        JobState::Gone(_) => vec![Reason::Ended(Ended::Gone)],
     }
 }
 

@@ -109,6 +109,9 @@ fn window(f: &mut fmt::Formatter<'_>, opens: Option<String>, why: &Closing) -> f
     match why {
         Closing::OutsideWindow => f.write_str("outside its maintenance window")?,
         Closing::Freeze { reason, .. } => write!(f, "frozen: {reason}")?,
+        Closing::Clock => {
+            return f.write_str("the clock of the controller runs ahead of the time that has passed");
+        }
     }
     match opens {
         Some(opens) => write!(f, ", opens {opens}"),

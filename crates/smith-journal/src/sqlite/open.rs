@@ -93,9 +93,17 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::NoSuchFile { path: path.to_owned() });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
-    conn.busy_timeout(BUSY).map_err(failed)?;
-    let kind = schema::inspect(&conn).map_err(failed)?;
+    let open = |name: &Path, flags: OpenFlags| {
+        let conn = Connection::open_with_flags(name, flags)?;
+        conn.busy_timeout(BUSY)?;
+        let kind = schema::inspect(&conn)?;
+        Ok((conn, kind))
+    };
+    let opened = open(path, flags).or_else(|error| match unchanging(path, &error) {
+        Some(uri) => open(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI),
+        None => Err(error),
+    });
+    let (conn, kind) = opened.map_err(failed)?;
     let expected = schema::current();
     let found =
         journal_version(path, kind)?.ok_or_else(|| OpenError::NotYetMade { path: path.to_owned() })?;
@@ -103,6 +111,25 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::OlderSchema { path: path.to_owned(), expected, found });
     }
     Ok(conn)
+}
+
+/// A journal on a medium, or in a folder, that cannot be written: readers make a file beside it otherwise. It is read as one
+/// that nobody changes, unless a log beside it says that somebody did.
+fn unchanging(path: &Path, error: &rusqlite::Error) -> Option<String> {
+    use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+    let code = error.sqlite_error_code();
+    let log = std::fs::metadata(format!("{}-wal", path.display())).map_or(0, |log| log.len());
+    if log > 0 || !matches!(code, Some(CannotOpen | ReadOnly)) {
+        return None;
+    }
+    let mut uri = "file:".to_owned();
+    for char in path.to_str()?.chars() {
+        match char {
+            '%' | '?' | '#' => uri.push_str(&format!("%{:02x}", u32::from(char))),
+            char => uri.push(char),
+        }
+    }
+    Some(uri + "?immutable=1")
 }
 
 /// The schema of a journal that this program can handle; `None` for an empty file.

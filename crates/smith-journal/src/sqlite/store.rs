@@ -16,9 +16,9 @@ use crate::store::{Reader, RowSource, Store, Visitor};
 /// A journal file, opened for writing by this process alone.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Dropped first: the thread finishes its transaction before anything else goes.
-    pub(super) thread: WriterThread,
     reader: SqliteReader,
+    // Dropped last: who closes a journal last brings everything into its one file.
+    pub(super) thread: WriterThread,
 }
 
 impl SqliteStore {

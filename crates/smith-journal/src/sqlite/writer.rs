@@ -230,6 +230,9 @@ fn serve(access: WriteAccess, messages: &Receiver<Message>) {
             break;
         }
     }
+    // The file alone is the journal after this, for whoever copies it. Somebody who reads at this moment keeps some of it
+    // in the log beside it, and the next who opens it finds it there.
+    let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     drop(conn);
     drop(lock);
 }

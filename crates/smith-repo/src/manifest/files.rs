@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::hash::Sha256;
 use crate::manifest::ManifestError;
-use crate::name::{BuildNumber, RelPath};
+use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::Layout;
 
 /// A manifest of a million files is under 200 MB; one that unfolds to more is an attack.
@@ -144,6 +144,13 @@ impl FileEntry {
             Area::Pool => self.path.below(&layout.root().join("pool")),
             Area::Tree => self.path.below(&layout.build(build)),
         }
+    }
+
+    /// The upstream and the path below its pool, of a file of the pool.
+    pub fn in_pool(&self) -> Option<(UpstreamName, RelPath)> {
+        let (upstream, path) = self.path.as_str().split_once('/')?;
+        let names = UpstreamName::new(upstream).ok().zip(RelPath::new(path).ok());
+        names.filter(|_| self.area == Area::Pool)
     }
 
     /// The line of the manifest, without its end.

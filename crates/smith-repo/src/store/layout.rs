@@ -118,6 +118,10 @@ impl Layout {
         self.root.join("state/compressed")
     }
 
+    pub fn pins(&self) -> PathBuf {
+        self.root.join("state/pins.json")
+    }
+
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }

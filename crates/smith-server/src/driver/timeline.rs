@@ -15,6 +15,9 @@ pub struct Note {
     pub boot: String,
     pub uptime: u64,
     pub steady: Timestamp,
+    /// What the wall clock was ahead of it.
+    #[serde(default)]
+    pub ahead: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -31,12 +34,17 @@ impl Timeline {
         let steady = match same_boot {
             // The machine's own uptime tells how long nobody drove.
             Some(note) => note.steady + Span(reading.uptime - note.uptime),
-            // After a restart of the machine only the wall clock is left. It is believed as far as it goes forward.
-            None => reading.wall.max(note.map_or(newest, |note| note.steady)),
+            // A journal that begins takes the wall clock's word for when that is.
+            None if note.is_none() && newest == Timestamp::default() => reading.wall,
+            // After a restart of the machine, or on another one, only the wall clock knows how long nobody drove, and a
+            // clock that is wrong must open no gate. Time goes on from where it stood; that the clock is ahead of it now
+            // counts as a jump, which a person may accept.
+            None => note.map_or(newest, |note| note.steady),
         };
         let steady = steady.max(newest);
-        let anchor = Note { boot: reading.boot.clone(), uptime: reading.uptime, steady };
-        Self { anchor, ahead: reading.wall.0.saturating_sub(steady.0) }
+        let ahead = note.map_or(reading.wall.0.saturating_sub(steady.0), |note| note.ahead);
+        let anchor = Note { boot: reading.boot.clone(), uptime: reading.uptime, steady, ahead };
+        Self { anchor, ahead }
     }
 
     pub fn now(&self, reading: &Reading) -> Now {
@@ -46,7 +54,9 @@ impl Timeline {
 
     /// What to leave with the lease.
     pub fn note(&self, reading: &Reading) -> Note {
-        Note { boot: reading.boot.clone(), uptime: reading.uptime, steady: self.now(reading).steady }
+        let steady = self.now(reading).steady;
+        let ahead = reading.wall.0.saturating_sub(steady.0);
+        Note { boot: reading.boot.clone(), uptime: reading.uptime, steady, ahead }
     }
 
     /// Whether the wall clock was moved since this was last asked.
@@ -81,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_time_that_nobody_drove_counts_by_the_uptime() {
-        let note = Note { boot: "a".to_owned(), uptime: 1_000, steady: Timestamp(50_000) };
+        let note = Note { boot: "a".to_owned(), uptime: 1_000, steady: Timestamp(50_000), ahead: 0 };
         // The wall clock was set a day ahead meanwhile; ten seconds have passed.
         let timeline = Timeline::new(&reading(86_450_000, 11_000, "a"), Timestamp(49_000), Some(&note));
         assert_eq!(timeline.now(&reading(86_450_000, 11_000, "a")).steady, Timestamp(60_000));
@@ -89,10 +99,13 @@ mod tests {
 
     #[test]
     fn after_a_restart_of_the_machine_time_never_goes_back() {
-        let note = Note { boot: "a".to_owned(), uptime: 9_000, steady: Timestamp(50_000) };
+        let note = Note { boot: "a".to_owned(), uptime: 9_000, steady: Timestamp(50_000), ahead: 0 };
         let behind = Timeline::new(&reading(20_000, 10, "b"), Timestamp(55_000), Some(&note));
         assert_eq!(behind.now(&reading(20_000, 10, "b")).steady, Timestamp(55_000));
-        let ahead = Timeline::new(&reading(80_000, 10, "b"), Timestamp(55_000), Some(&note));
-        assert_eq!(ahead.now(&reading(80_000, 10, "b")).steady, Timestamp(80_000));
+        // Nor does it go forward on the word of a clock that may have been set: that is told as a jump.
+        let mut ahead = Timeline::new(&reading(80_000, 10, "b"), Timestamp(55_000), Some(&note));
+        let now = ahead.now(&reading(80_000, 10, "b"));
+        assert_eq!(now.steady, Timestamp(55_000));
+        assert!(ahead.jumped(now));
     }
 }

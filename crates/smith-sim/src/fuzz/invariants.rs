@@ -9,7 +9,7 @@ use smith_domain::fleet::Selector;
 use smith_domain::id::{MachineId, RolloutId};
 use smith_domain::pipeline::{ChangeRule, Counts, Gate, Limit, Patch, Reboot, SoakFrom};
 use smith_domain::rollout::{
-    Action, How, Job, JobState, Mode, Rollout, RolloutEnd, RolloutEvent, Scope, StepEnd, StepState,
+    Action, How, Job, JobState, Left, Mode, Rollout, RolloutEnd, RolloutEvent, Scope, StepEnd, StepState,
 };
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
@@ -194,12 +194,16 @@ fn budget_holds(state: &State, rollout: &Rollout, job: &Job, name: &str) -> Opti
         whole += 1;
         held += u32::from(matches!(
             other.state,
-            JobState::Active(_) | JobState::Failed { .. } | JobState::Lost { .. }
+            JobState::Active(_)
+                | JobState::Failed { .. }
+                | JobState::Lost { .. }
+                | JobState::Gone(Left::Failed | Left::Unknown)
         ));
     }
     let amount =
         own.as_ref().and_then(|own| rule.budget.environments.get(own)).unwrap_or(&rule.budget.failures);
-    let allowed = amount.of(whole) + step.grants;
+    let granted = step.budgets.get(usize::from(job.budget)).map_or(0, |line| line.granted.min(step.grants));
+    let allowed = amount.of(whole) + granted;
     (held > allowed + 1).then(|| {
         format!(
             "project {} started {name} although {held} failed, are lost or run, with {allowed} allowed",

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use smith_domain::actor::Actor;
 use smith_domain::build::BuildEvent;
 use smith_domain::decide::Command;
@@ -63,8 +65,11 @@ const LOOK: Span = Span::mins(5);
 /// Points of the progress curve: as many as a wide terminal has columns, twice.
 const MOMENTS: usize = 400;
 
-/// A step that halts is repaired so often before the rehearsal calls it stuck.
-const REPAIRS_MAX: u32 = 50;
+/// A step that halts is resumed so often before the rehearsal calls it stuck: people lose patience with it.
+const RESUMES_MAX: usize = 50;
+
+/// Machines that are named when many were repaired by hand.
+const FREED_NAMED: usize = 3;
 
 type Rehearsing = Driver<Notebook, World, SimClock>;
 
@@ -147,7 +152,10 @@ pub(super) struct Rehearsal {
     coming: Vec<(Timestamp, Actor, Command)>,
     looked: Timestamp,
     recorded: u64,
-    repairs: u32,
+    /// What an operator granted to steps that halted, by their names.
+    granted: BTreeMap<String, Vec<u32>>,
+    /// Machines that were repaired by hand because they held others up.
+    freed: BTreeSet<String>,
     /// How often a step halted and was repaired.
     halts: Vec<(u32, u16)>,
     /// Windows that closed before their step was done, by rollout and step.
@@ -212,7 +220,8 @@ impl Rehearsal {
             coming: Vec::new(),
             looked: START,
             recorded: 0,
-            repairs: 0,
+            granted: BTreeMap::new(),
+            freed: BTreeSet::new(),
             halts: Vec::new(),
             missed: Vec::new(),
         })
@@ -316,7 +325,13 @@ impl Rehearsal {
                     StepState::Halted(Halt::BudgetSpent { failed, lost, .. }) => failed + lost,
                     StepState::Halted(Halt::EverythingFails { .. }) => 1,
                     StepState::Halted(Halt::ChangeRefused { .. }) => 0,
-                    StepState::Halted(Halt::NothingSelected { .. } | Halt::Overlap { .. })
+                    StepState::Halted(Halt::NothingLeft { .. }) => 1,
+                    StepState::Halted(
+                        Halt::NothingSelected { .. }
+                        | Halt::Overlap { .. }
+                        | Halt::BuildWithdrawn { .. }
+                        | Halt::TooManyRuns { .. },
+                    )
                     | StepState::Waiting
                     | StepState::Reached
                     | StepState::Open
@@ -333,11 +348,14 @@ impl Rehearsal {
         self.free(now);
         for (step, at, actor, command) in coming {
             let known = self.coming.iter().any(|(_, _, other)| *other == command);
-            if !known && self.repairs < REPAIRS_MAX {
-                self.repairs += 1;
+            let resumed = self.halts.iter().filter(|halted| **halted == step).count();
+            if !known && resumed < RESUMES_MAX {
                 self.halts.push(step);
-                if let Command::Rollout(RolloutCommand::Resume { step, grant, .. }) = &command {
-                    self.remarks.push(format!("{step} halted; an operator granted {grant} more failures"));
+                if let Command::Rollout(RolloutCommand::Resume { rollout, step, grant }) = &command {
+                    let rollouts = &self.driver.state().rollouts;
+                    let pipeline = rollouts.get(*rollout).map(|one| one.pipeline.name.to_string());
+                    let name = format!("{} {step}", pipeline.unwrap_or_default());
+                    self.granted.entry(name).or_default().push(*grant);
                 }
                 self.coming.push((at, actor, command));
             }
@@ -362,11 +380,8 @@ impl Rehearsal {
             }
         }
         for (name, command) in coming {
-            let known = self.coming.iter().any(|(_, _, other)| *other == command);
-            if !known && self.repairs < REPAIRS_MAX {
-                self.repairs += 1;
-                self.remarks
-                    .push(format!("{name} held up others; an operator repaired it and signed it off"));
+            // Whoever has been repaired once is left out of its rollout, so everybody's turn comes.
+            if self.freed.insert(name) {
                 self.coming.push((now + REPAIR, Actor::person("operator"), command));
             }
         }
@@ -459,7 +474,7 @@ impl Rehearsal {
             bound: bounds.whole(state),
             progress: self.progress,
             binding: bounds.binding(state),
-            remarks: self.remarks,
+            remarks: with_freed(with_granted(self.remarks, &self.granted), &self.freed),
             events: self.recorded,
         }
     }
@@ -469,4 +484,37 @@ impl Rehearsal {
         let now = matches!(state, StepState::Halted(_)) && repaired == 0;
         u32::try_from(repaired).unwrap_or(u32::MAX).saturating_add(u32::from(now))
     }
+}
+
+/// What was assumed of steps that halted: one line a step.
+fn with_granted(mut remarks: Vec<String>, granted: &BTreeMap<String, Vec<u32>>) -> Vec<String> {
+    for (name, grants) in granted {
+        let times = match grants.len() {
+            1 => "halted".to_owned(),
+            times => format!("halted {times} times"),
+        };
+        let sum: u64 = grants.iter().map(|grant| u64::from(*grant)).sum();
+        remarks.push(format!("{name} {times}; an operator granted {sum} more failures"));
+    }
+    remarks
+}
+
+/// What was assumed of machines that held others up, in one line however many there were.
+fn with_freed(mut remarks: Vec<String>, freed: &BTreeSet<String>) -> Vec<String> {
+    let named: Vec<&str> = freed.iter().take(FREED_NAMED).map(String::as_str).collect();
+    let named = named.join(", ");
+    match freed.len() {
+        0 => {}
+        1 => remarks.push(format!("{named} held up others; an operator repaired it and signed it off")),
+        few if few <= FREED_NAMED => {
+            remarks.push(format!("{named} held up others; an operator repaired them and signed them off"));
+        }
+        many => {
+            let others = many - FREED_NAMED;
+            remarks.push(format!(
+                "{named} and {others} others held up machines; an operator repaired them and signed them off"
+            ));
+        }
+    }
+    remarks
 }

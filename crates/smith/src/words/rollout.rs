@@ -164,7 +164,7 @@ fn ending(state: &State, rollout: RolloutId, machine: MachineId) -> &'static str
         Some(JobState::Lost { .. }) => "; lost",
         Some(JobState::Skipped) => "; skipped",
         Some(
-            JobState::Waiting | JobState::Aside | JobState::Again | JobState::Active(_) | JobState::Gone,
+            JobState::Waiting | JobState::Aside | JobState::Again | JobState::Active(_) | JobState::Gone(_),
         )
         | None => "",
     }
@@ -181,6 +181,7 @@ fn closing(why: &Closing) -> String {
     match why {
         Closing::OutsideWindow => "outside its maintenance window".to_owned(),
         Closing::Freeze { reason, .. } => format!("frozen: {reason}"),
+        Closing::Clock => "the clock runs ahead of the time that has passed".to_owned(),
     }
 }
 

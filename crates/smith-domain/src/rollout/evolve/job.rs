@@ -9,7 +9,7 @@ use crate::rollout::limit::{GaugeId, Held};
 use crate::rollout::machine::{self, Action, Course, Ending, Mark, Next, Outcome, Progress};
 use crate::rollout::runs::Runs;
 use crate::rollout::schedule::{LaneId, StepKey};
-use crate::rollout::state::{Active, How, Job, JobState, Mode, Standing, Turn};
+use crate::rollout::state::{Active, Blame, How, Job, JobState, Left, Mode, Rollout, Turn};
 use crate::state::State;
 use crate::time::{Span, Timestamp};
 
@@ -45,7 +45,7 @@ pub(super) fn asked(
         | JobState::Failed { .. }
         | JobState::Lost { .. }
         | JobState::Skipped
-        | JobState::Gone => {
+        | JobState::Gone(_) => {
             return;
         }
     };
@@ -74,13 +74,7 @@ fn start(state: &mut State, rollout: RolloutId, number: u32, job: &Job) -> Activ
     } else {
         state.rollouts.one_mut(rollout).steps[usize::from(key.step)].again.remove(&number);
     }
-    shift(state, rollout, job, Standing::Waiting, Standing::Running);
-    stand_aside(state, rollout, job.machine);
-    let called = &mut state.rollouts.one_mut(rollout).steps[usize::from(key.step)].called;
-    if matches!(called, Some(Call::HeldUp { .. })) {
-        *called = None;
-    }
-    Active {
+    let active = Active {
         action: machine::FIRST,
         progress: Progress {
             was_disturbed: Mark::of(grip.disturbed),
@@ -89,7 +83,14 @@ fn start(state: &mut State, rollout: RolloutId, number: u32, job: &Job) -> Activ
         },
         turn: Turn::Due(Timestamp::default()),
         leaving: false,
+    };
+    shift(state, rollout, job, JobState::Active(active));
+    stand_aside(state, rollout, job.machine);
+    let called = &mut state.rollouts.one_mut(rollout).steps[usize::from(key.step)].called;
+    if matches!(called, Some(Call::HeldUp { .. })) {
+        *called = None;
     }
+    active
 }
 
 fn count_bag(state: &mut State, rollout: RolloutId, job: &Job, held: Held, freed: &mut Vec<GaugeId>) {
@@ -100,20 +101,24 @@ fn count_bag(state: &mut State, rollout: RolloutId, job: &Job, held: Held, freed
 }
 
 /// Counts the job under another heading, in its bag and in its step.
-fn shift(state: &mut State, rollout: RolloutId, job: &Job, from: Standing, to: Standing) {
+fn shift(state: &mut State, rollout: RolloutId, job: &Job, to: JobState) {
     let step = &mut state.rollouts.one_mut(rollout).steps[usize::from(job.step)];
-    step.tally.shift(from, to);
-    step.runs[usize::from(job.run)].bags[usize::from(job.bag)].tally.shift(from, to);
+    let (from, to_standing) = (job.state.standing(), to.standing());
+    step.tally.shift(from, to_standing);
+    step.runs[usize::from(job.run)].bags[usize::from(job.bag)].tally.shift(from, to_standing);
     let line = &mut step.budgets[usize::from(job.budget)];
-    match from {
-        Standing::Failed => line.failed -= 1,
-        Standing::Lost => line.lost -= 1,
-        Standing::Waiting | Standing::Running | Standing::Done | Standing::Skipped | Standing::Gone => {}
+    match job.state.blame() {
+        Some(Blame::Failed) => line.failed -= 1,
+        Some(Blame::Lost) => line.lost -= 1,
+        None => {}
     }
-    match to {
-        Standing::Failed => line.failed += 1,
-        Standing::Lost => line.lost += 1,
-        Standing::Waiting | Standing::Running | Standing::Done | Standing::Skipped | Standing::Gone => {}
+    match to.blame() {
+        Some(Blame::Failed) => line.failed += 1,
+        Some(Blame::Lost) => line.lost += 1,
+        None => {}
+    }
+    if to == JobState::Done(How::Patched) {
+        step.proven += 1;
     }
 }
 
@@ -135,7 +140,10 @@ pub(super) fn reported(
                 state.rollouts.forget_due(deadline, rollout, machine);
             }
             keep_note(state, rollout, number, report);
-            learn(state, job.role, active.action, report);
+            if let Turn::Asked { at: asked_at, .. } = active.turn {
+                // It cannot have taken longer than since it was asked, whatever the executor says.
+                learn(state, job.role, active.action, report.outcome, report.took.min(at.since(asked_at)));
+            }
             Work { state, rollout, number, job, active, freed }.answered(report.outcome, at);
         }
         JobState::Lost { .. } => {
@@ -149,21 +157,26 @@ pub(super) fn reported(
         | JobState::Done(_)
         | JobState::Failed { .. }
         | JobState::Skipped
-        | JobState::Gone => {}
+        | JobState::Gone(_) => {}
     }
 }
 
+/// What is said of a failure stands until something else is said of the machine.
 fn keep_note(state: &mut State, rollout: RolloutId, number: u32, report: &Report<'_>) {
-    if let Some(note) = report.note {
-        state.rollouts.one_mut(rollout).notes.insert(number, note.to_owned());
+    let notes = &mut state.rollouts.one_mut(rollout).notes;
+    match report.note {
+        Some(note) => {
+            notes.insert(number, note.to_owned());
+        }
+        None => {
+            notes.remove(&number);
+        }
     }
 }
 
-fn learn(state: &mut State, role: Option<Symbol>, action: Action, report: &Report<'_>) {
-    match report.outcome {
-        Outcome::Found(_) | Outcome::Patched(_) | Outcome::Done => {
-            state.learned.saw(role, action, report.took)
-        }
+fn learn(state: &mut State, role: Option<Symbol>, action: Action, outcome: Outcome, took: Span) {
+    match outcome {
+        Outcome::Found(_) | Outcome::Patched(_) | Outcome::Done => state.learned.saw(role, action, took),
         Outcome::Failed(_) | Outcome::NotBegun | Outcome::Lost => {}
     }
 }
@@ -202,7 +215,11 @@ impl Work<'_> {
     /// It left the fleet. Should it come back, it is what it was left as, and nobody has proven that it is healthy.
     fn leave(self) {
         let untouched = self.active.action == machine::FIRST && !self.active.progress.drained.is_set();
-        self.end(JobState::Gone, if untouched { Proof::Unchanged } else { Proof::None });
+        if untouched {
+            self.end(JobState::Gone(Left::Well), Proof::Unchanged);
+        } else {
+            self.end(JobState::Gone(Left::Unknown), Proof::None);
+        }
     }
 
     /// The next action, a wait, or the end.
@@ -241,10 +258,10 @@ impl Work<'_> {
         state.gauges.set_running(job.machine, Held::No, freed);
         state.gauges.set_disturbed(job.machine, still_disturbed, freed);
         count_bag(state, rollout, &job, Held::No, freed);
-        if !matches!(to.standing(), Standing::Failed | Standing::Lost) {
+        if to.blame().is_none() {
             step::count_budget(state, rollout, &job, Held::No, freed);
         }
-        shift(state, rollout, &job, Standing::Running, to.standing());
+        shift(state, rollout, &job, to);
         state.rollouts.one_mut(rollout).jobs.put(number, Job { state: to, ..job });
         if proof == Proof::Healthy && was_disturbed {
             healed_elsewhere(state, rollout, job.machine, freed);
@@ -297,7 +314,7 @@ fn healed_elsewhere(state: &mut State, by: RolloutId, machine: MachineId, freed:
             && !rollout.step(job.step).has_ended()
         {
             step::count_budget(state, other, &job, Held::No, freed);
-            shift(state, other, &job, job.state.standing(), Standing::Done);
+            shift(state, other, &job, JobState::Done(How::Elsewhere));
             let job = Job { state: JobState::Done(How::Elsewhere), ..job };
             state.rollouts.one_mut(other).jobs.put(number, job);
         }
@@ -329,8 +346,10 @@ fn call_back(state: &mut State, machine: MachineId) {
         let job = *state.rollouts.one(rollout).job(number);
         let to_lane = !disturbed && is_bounded_like_its_lane(state, rollout, &job);
         if to_lane {
-            state.rollouts.one_mut(rollout).jobs.put(number, Job { state: JobState::Waiting, ..job });
-            state.schedule.put_front(&mut state.gauges, job.lane, number);
+            let one = state.rollouts.one_mut(rollout);
+            one.jobs.put(number, Job { state: JobState::Waiting, ..job });
+            let waits = |other: u32| is_waiting_in(one, other, job.lane);
+            state.schedule.put_front(&mut state.gauges, job.lane, number, waits);
         } else {
             wait_beside(state, rollout, number);
         }
@@ -345,6 +364,11 @@ pub(super) fn wait_beside(state: &mut State, rollout: RolloutId, number: u32) {
     one.steps[usize::from(job.step)].again.insert(number);
 }
 
+fn is_waiting_in(rollout: &Rollout, number: u32, lane: LaneId) -> bool {
+    let job = rollout.job(number);
+    job.state == JobState::Waiting && job.lane == lane
+}
+
 fn is_bounded_like_its_lane(state: &State, rollout: RolloutId, job: &Job) -> bool {
     bounds_of(state, rollout, job)[..] == state.schedule.lane(job.lane).bounds[..]
 }
@@ -356,7 +380,7 @@ fn wait_again(state: &mut State, rollout: RolloutId, number: u32, freed: &mut Ve
         return;
     }
     step::count_budget(state, rollout, &job, Held::No, freed);
-    shift(state, rollout, &job, job.state.standing(), Standing::Waiting);
+    shift(state, rollout, &job, JobState::Again);
     wait_beside(state, rollout, number);
 }
 
@@ -412,12 +436,13 @@ fn leave_out(
                 jobs.retain(|waiting| *waiting != (rollout, number));
             }
         }
-        JobState::Failed { .. } | JobState::Lost { .. } => {
+        JobState::Failed { .. } | JobState::Lost { .. } if to.blame().is_none() => {
             step::count_budget(state, rollout, &job, Held::No, freed);
         }
-        JobState::Active(_) | JobState::Done(_) | JobState::Skipped | JobState::Gone => return,
+        JobState::Failed { .. } | JobState::Lost { .. } => {}
+        JobState::Active(_) | JobState::Done(_) | JobState::Skipped | JobState::Gone(_) => return,
     }
-    shift(state, rollout, &job, job.state.standing(), to.standing());
+    shift(state, rollout, &job, to);
     state.rollouts.one_mut(rollout).jobs.put(number, Job { state: to, ..job });
 }
 
@@ -484,7 +509,12 @@ fn moved(state: &mut State, rollout: RolloutId, machine: MachineId) {
 fn left(state: &mut State, rollout: RolloutId, machine: MachineId, freed: &mut Vec<GaugeId>) {
     let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     let JobState::Active(active) = job.state else {
-        return leave_out(state, rollout, machine, JobState::Gone, freed);
+        let left = match job.state.blame() {
+            Some(Blame::Failed) => Left::Failed,
+            Some(Blame::Lost) => Left::Unknown,
+            None => Left::Well,
+        };
+        return leave_out(state, rollout, machine, JobState::Gone(left), freed);
     };
     match active.turn {
         Turn::Asked { .. } => {

@@ -11,8 +11,8 @@ use crate::rollout::limit::{GaugeId, GaugeOf, Held};
 use crate::rollout::runs::Runs;
 use crate::rollout::schedule::{LaneId, Live, StepKey};
 use crate::rollout::state::{
-    BagRun, How, Job, JobState, Mode, Rollout, Run, RunState, ScopeState, Standing, StepRun, StepState,
-    Window,
+    BagRun, Blame, How, Job, JobState, Mode, Rollout, Run, RunState, ScopeState, Standing, StepRun,
+    StepState, Window,
 };
 use crate::state::State;
 use crate::ticket::TicketKind;
@@ -40,7 +40,7 @@ pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, fre
         }
         RolloutEvent::StepOpened { rollout, step, runs } => opened(state, *rollout, *step, runs, at),
         RolloutEvent::Scoped { rollout, step, run, bag, machines } => {
-            scoped(state, StepKey { rollout: *rollout, step: *step }, *run, *bag, machines);
+            scoped(state, StepKey { rollout: *rollout, step: *step }, *run, *bag, machines, freed);
         }
         RolloutEvent::ScopeComplete { rollout, step, cursor } => {
             with_step(state, *rollout, *step, |run| {
@@ -64,6 +64,7 @@ pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, fre
         RolloutEvent::Halted { rollout, step, why } => {
             with_step(state, *rollout, *step, |run| run.state = StepState::Halted(why.clone()));
             refresh_live(state, *rollout, *step);
+            refresh_gates(state);
         }
         RolloutEvent::Called { rollout, step, why } => {
             with_step(state, *rollout, *step, |run| run.called = Some(why.clone()));
@@ -151,9 +152,11 @@ fn gate_news(state: &State, rollout: &Rollout, gate: &Gate) -> (Option<Timestamp
             (None, succeeded)
         }
         Gate::Soak { pipeline, step, from, length } => {
-            // A step that was run again in a rollout of its own counts from the newest run.
+            // A step that was run again counts from the newest run, whatever became of that: a build that soaked well and
+            // then failed has not soaked.
             let newest = |name| {
-                state.rollouts.of(name, rollout.build).rev().find_map(|other| soaked(other, step, *from))
+                let mut runs = state.rollouts.of(name, rollout.build).rev();
+                soaked(runs.find(|other| has_opened(other, step))?, step, *from)
             };
             let since = match pipeline {
                 // A rollout of one step looks for the others where they ran.
@@ -171,12 +174,17 @@ fn is_not_asked(rollout: &Rollout, step: &StepName) -> bool {
     number.is_some_and(|number| rollout.steps[number].state == StepState::Ended(StepEnd::NotAsked))
 }
 
-/// Since when a step soaks in a rollout.
+fn has_opened(rollout: &Rollout, step: &StepName) -> bool {
+    let number = rollout.pipeline.steps.iter().position(|rule| rule.id == *step);
+    number.is_some_and(|number| rollout.steps[number].opened_at.is_some())
+}
+
+/// Since when a step soaks in a rollout. One that is halted does not: somebody has yet to say that the build is good.
 fn soaked(rollout: &Rollout, step: &StepName, from: SoakFrom) -> Option<Timestamp> {
     let number = rollout.pipeline.steps.iter().position(|rule| rule.id == *step)?;
     let run = &rollout.steps[number];
     match (from, &run.state) {
-        (_, StepState::Ended(StepEnd::Aborted | StepEnd::NotAsked)) => None,
+        (_, StepState::Ended(StepEnd::Aborted | StepEnd::NotAsked) | StepState::Halted(_)) => None,
         (SoakFrom::Start, _) => run.opened_at,
         (SoakFrom::End, StepState::Ended(StepEnd::Done)) => run.ended_at,
         (SoakFrom::End, _) => None,
@@ -193,7 +201,7 @@ fn opened(state: &mut State, rollout: RolloutId, step: u16, specs: &[RunSpec], a
         .into_iter()
         .map(|(environment, amount)| {
             let gauge = state.gauges.add_own(GaugeOf::Budget, 0, 0);
-            BudgetLine { environment, amount, gauge, machines: 0, failed: 0, lost: 0 }
+            BudgetLine { environment, amount, gauge, machines: 0, failed: 0, lost: 0, granted: 0 }
         })
         .collect();
     with_step(state, rollout, step, |run| {
@@ -221,7 +229,7 @@ fn add_runs(state: &mut State, rollout: RolloutId, step: u16, specs: &[RunSpec])
 }
 
 /// Takes machines into a bag, in the order in which they are to start.
-fn scoped(state: &mut State, key: StepKey, run: u16, bag: u16, machines: &Runs) {
+fn scoped(state: &mut State, key: StepKey, run: u16, bag: u16, machines: &Runs, freed: &mut Vec<GaugeId>) {
     for machine in machines.iter() {
         let text = state.fleet.attr(machine, AttrId::ENVIRONMENT).map(|symbol| state.fleet.text(symbol));
         let rollout = state.rollouts.one(key.rollout);
@@ -240,10 +248,14 @@ fn scoped(state: &mut State, key: StepKey, run: u16, bag: u16, machines: &Runs) 
             serial: 0,
             state: JobState::Waiting,
         };
+        let found = state.rollouts.one(key.rollout).jobs.find(machine).map(|(number, old)| (number, *old));
+        if let Some((number, old)) = found {
+            forget_gone(state, key.rollout, &old, freed);
+            state.rollouts.one_mut(key.rollout).notes.remove(&number);
+        }
         let rollout = state.rollouts.one_mut(key.rollout);
-        let number = match rollout.jobs.find(machine) {
-            Some((number, &old)) => {
-                forget_gone(rollout, &old);
+        let number = match found {
+            Some((number, old)) => {
                 rollout.jobs.put(number, Job { serial: old.serial, ..new });
                 number
             }
@@ -258,22 +270,33 @@ fn scoped(state: &mut State, key: StepKey, run: u16, bag: u16, machines: &Runs) 
     }
 }
 
-/// A machine that was gone and is taken anew is counted where it is taken, and nowhere else.
-fn forget_gone(rollout: &mut Rollout, old: &Job) {
-    let step = &mut rollout.steps[usize::from(old.step)];
-    if old.state == JobState::Gone && !step.has_ended() {
-        step.tally.take(Standing::Gone);
-        step.runs[usize::from(old.run)].bags[usize::from(old.bag)].tally.take(Standing::Gone);
-        step.budgets[usize::from(old.budget)].machines -= 1;
+/// A machine that was gone and is taken anew is counted where it is taken, and nowhere else. What it had failed at is tried
+/// again.
+fn forget_gone(state: &mut State, rollout: RolloutId, old: &Job, freed: &mut Vec<GaugeId>) {
+    let JobState::Gone(_) = old.state else { return };
+    if state.rollouts.one(rollout).step(old.step).has_ended() {
+        return;
+    }
+    if old.state.blame().is_some() {
+        count_budget(state, rollout, old, Held::No, freed);
+    }
+    let step = &mut state.rollouts.one_mut(rollout).steps[usize::from(old.step)];
+    step.tally.take(Standing::Gone);
+    step.runs[usize::from(old.run)].bags[usize::from(old.bag)].tally.take(Standing::Gone);
+    let line = &mut step.budgets[usize::from(old.budget)];
+    line.machines -= 1;
+    match old.state.blame() {
+        Some(Blame::Failed) => line.failed -= 1,
+        Some(Blame::Lost) => line.lost -= 1,
+        None => {}
     }
 }
 
 /// Budgets in per cent follow the number of machines, and every budget follows what was granted.
 fn size_budgets(state: &mut State, key: StepKey) {
     let step = state.rollouts.one(key.rollout).step(key.step);
-    let grants = step.grants;
     let sizes: Vec<(GaugeId, u32, u32)> =
-        step.budgets.iter().map(|line| (line.gauge, line.machines, line.cap(grants))).collect();
+        step.budgets.iter().map(|line| (line.gauge, line.machines, line.cap())).collect();
     for (id, machines, cap) in sizes {
         let gauge = state.gauges.gauge_mut(id);
         gauge.whole = machines;
@@ -302,6 +325,7 @@ fn run_closed(state: &mut State, rollout: RolloutId, step: u16, run: u16) {
 fn resumed(state: &mut State, rollout: RolloutId, step: u16, grant: u32) {
     with_step(state, rollout, step, |run| {
         run.grants = run.grants.saturating_add(grant);
+        run.budgets.iter_mut().for_each(|line| line.grant(grant));
         run.called = None;
         run.state = if run.opened_at.is_some() { StepState::Open } else { StepState::Reached };
     });

@@ -1,6 +1,6 @@
 //! Gates and windows: what must hold before a step opens, and when machines may be started.
 
-use crate::calendar::{Calendar, Opening};
+use crate::calendar::{Calendar, Closing, Opening};
 use crate::pipeline::Gate;
 use crate::plan::{Planner, WakeFor};
 use crate::rollout::event::RolloutEvent;
@@ -100,6 +100,10 @@ pub(crate) fn look(calendar: &Calendar, now: Now, offset: i64, longest: Span) ->
                 (one, None) | (None, one) => one,
             };
             match until {
+                // The clock of the machine has run ahead: as soon as it agrees again there is room.
+                Some(until) if now.wall > steady && steady + longest <= until => {
+                    Window::Closed { opens: Some(now.steady), why: Closing::Clock }
+                }
                 Some(until) if steady.max(now.wall) + longest > until => match calendar.at(until) {
                     // The opening is too short for another machine: the next one counts.
                     Opening::Closed { opens, why } => Window::Closed { opens: told(opens), why },

@@ -1,6 +1,7 @@
 //! What one step wants next.
 
 use crate::change::TaskMove;
+use crate::decide::{BuildRejection, usable_build};
 use crate::event::Event;
 use crate::plan::Planner;
 use crate::rollout::budget;
@@ -10,7 +11,7 @@ use crate::rollout::plan::start::Given;
 use crate::rollout::plan::{desk, gate, start};
 use crate::rollout::schedule::StepKey;
 use crate::rollout::scope::{self, RunScope};
-use crate::rollout::state::{Mode, RunState, StepState};
+use crate::rollout::state::{Mode, RunState, StepState, Tally};
 
 pub(super) fn plan(planner: &mut Planner<'_>, key: StepKey, given: &mut Given) {
     let rollout = planner.state.rollouts.one(key.rollout);
@@ -53,6 +54,9 @@ fn waiting(planner: &mut Planner<'_>, key: StepKey) {
 fn reached(planner: &mut Planner<'_>, key: StepKey) {
     let rollout = planner.state.rollouts.one(key.rollout);
     desk::prepare(planner, key);
+    if let Some(why) = withdrawn(planner, key) {
+        return halt(planner, key, why);
+    }
     if let Some(reason) = desk::refusal(planner, key) {
         return halt(planner, key, Halt::ChangeRefused { reason });
     }
@@ -78,6 +82,14 @@ fn taken(planner: &Planner<'_>, name: &str) -> bool {
         matches!(event, Event::Rollout(RolloutEvent::StepOpened { rollout, step, .. })
             if planner.state.rollouts.one(*rollout).rule(*step).exclusive.as_deref() == Some(name))
     })
+}
+
+/// A build that was withdrawn is put on no further machine.
+fn withdrawn(planner: &Planner<'_>, key: StepKey) -> Option<Halt> {
+    match usable_build(planner.state, planner.state.rollouts.one(key.rollout).build) {
+        Err(BuildRejection::Withdrawn { reason, .. }) => Some(Halt::BuildWithdrawn { reason }),
+        Ok(()) | Err(_) => None,
+    }
 }
 
 fn change_permits(planner: &Planner<'_>, key: StepKey) -> bool {
@@ -107,8 +119,11 @@ fn open(planner: &mut Planner<'_>, key: StepKey, given: &mut Given) {
     let rollout = state.rollouts.one(key.rollout);
     let step = rollout.step(key.step);
     let window = gate::window(planner, key);
+    if let Some(why) = withdrawn(planner, key) {
+        return halt(planner, key, why);
+    }
     if let Some(why) =
-        budget::verdict(&rollout.rule(key.step).budget, &step.budgets, step.grants, &step.tally)
+        budget::verdict(&rollout.rule(key.step).budget, &step.budgets, step.grants, step.proven)
     {
         return halt(planner, key, why);
     }
@@ -154,7 +169,13 @@ fn sweep(planner: &mut Planner<'_>, key: StepKey) {
     }
     let runs = scope::newcomers(planner.state, rollout, key.step);
     if runs.is_empty() {
-        return end(planner, key, StepEnd::Done);
+        let step = rollout.step(key.step);
+        let Tally { done, skipped, gone, .. } = step.tally;
+        // Nobody has seen the build on any machine, so nothing that comes after may rely on it.
+        return match gone > 0 && done + skipped == 0 && step.grants == 0 {
+            true => halt(planner, key, Halt::NothingLeft { gone }),
+            false => end(planner, key, StepEnd::Done),
+        };
     }
     planner.opened.push(key.rollout);
     let (id, step) = (key.rollout, key.step);

@@ -9,8 +9,8 @@ use crate::event::Event;
 use crate::id::{AttrName, MachineId, RolloutId};
 use crate::pipeline::{Amount, ChangeRule, Counts, Limit, Parallel};
 use crate::rollout::{
-    Action, CauseKind, How, Job, JobState, Mode, Outcome, Rollout, RolloutEvent, RunState, Scope, StepState,
-    Window,
+    Action, CauseKind, How, Job, JobState, Left, Mode, Outcome, Rollout, RolloutEvent, RunState, Scope,
+    StepState, Window,
 };
 use crate::state::State;
 use crate::time::{Now, Timestamp};
@@ -136,7 +136,7 @@ impl Audit {
             JobState::Done(How::Stopped) => procedure.was_disturbed,
             JobState::Done(_) => false,
             // It left while something was done to it: should it come back, nobody knows how it is.
-            JobState::Gone => match moved.from {
+            JobState::Gone(_) => match moved.from {
                 Some(JobState::Active(active)) if active.action == Action::Check => procedure.was_disturbed,
                 _ => true,
             },
@@ -311,9 +311,12 @@ fn spent(state: &State, rollout: &Rollout, job: &Job) -> Spent {
     };
     let count = |is: fn(&JobState) -> bool| jobs.iter().filter(|job| is(&job.state)).count();
     Spent {
-        bad: count(|state| matches!(state, JobState::Failed { .. } | JobState::Lost { .. })),
+        bad: count(|state| {
+            let gone = matches!(state, JobState::Gone(Left::Failed | Left::Unknown));
+            gone || matches!(state, JobState::Failed { .. } | JobState::Lost { .. })
+        }),
         running: count(|state| matches!(state, JobState::Active(_))),
-        allowed: allowed + rollout.step(job.step).grants as usize,
+        allowed: allowed + rollout.step(job.step).budgets[usize::from(job.budget)].granted as usize,
     }
 }
 
@@ -338,7 +341,7 @@ fn tallies_are_true(rollout: &Rollout, step: u16) {
         count(&|s| matches!(s, JobState::Lost { .. })),
         count(&skipped),
         count(&|s| matches!(s, JobState::Done(_)) && !skipped(s)),
-        count(&|s| matches!(s, JobState::Gone)),
+        count(&|s| matches!(s, JobState::Gone(_))),
     ];
     let tally = &run.tally;
     let told =
@@ -348,9 +351,11 @@ fn tallies_are_true(rollout: &Rollout, step: u16) {
         assert_eq!(told, found, "waiting, running, failed, lost, skipped, done and gone of step {step}");
         assert_eq!(tally.total() as usize, jobs.len());
         for line in &run.budgets {
-            let failed =
-                u32::try_from(jobs.iter().filter(|j| matches!(j.state, JobState::Failed { .. })).count());
-            assert!(line.failed <= failed.unwrap(), "{line:?}");
+            let failed = jobs
+                .iter()
+                .filter(|j| matches!(j.state, JobState::Failed { .. } | JobState::Gone(Left::Failed)));
+            assert!(line.failed as usize <= failed.count(), "{line:?}");
+            assert!(line.granted <= run.grants, "{line:?}");
         }
     }
 }

@@ -288,12 +288,12 @@ fn a_job_that_waits_again_stands_in_front_and_brings_its_lane_back() {
     yard.start(lane, 0);
     yard.start(lane, 1);
     assert_eq!(yard.urgent(), None);
-    yard.schedule.put_front(&mut yard.gauges, lane, 0);
+    yard.schedule.put_front(&mut yard.gauges, lane, 0, |_| true);
     assert_eq!((yard.urgent(), yard.schedule.front(lane)), (Some(lane), Some(0)));
-    yard.schedule.put_front(&mut yard.gauges, lane, 1);
+    yard.schedule.put_front(&mut yard.gauges, lane, 1, |_| true);
     assert_eq!((yard.schedule.lane(lane).waiting(), yard.schedule.front(lane)), (2, Some(1)));
     yard.schedule.set_live(&mut yard.gauges, lane, Live::No);
-    yard.schedule.put_front(&mut yard.gauges, lane, 5);
+    yard.schedule.put_front(&mut yard.gauges, lane, 5, |_| true);
     assert_eq!(yard.urgent(), None, "a lane that is not live is not brought back");
 }
 
@@ -305,7 +305,7 @@ fn work_that_waits_again_makes_its_chain_longer_again() {
     yard.live(a);
     yard.start(a, 0);
     for job in 0..3 {
-        yard.schedule.put_front(&mut yard.gauges, a, job);
+        yard.schedule.put_front(&mut yard.gauges, a, job, |_| true);
     }
     yard.live(b);
     yard.schedule.set_live(&mut yard.gauges, a, Live::No);

@@ -16,6 +16,7 @@ mod gates;
 mod gauges;
 mod lanes;
 mod limits;
+mod mishaps;
 mod order;
 mod procedure;
 mod properties;

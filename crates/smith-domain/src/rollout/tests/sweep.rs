@@ -168,7 +168,7 @@ fn a_machine_that_leaves_between_two_tries_is_gone_at_once() {
 }
 
 #[test]
-fn a_failed_machine_that_leaves_is_gone_and_counts_against_no_budget() {
+fn a_failed_machine_that_leaves_is_gone_and_has_failed_all_the_same() {
     check(
         "a1
          a2",
@@ -179,14 +179,17 @@ fn a_failed_machine_that_leaves_is_gone_and_counts_against_no_budget() {
          until 1h
          leave a1
          resume s 0
+         until 2h
+         resume s 1
          run",
         "0s start a1
          8m failed at patch (mismatch) a1
          8m halted: the failure budget is spent: 1 failed, 0 lost, 0 allowed
          1h gone a1
-         1h start a2
-         1h10m done a2
-         1h10m succeeded",
+         1h rejected: the step would halt again at once: the failure budget is spent: 1 failed, 0 lost, 0 allowed; retry, skip or sign off machines, or grant more failures
+         2h start a2
+         2h10m done a2
+         2h10m succeeded",
     );
 }
 

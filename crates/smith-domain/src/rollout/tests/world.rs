@@ -440,7 +440,7 @@ fn verb(moved: &Moved) -> Option<String> {
         JobState::Failed { action, cause } => format!("failed at {action} ({cause})"),
         JobState::Lost { action } => format!("lost at {action}"),
         JobState::Skipped => "skipped".to_owned(),
-        JobState::Gone => "gone".to_owned(),
+        JobState::Gone(_) => "gone".to_owned(),
     })
 }
 

@@ -110,7 +110,7 @@ fn freezes_add_up_and_windows_are_replaced() {
     };
     let frozen = |step: usize, when: &str| match everything[0].steps[step].calendar.at(at(when)) {
         Opening::Closed { why: Closing::Freeze { reason, .. }, .. } => Some(reason),
-        Opening::Closed { why: Closing::OutsideWindow, .. } | Opening::Open { .. } => None,
+        Opening::Closed { why: Closing::OutsideWindow | Closing::Clock, .. } | Opening::Open { .. } => None,
     };
     assert_eq!(frozen(2, "2026-12-24T00:00:00Z").as_deref(), Some("year end"));
     assert_eq!(frozen(2, "2026-11-25T00:00:00Z").as_deref(), Some("audit"));
