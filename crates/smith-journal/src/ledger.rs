@@ -43,6 +43,10 @@ pub enum ReplayError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    #[error("row {row} cannot have happened after the rows before it")]
+    Impossible { row: Seq },
+    #[error("the snapshot at row {row} is not what the rows up to it lead to")]
+    Snapshot { row: Seq },
 }
 
 #[derive(Debug, Clone, Error)]
@@ -116,13 +120,48 @@ pub fn fold(reader: &dyn Reader, codec: &Codec) -> Result<Opening, ReplayError> 
         // A snapshot that does not decode is worth nothing and costs nothing: the journal has it all.
         from_snapshot(&snapshot.bytes).ok().map(|state| (state, snapshot.head))
     });
-    let (mut state, start) = from.unwrap_or_else(|| (State::default(), Head::GENESIS));
+    let (state, start) = from.unwrap_or_else(|| (State::default(), Head::GENESIS));
+    follow(reader, codec, state, start, |_, _| Ok(()))
+}
+
+/// The state by every row from the first, with the snapshots compared on the way. For whoever wants to know what happened
+/// and not only how it stands: whoever can write a file can write a snapshot too.
+pub fn refold(reader: &dyn Reader, codec: &Codec) -> Result<Opening, ReplayError> {
+    let snapshots = reader.sealed_snapshots(FORMAT)?;
+    follow(reader, codec, State::default(), Head::GENESIS, |row, state| {
+        let here = snapshots.iter().filter(|sealed| sealed.head.seq == row);
+        // One that does not open, or is of a chain of its own, is passed over by whoever reads snapshots.
+        let opened = here.filter_map(|sealed| sealed.open().ok());
+        let mut kept = opened.filter_map(|snapshot| from_snapshot(&snapshot.bytes).ok());
+        if kept.all(|kept| kept == *state) { Ok(()) } else { Err(ReplayError::Snapshot { row }) }
+    })
+}
+
+/// Folds the rows after `start` into a state. A row that names what there is not, in a journal that somebody else wrote,
+/// is an error like any other: the rules are made for what they have decided themselves.
+fn follow(
+    reader: &dyn Reader,
+    codec: &Codec,
+    mut state: State,
+    start: Head,
+    mut check: impl FnMut(Seq, &State) -> Result<(), ReplayError>,
+) -> Result<Opening, ReplayError> {
     let mut replayed = 0;
-    let head = decoded(reader, codec, start.seq, |at, event| {
-        state.evolve(&event, at);
-        replayed += 1;
-    })?;
-    Ok(Opening { state, head, replayed })
+    let mut wrong = None;
+    let folded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        decoded(reader, codec, start.seq, |at, event| {
+            replayed += 1;
+            state.evolve(&event, at);
+            if wrong.is_none() {
+                wrong = check(Seq(start.seq.0 + replayed), &state).err();
+            }
+        })
+    }));
+    let Ok(head) = folded else { return Err(ReplayError::Impossible { row: Seq(start.seq.0 + replayed) }) };
+    match wrong {
+        Some(wrong) => Err(wrong),
+        None => Ok(Opening { state, head: head?, replayed }),
+    }
 }
 
 /// Rows that are decoded before they are handed on together.

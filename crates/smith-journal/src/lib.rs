@@ -34,7 +34,7 @@ pub use export::{ExportError, export};
 pub use faulty::FaultyStore;
 pub use import::{BadLine, LineFault, LoadError, import};
 pub use lease::{Generation, Lease};
-pub use ledger::{Entry, Ledger, LedgerError, Memoryless, Opening, ReplayError, StoreLedger, fold};
+pub use ledger::{Entry, Ledger, LedgerError, Memoryless, Opening, ReplayError, StoreLedger, fold, refold};
 pub use lift::Lift;
 pub use memory::MemoryStore;
 pub use row::{BadHash, Content, Hash, Head, NewRow, Row, RowRef, Seq};

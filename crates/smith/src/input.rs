@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
-pub(crate) use journal::{machine_of, open, opening, rollout_of};
+pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
 pub(crate) use pipelines::load;
 pub(crate) use span::{Length, length};
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::failure::{Exit, Failure, What};
 
 pub(crate) use chart::{Bar, Chart, Point};
-pub(crate) use svg::{Curve, Picture, Stretch, draw};
+pub(crate) use svg::{Curve, OTHERS, Picture, Stretch, draw};
 pub(crate) use table::{Align, Table};
 pub(crate) use words::{count, counted, day, moment, ratio, times};
 

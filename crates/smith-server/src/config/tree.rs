@@ -15,6 +15,9 @@ use super::report::{Place, Report, shown};
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// Values in a file with aliases written out: five times what a file of the largest size holds in practice.
 pub(super) const MAX_NODES: usize = 100_000;
+
+/// A longer text counts as several values, so that an alias of a page of text cannot be written out without end.
+const TEXT_A_NODE: usize = 256;
 /// The deepest place of a pipeline is at nine: pipeline, steps, step, phases, phase, bags, bag, retry, causes.
 pub(super) const MAX_DEPTH: usize = 24;
 
@@ -137,6 +140,7 @@ impl<'t> Builder<'t, '_> {
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
+                self.count(text.len() / TEXT_A_NODE, place)?;
                 (anchor, Kind::Text { text: text.into_owned(), style })
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -201,12 +205,13 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn alias(&mut self, id: usize, place: Place) -> Result<Node, Stop> {
-        let Some((node, size)) = self.anchors.get(&id).cloned() else {
+        let Some(size) = self.anchors.get(&id).map(|(_, size)| *size) else {
             self.report.add(place, "S0201", "an alias of something before it", "one of what it stands in");
             return Err(Stop);
         };
+        // Counted before it is written out: what is too much is never held.
         self.count(size, place)?;
-        Ok(node)
+        self.anchors.get(&id).map(|(node, _)| node.clone()).ok_or(Stop)
     }
 
     fn count(&mut self, nodes: usize, place: Place) -> Result<(), Stop> {

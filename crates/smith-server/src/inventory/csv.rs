@@ -1,5 +1,7 @@
 //! Tables: a header, then one machine a row. Columns that have no meaning of their own become attributes.
 
+use std::collections::BTreeSet;
+
 use smith_domain::id::AttrName;
 
 use super::report::{Place, shown, small};
@@ -84,7 +86,7 @@ fn nth(places: &[Place], at: usize) -> Place {
 
 fn header(record: &csv::StringRecord, places: &[Place], seen: &mut Seen<'_, '_>) -> Option<Vec<Column>> {
     let mut columns = Vec::new();
-    let mut known: Vec<String> = Vec::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
     for (at, heading) in record.iter().enumerate() {
         let place = nth(places, at);
         let word = heading.trim().to_lowercase().replace(char::is_whitespace, "-");
@@ -102,11 +104,10 @@ fn header(record: &csv::StringRecord, places: &[Place], seen: &mut Seen<'_, '_>)
             Column::Attr(attr) => attr.to_string(),
             Column::Unusable => String::new(),
         };
-        if !meaning.is_empty() && known.contains(&meaning) {
+        if !meaning.is_empty() && !known.insert(meaning.clone()) {
             let found = format!("{meaning} again, as {}", shown(heading));
             seen.report.add(place, "S0144", "each column once", found);
         }
-        known.push(meaning);
         columns.push(column);
     }
     if columns.iter().any(|column| matches!(column, Column::Name)) {

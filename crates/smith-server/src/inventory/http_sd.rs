@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use smith_domain::fleet::MAX_ADDRESSES;
 use smith_domain::fleet::attribute::unabbreviated;
 use smith_domain::id::{AttrName, MachineName};
 
@@ -140,7 +141,9 @@ fn add(name: MachineName, facts: Facts, place: Place, machines: &mut BTreeMap<Ma
         }
         Some(known) => {
             for address in facts.addresses {
-                if !known.facts.addresses.contains(&address) {
+                // One more than may be is enough to say that there are too many.
+                let few = known.facts.addresses.len() <= MAX_ADDRESSES;
+                if few && !known.facts.addresses.contains(&address) {
                     known.facts.addresses.push(address);
                 }
             }

@@ -1,5 +1,6 @@
 //! `smith audit`: the journal as evidence.
 
+mod checkpoint;
 mod export;
 mod import;
 mod show;
@@ -19,6 +20,7 @@ pub(super) struct Audit {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Checkpoint(checkpoint::Checkpoint),
     Show(show::Show),
     Export(export::Export),
     Import(import::Import),
@@ -27,6 +29,7 @@ enum Command {
 pub(super) fn run(audit: Audit) -> Result<Exit, Failure> {
     match audit.command {
         Command::Verify(verify) => verify::run(&verify),
+        Command::Checkpoint(checkpoint) => checkpoint::run(&checkpoint),
         Command::Show(show) => show::run(&show),
         Command::Export(export) => export::run(&export),
         Command::Import(import) => import::run(&import),

@@ -15,10 +15,10 @@ use crate::failure::{Exit, Failure, What};
 
 /// Which machines.
 #[derive(Debug, Clone, Args)]
-#[group(multiple = false, required = true)]
+#[group(multiple = false)]
 pub(crate) struct FleetArgs {
-    /// The configuration of the inventory (`sources.yaml`)
-    #[arg(long, value_name = "CONFIG", env = "SMITH_INVENTORY")]
+    /// The configuration of the inventory (`sources.yaml`) [env: SMITH_INVENTORY, unless --fleet is given]
+    #[arg(long, value_name = "CONFIG")]
     pub(crate) inventory: Option<PathBuf>,
     /// A text with one machine a line
     #[arg(long, value_name = "FILE")]
@@ -74,11 +74,15 @@ impl MadeFleet {
 
 impl FleetArgs {
     pub(crate) fn machines(&self) -> Result<Vec<MachineFacts>, Failure> {
-        match (&self.fleet, &self.inventory) {
-            (Some(path), _) => text(path),
-            (None, Some(path)) => Ok(reading(path)?.1.into_machines()),
-            (None, None) => Ok(Vec::new()),
+        if let Some(path) = &self.fleet {
+            return text(path);
         }
+        let named = self.inventory.clone().or_else(|| std::env::var_os("SMITH_INVENTORY").map(PathBuf::from));
+        let config = named.ok_or_else(|| {
+            let error = "expected --inventory CONFIG or --fleet FILE, found neither";
+            Failure::new(Exit::Usage, error).with_hint("SMITH_INVENTORY may name the inventory, too")
+        })?;
+        Ok(reading(&config)?.1.into_machines())
     }
 }
 

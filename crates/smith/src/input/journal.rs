@@ -7,17 +7,25 @@ use smith_domain::id::{MachineId, RolloutId};
 use smith_domain::rollout::Rollout;
 use smith_domain::state::State;
 use smith_journal::codec::Codec;
-use smith_journal::{Opening, SqliteReader, fold};
+use smith_journal::{Head, Opening, SqliteReader, refold, verify};
 
 use crate::failure::{Exit, Failure};
 
+/// A journal that is about to be verified, or written out for somebody who will.
 pub(crate) fn open(path: &Path) -> Result<SqliteReader, Failure> {
     Ok(SqliteReader::open(path)?)
 }
 
-/// What the journal folds to.
+/// A journal whose rows agree with each other: what is told from any other would be a rumour.
+pub(crate) fn open_verified(path: &Path) -> Result<SqliteReader, Failure> {
+    let reader = open(path)?;
+    verify(&reader, Head::GENESIS, &[])?;
+    Ok(reader)
+}
+
+/// What the journal folds to, by every one of its rows.
 pub(crate) fn opening(path: &Path) -> Result<Opening, Failure> {
-    Ok(fold(&open(path)?, &Codec::default())?)
+    Ok(refold(&open_verified(path)?, &Codec::default())?)
 }
 
 pub(crate) fn rollout_of(state: &State, id: u32) -> Result<&Rollout, Failure> {

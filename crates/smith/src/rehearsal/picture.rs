@@ -3,7 +3,7 @@
 use smith_sim::rehearse::{Report, StepReport};
 
 use super::{Future, Header, outcome_line};
-use crate::output::{Curve, Picture, Stretch, count, counted, day, moment};
+use crate::output::{Curve, OTHERS, Picture, Stretch, count, counted, day, moment};
 
 /// The first future with all its curves; of the others, how many machines are done.
 pub(crate) fn picture(header: &Header, futures: &[Future]) -> Option<Picture> {
@@ -13,27 +13,27 @@ pub(crate) fn picture(header: &Header, futures: &[Future]) -> Option<Picture> {
         curve("running", "at work".to_owned(), report, |moment| moment.running),
         curve("failed", "failed or lost".to_owned(), report, |moment| moment.failed),
     ];
-    for future in &futures[1..] {
-        curves
-            .push(curve("other", format!("done if {}", future.name()), future.first(), |moment| moment.done));
+    for (future, class) in futures[1..].iter().zip(OTHERS.into_iter().cycle()) {
+        curves.push(curve(class, format!("done if {}", future.name()), future.first(), |moment| moment.done));
     }
     let end = futures.iter().map(|future| future.first().end).max()?;
     let outcome = anstream::adapter::strip_str(&outcome_line(header, report)).to_string();
     Some(Picture {
         title: format!("Rehearsal of {}", header.pipelines.join(", ")),
         subtitle: format!(
-            "{} in {}, all simulated, seed {}; from {} {} UTC; {outcome}",
+            "{} in {}, all simulated, seed {}; from {} {} UTC",
             counted(report.machines, "machine"),
             counted(report.clusters, "cluster"),
             report.seed,
             day(report.start),
             moment(report.start)
         ),
+        outcome,
         start: report.start,
         end,
         most: report.steps.iter().map(|step| step.tally.total()).sum::<u32>().max(1),
         curves,
-        stretches: report.steps.iter().map(stretch).collect(),
+        stretches: report.steps.iter().map(|step| stretch(step, header.pipelines.len())).collect(),
     })
 }
 
@@ -46,7 +46,7 @@ fn curve(
     Curve { class, name, points: report.progress.iter().map(|moment| (moment.at, of(moment))).collect() }
 }
 
-fn stretch(step: &StepReport) -> Stretch {
+fn stretch(step: &StepReport, pipelines: usize) -> Stretch {
     let until = step.opened.or(step.ended);
     let waits = match (step.reached, until) {
         (Some(from), Some(to)) => {
@@ -67,7 +67,7 @@ fn stretch(step: &StepReport) -> Stretch {
         count(tally.failed + tally.lost)
     );
     Stretch {
-        name: step.step.clone(),
+        name: if pipelines > 1 { format!("{} {}", step.pipeline, step.step) } else { step.step.clone() },
         waits_from: step.reached,
         opened: step.opened,
         ended: step.ended,

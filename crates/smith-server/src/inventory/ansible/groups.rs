@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smith_domain::fleet::MAX_MACHINES;
 use smith_domain::fleet::attribute::unabbreviated;
 use smith_domain::id::AttrName;
 
@@ -16,7 +17,12 @@ pub(super) struct Groups {
     pub(super) groups: BTreeMap<String, Group>,
     /// By name, with the place of the first mention.
     pub(super) hosts: BTreeMap<String, Host>,
+    /// Where there were more hosts than a fleet may have.
+    too_many: Option<Place>,
 }
+
+/// Pairs of a host and a variable that it has from itself or a group: a million machines with thirty each.
+const MAX_PAIRS: usize = 30_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Group {
@@ -44,6 +50,11 @@ impl Groups {
 
     /// Puts a host into a group; the latest variables count.
     pub(super) fn host(&mut self, group: &str, name: &str, place: Place, vars: Vars) {
+        // Ranges write many hosts in a few letters: what is too much is never held.
+        if self.hosts.len() >= MAX_MACHINES && !self.hosts.contains_key(name) {
+            self.too_many.get_or_insert(place);
+            return;
+        }
         self.group(group).hosts.insert(name.to_owned());
         let host = self.hosts.entry(name.to_owned()).or_insert_with(|| Host { place, vars: Vars::new() });
         host.vars.extend(vars);
@@ -51,7 +62,15 @@ impl Groups {
 
     /// Turns hosts into machines.
     pub(super) fn finish(mut self, seen: &mut Seen<'_, '_>) {
+        if let Some(place) = self.too_many {
+            seen.report.add(place, "S0140", format!("at most {MAX_MACHINES} hosts"), "more");
+            return;
+        }
         self.group(ALL);
+        let groups = self.groups.values_mut().map(|group| &mut group.vars);
+        for vars in groups.chain(self.hosts.values_mut().map(|host| &mut host.vars)) {
+            vars.retain(|key, _| is_of_interest(key, seen));
+        }
         let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
         let mut path = Vec::new();
         for name in self.groups.keys() {
@@ -71,6 +90,7 @@ impl Groups {
                 direct.entry(host).or_default().insert(name);
             }
         }
+        let mut pairs = 0;
         for (name, host) in &self.hosts {
             let own = direct.get(name.as_str()).cloned().unwrap_or_default();
             let mut around = ancestors(own, &parents);
@@ -82,6 +102,13 @@ impl Groups {
             let sets = order.iter().filter_map(|group| self.groups.get(*group)).map(|group| &group.vars);
             for (key, (value, place)) in sets.chain([&host.vars]).flatten() {
                 vars.insert(key, (value, *place));
+                pairs += 1;
+            }
+            if pairs > MAX_PAIRS {
+                let expected =
+                    format!("at most {MAX_PAIRS} variables of all hosts, those of their groups counted");
+                seen.report.add(host.place, "S0140", expected, "more");
+                return;
             }
             machine(name, host.place, &order, &vars, seen);
         }
@@ -121,6 +148,13 @@ impl Groups {
         path.pop();
         true
     }
+}
+
+/// Whether a variable can say something about a machine that is asked for.
+fn is_of_interest(key: &str, seen: &Seen<'_, '_>) -> bool {
+    let key = key.to_ascii_lowercase();
+    let is_address = key == "ansible_host" || key == "ansible_ssh_host";
+    is_address || AttrName::new(unabbreviated(&key)).is_ok_and(|attr| seen.wants(&attr))
 }
 
 fn ancestors<'g>(

@@ -3,6 +3,9 @@
 /// Hosts of one line. Ansible itself has no bound; ten thousand hosts are the largest group seen in one line.
 pub(super) const MAX_HOSTS: usize = 10_000;
 
+/// Digits of a number with zeros in front. A number of hosts has ten at most.
+const WIDTH_MAX: usize = 20;
+
 /// What is wrong, and after how many characters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadRange {
@@ -60,6 +63,9 @@ fn items(range: &str) -> Option<Vec<String>> {
     // Nothing before the colon means zero.
     let (from, to) = (if first.is_empty() { 0 } else { number(first)? }, number(last)?);
     let width = if first.starts_with('0') { first.len() } else { 0 };
+    if width > WIDTH_MAX {
+        return None;
+    }
     // One more than the bound is enough to see that it is exceeded.
     let numbers = (from..=to).step_by(step).take(MAX_HOSTS + 1);
     let texts: Vec<String> = numbers.map(|n| format!("{n:0width$}")).collect();
@@ -88,6 +94,7 @@ mod tests {
         {
             assert_eq!(expand(pattern).unwrap_err().offset, offset, "{pattern}");
         }
+        assert!(expand(&format!("w[{}1:5]", "0".repeat(70_000))).is_err());
         assert!(expand("w[1:9999][1:9]").unwrap_err().expected.contains("10000 hosts"));
         assert!(expand("w[0:4294967295]").unwrap_err().expected.contains("10000 hosts"));
     }

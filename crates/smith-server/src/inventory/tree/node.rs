@@ -4,6 +4,8 @@ use super::super::report::{Place, shown};
 
 /// Values in one file with aliases written out: a million machines with ten values each.
 pub(super) const MAX_NODES: usize = 12_000_000;
+/// A longer text counts as several values: names and labels are shorter, and an alias of a page of text writes it out.
+pub(super) const TEXT_A_NODE: usize = 64;
 /// Levels of lists and maps. Nested groups of Ansible take three each, and nobody nests ten groups.
 pub(super) const MAX_DEPTH: usize = 40;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use super::super::report::{Place, Report, shown, small};
-use super::node::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node};
+use super::node::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node, TEXT_A_NODE};
 
 /// The reading ends here; what is wrong is in the report.
 struct Stop;
@@ -80,6 +80,7 @@ impl<'t> Builder<'t, '_, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let nothing = style == ScalarStyle::Plain
                     && matches!(text.as_ref(), "" | "~" | "null" | "Null" | "NULL");
+                self.count(text.len() / TEXT_A_NODE, place)?;
                 let kind = if nothing { Kind::Nothing } else { Kind::Text(text.into_owned()) };
                 (anchor, tag.is_some(), kind)
             }
@@ -150,12 +151,13 @@ impl<'t> Builder<'t, '_, '_> {
     }
 
     fn alias(&mut self, id: usize, place: Place) -> Result<Node, Stop> {
-        let Some((node, size)) = self.anchors.get(&id).cloned() else {
+        let Some(size) = self.anchors.get(&id).map(|(_, size)| *size) else {
             self.report.add(place, "S0141", "an alias of something before it", "one of what it stands in");
             return Err(Stop);
         };
+        // Counted before it is written out: what is too much is never held.
         self.count(size, place)?;
-        Ok(node)
+        self.anchors.get(&id).map(|(node, _)| node.clone()).ok_or(Stop)
     }
 
     fn count(&mut self, nodes: usize, place: Place) -> Result<(), Stop> {

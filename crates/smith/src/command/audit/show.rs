@@ -50,6 +50,9 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     if let Some(name) = &args.machine {
         input::machine_of(&input::opening(&args.journal)?.state, name)?;
     }
+    if let Some(id) = args.rollout {
+        input::rollout_of(&input::opening(&args.journal)?.state, id)?;
+    }
     let lines = lines(args)?;
     if args.json {
         output::json(&lines)?;
@@ -66,7 +69,7 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
 
 /// Folds the whole journal on the way: what an event means is known from the state that it met.
 fn lines(args: &Show) -> Result<VecDeque<Line>, Failure> {
-    let (reader, codec) = (input::open(&args.journal)?, Codec::default());
+    let (reader, codec) = (input::open_verified(&args.journal)?, Codec::default());
     let mut state = State::default();
     let mut lines = VecDeque::new();
     let mut broken: Option<DecodeError> = None;

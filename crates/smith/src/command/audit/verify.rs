@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use smith_journal::{Head, VerifyError, read_checkpoints, verify};
+use smith_journal::codec::Codec;
+use smith_journal::{Head, VerifyError, read_checkpoints, refold, verify};
 
 use crate::failure::{Exit, Failure};
 use crate::input;
@@ -44,7 +45,17 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
         None => Vec::new(),
     };
     let compared = checkpoints.len();
-    match verify(&reader, Head::GENESIS, &checkpoints) {
+    if args.checkpoints.is_some() && checkpoints.is_empty() {
+        let error = "expected at least one checkpoint in the file, found none";
+        return Err(Failure::new(Exit::BadInput, error)
+            .with_hint("`smith audit checkpoint JOURNAL FILE` adds the present one"));
+    }
+    let verified = verify(&reader, Head::GENESIS, &checkpoints);
+    if verified.is_ok() {
+        // Rows that agree with each other may still tell of what cannot be, and a snapshot of something else.
+        refold(&reader, &Codec::default())?;
+    }
+    match verified {
         Ok(verified) if args.json => {
             let (rows, head) = (Some(verified.rows), Some(verified.head));
             output::json(&Report {
@@ -80,8 +91,10 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
             Ok(Exit::BrokenJournal)
         }
         Err(VerifyError::Broken(broken)) => {
-            let before = broken.seq().0.saturating_sub(1);
-            let hint = format!("everything up to row {before} is as it was written");
+            let hint = match broken.seq().0.saturating_sub(1) {
+                0 => "no row before it can be vouched for".to_owned(),
+                before => format!("everything up to row {before} is as it was written"),
+            };
             Err(Failure::from(VerifyError::Broken(broken)).with_hint(hint))
         }
         Err(error @ VerifyError::Read(_)) => Err(error.into()),

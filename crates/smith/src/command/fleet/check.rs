@@ -64,5 +64,7 @@ pub(super) fn run(args: &Check) -> Result<Exit, Failure> {
         text.push_str(&format!("{machines}, {} doubtful\n", count(report.warnings.len() as u64)));
         output::data(&text)?;
     }
-    Ok(if report.warnings.is_empty() { Exit::Good } else { Exit::Finding })
+    // A fleet of nobody is what a broken export looks like.
+    let is_good = report.warnings.is_empty() && report.machines > 0;
+    Ok(if is_good { Exit::Good } else { Exit::Finding })
 }

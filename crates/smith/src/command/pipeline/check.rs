@@ -14,7 +14,7 @@ use crate::output::{self, counted};
 /// A folder is checked as a whole: what its pipelines say about each other must hold too.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required = true, value_name = "FILE|FOLDER", env = "SMITH_PIPELINES")]
     paths: Vec<PathBuf>,
     /// Print JSON: a list of the mistakes, empty if there are none
     #[arg(long)]

@@ -1,10 +1,12 @@
 //! `smith rollout show`: how far a project is, phase by phase and bag by bag, and what it waits for.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use smith_domain::pipeline::Gate;
 use smith_domain::rollout::estimate::estimate;
 use smith_domain::rollout::{Rollout, Run, RunState, StepEnd, StepRun, StepState, Tally};
 use smith_domain::state::State;
@@ -51,6 +53,8 @@ struct Expected {
     likely: String,
     late: String,
     critical: Vec<String>,
+    /// Pipelines whose end steps of this one wait for: the times hold if they had ended already, and only then.
+    waits_for: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,7 +140,29 @@ fn expected(state: &State, rollout: &Rollout) -> Option<Expected> {
         likely: found.likely.to_string(),
         late: found.late.to_string(),
         critical: critical.collect(),
+        waits_for: others(rollout),
     })
+}
+
+/// Other pipelines that steps which have not opened wait for, and nobody knows for how long.
+fn others(rollout: &Rollout) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for (step, rule) in rollout.steps.iter().zip(&rollout.pipeline.steps) {
+        if step.opened_at.is_some() || step.has_ended() {
+            continue;
+        }
+        for (gate, rule) in step.gates.iter().zip(&rule.gates) {
+            let awaited = match rule {
+                Gate::Succeeded { pipeline } if !gate.open && !gate.met => Some(pipeline),
+                Gate::Soak { pipeline: Some(pipeline), .. } if !gate.open && gate.opens_at.is_none() => {
+                    Some(pipeline)
+                }
+                Gate::Succeeded { .. } | Gate::Soak { .. } | Gate::Approval { .. } => None,
+            };
+            names.extend(awaited.map(ToString::to_string));
+        }
+    }
+    names.into_iter().collect()
 }
 
 fn step(state: &State, rollout: &Rollout, number: u16) -> Step {
@@ -231,8 +257,13 @@ fn write_project(out: &mut String, project: &Project) -> std::fmt::Result {
     for reason in &project.reasons {
         writeln!(out, "{} {reason}", styled(WAITS, "waits:"))?;
     }
-    if let Some(Expected { early, likely, late, critical }) = &project.expected {
-        writeln!(out, "expected: {likely}, between {early} and {late}")?;
+    if let Some(Expected { early, likely, late, critical, waits_for }) = &project.expected {
+        if waits_for.is_empty() {
+            writeln!(out, "expected: {likely}, between {early} and {late}")?;
+        } else {
+            let others = waits_for.join(" and ");
+            writeln!(out, "expected: unknown until {others} is through; {likely} if it were already")?;
+        }
         for leg in critical {
             writeln!(out, "   {leg}")?;
         }

@@ -23,7 +23,7 @@ use crate::rehearsal::{self, Header};
 #[derive(Debug, Args)]
 pub(super) struct Simulate {
     /// Pipelines that are started side by side: files, or folders of them
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required = true, value_name = "FILE|FOLDER", env = "SMITH_PIPELINES")]
     pipelines: Vec<PathBuf>,
     #[command(flatten)]
     fleet: MadeFleet,

@@ -25,8 +25,8 @@ use crate::output;
 pub(super) struct Why {
     /// Its name or address
     machine: String,
-    /// The journal file; a server may be writing it
-    #[arg(long, value_name = "FILE", env = "SMITH_JOURNAL", required_unless_present = "simulated")]
+    /// The journal file; a server may be writing it [env: SMITH_JOURNAL, unless --simulated is given]
+    #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
     /// In this project, where another one has more to say
     #[arg(long, value_name = "ID")]
@@ -70,10 +70,15 @@ struct One {
 }
 
 pub(super) fn run(args: &Why) -> Result<Exit, Failure> {
-    match &args.journal {
-        Some(journal) => tell(args, &input::opening(journal)?.state),
-        None => tell(args, rehearsed(args)?.state()),
+    if !args.simulated.is_empty() {
+        return tell(args, rehearsed(args)?.state());
     }
+    let named = args.journal.clone().or_else(|| std::env::var_os("SMITH_JOURNAL").map(PathBuf::from));
+    let journal = named.ok_or_else(|| {
+        let error = "expected --journal FILE or --simulated FILE, found neither";
+        Failure::new(Exit::Usage, error).with_hint("SMITH_JOURNAL may name the journal, too")
+    })?;
+    tell(args, &input::opening(&journal)?.state)
 }
 
 /// The rehearsal at the time of the question.
@@ -86,6 +91,10 @@ fn rehearsed(args: &Why) -> Result<Live, Failure> {
     let people = if args.no_people { People::Absent } else { People::Attentive };
     let mut live = Live::open(&plan, people, Keep::Nothing)?;
     if let Some(Length(pause_at)) = args.pause_at {
+        if pause_at > args.at.0 {
+            let error = "expected --pause-at to come before --at, when the question is asked";
+            return Err(Failure::new(Exit::Usage, error));
+        }
         live.run_until(Live::start() + pause_at)?;
         let active: Vec<RolloutId> = live.state().rollouts.active().map(|rollout| rollout.id).collect();
         for rollout in active {
