@@ -101,8 +101,8 @@ impl Schedule {
     }
 
     /// Ready lanes of a step, the most urgent first.
-    pub fn ready(&self, step: StepKey) -> impl Iterator<Item = &Lane> + '_ {
-        self.ready.get(&step).into_iter().flatten().map(|key| self.lane(key.lane))
+    pub fn ready(&self, step: StepKey) -> impl Iterator<Item = (LaneId, &Lane)> + '_ {
+        self.ready.get(&step).into_iter().flatten().map(|key| (key.lane, self.lane(key.lane)))
     }
 
     pub(crate) fn steps_with_ready_lanes(&self) -> Vec<StepKey> {

@@ -1,10 +1,12 @@
 //! Jobs: one machine from its first action to its end, and what that does to gauges, tallies and lanes.
 
+use std::collections::BTreeMap;
+
 use crate::fleet::Symbol;
 use crate::id::{MachineId, RolloutId};
 use crate::rollout::CauseKind;
 use crate::rollout::event::Call;
-use crate::rollout::evolve::{bounds_of, step};
+use crate::rollout::evolve::{bounds_of, lanes, step};
 use crate::rollout::limit::{GaugeId, Held};
 use crate::rollout::machine::{self, Action, Course, Ending, Mark, Next, Outcome, Progress};
 use crate::rollout::runs::Runs;
@@ -270,15 +272,6 @@ impl Work<'_> {
     }
 }
 
-/// A job that waits leaves its lane: what bounds its machine is not what bounds the others there any more.
-fn stand_beside(state: &mut State, rollout: RolloutId, machine: MachineId) {
-    let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
-    if job.state == JobState::Waiting && job.lane != LaneId::NONE {
-        state.schedule.forget(&mut state.gauges, job.lane);
-        wait_beside(state, rollout, number);
-    }
-}
-
 /// What the end of a procedure says about the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
@@ -477,23 +470,27 @@ pub(crate) fn fleet_changed(state: &mut State, machines: &[MachineId]) {
     let mut freed = Vec::new();
     state.gauges.machines_changed(&state.fleet, machines, &mut freed);
     let active: Vec<RolloutId> = state.rollouts.active.iter().copied().collect();
+    let mut regrouped = Regrouped::new();
     if !active.is_empty() {
         for machine in machines {
             for rollout in &active {
                 if state.fleet.is_present(*machine) {
-                    moved(state, *rollout, *machine);
+                    moved(state, *rollout, *machine, &mut regrouped);
                 } else {
                     left(state, *rollout, *machine, &mut freed);
                 }
             }
         }
     }
+    for ((key, run), jobs) in regrouped {
+        lanes::regroup(state, key, run, &jobs);
+    }
     super::settle(state, freed);
 }
 
 /// Other facts hold about a machine: where it stands on other gauges now, the bounds of its lane are not its own. One
 /// that was thought to leave while it was at work is still there.
-fn moved(state: &mut State, rollout: RolloutId, machine: MachineId) {
+fn moved(state: &mut State, rollout: RolloutId, machine: MachineId, regrouped: &mut Regrouped) {
     let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
     if let JobState::Active(active) = job.state {
         let state_now = JobState::Active(Active { leaving: false, ..active });
@@ -501,9 +498,14 @@ fn moved(state: &mut State, rollout: RolloutId, machine: MachineId) {
     }
     let in_lane = job.state == JobState::Waiting && job.lane != LaneId::NONE;
     if in_lane && !is_bounded_like_its_lane(state, rollout, &job) {
-        stand_beside(state, rollout, machine);
+        state.schedule.forget(&mut state.gauges, job.lane);
+        let place = (StepKey { rollout, step: job.step }, job.run);
+        regrouped.entry(place).or_default().push(number);
     }
 }
+
+/// Jobs that have left their lanes, by step and run.
+type Regrouped = BTreeMap<(StepKey, u16), Vec<u32>>;
 
 /// A machine left the fleet: it is gone, not failed. One at work is gone once its action is answered.
 fn left(state: &mut State, rollout: RolloutId, machine: MachineId, freed: &mut Vec<GaugeId>) {

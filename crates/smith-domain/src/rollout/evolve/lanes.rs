@@ -38,27 +38,73 @@ pub(crate) fn bounds_of(state: &State, rollout: RolloutId, job: &Job) -> Vec<Bou
 pub(super) fn open(state: &mut State, key: StepKey, run: u16) {
     open_bag_gauges(state, key, run);
     let rollout = state.rollouts.one(key.rollout);
-    let mut groups: BTreeMap<(u16, u64, Vec<Bound>), VecDeque<u32>> = BTreeMap::new();
-    let mut beside = Vec::new();
-    let mut longest = 0;
-    for (bag, bag_run) in rollout.step(key.step).runs[usize::from(run)].bags.iter().enumerate() {
-        for number in &bag_run.jobs {
-            let job = rollout.job(*number);
-            if job.state != JobState::Waiting || job.step != key.step || job.run != run {
-                continue;
-            }
-            let expect = state.learned.procedure(job.role, &rollout.bag(job).actions);
-            longest = longest.max(expect);
-            // A machine that is disturbed already needs no room that its lane would wait for.
-            if state.gauges.grip(job.machine).disturbed {
-                beside.push(*number);
-                continue;
-            }
-            let bounds = bounds_of(state, key.rollout, job);
-            let bag = u16::try_from(bag).unwrap_or(u16::MAX);
-            groups.entry((bag, expect, bounds)).or_default().push_back(*number);
+    let bags = &rollout.step(key.step).runs[usize::from(run)].bags;
+    let waiting = bags.iter().flat_map(|bag| &bag.jobs).copied().filter(|number| {
+        let job = rollout.job(*number);
+        job.state == JobState::Waiting && job.step == key.step && job.run == run
+    });
+    let sorted = sort(state, key, waiting);
+    let opened = line_up(state, key, sorted.groups);
+    let rollout = state.rollouts.one_mut(key.rollout);
+    for number in &sorted.beside {
+        let again = Job { state: JobState::Again, ..*rollout.job(*number) };
+        rollout.jobs.put(*number, again);
+    }
+    let step = &mut rollout.steps[usize::from(key.step)];
+    step.again.extend(sorted.beside);
+    step.longest = sorted.longest;
+    step.runs[usize::from(run)].lanes = opened;
+}
+
+/// Jobs of an open run that have left their lanes, because other facts hold about their machines, stand in lanes of their
+/// own. Beside the lanes they would be too many to look at.
+pub(super) fn regroup(state: &mut State, key: StepKey, run: u16, jobs: &[u32]) {
+    let sorted = sort(state, key, jobs.iter().copied());
+    let opened = line_up(state, key, sorted.groups);
+    let step = state.rollouts.one(key.rollout).step(key.step);
+    if step.live {
+        for lane in &opened {
+            state.schedule.set_live(&mut state.gauges, *lane, Live::Yes);
         }
     }
+    for number in sorted.beside {
+        super::job::wait_beside(state, key.rollout, number);
+    }
+    let step = &mut state.rollouts.one_mut(key.rollout).steps[usize::from(key.step)];
+    step.longest = step.longest.max(sorted.longest);
+    step.runs[usize::from(run)].lanes.extend(opened);
+}
+
+/// Jobs that wait, by what bounds them.
+struct Sorted {
+    groups: BTreeMap<(u16, u64, Vec<Bound>), VecDeque<u32>>,
+    /// Machines that are disturbed already need no room that a lane would wait for.
+    beside: Vec<u32>,
+    longest: u64,
+}
+
+fn sort(state: &State, key: StepKey, jobs: impl Iterator<Item = u32>) -> Sorted {
+    let rollout = state.rollouts.one(key.rollout);
+    let mut sorted = Sorted { groups: BTreeMap::new(), beside: Vec::new(), longest: 0 };
+    for number in jobs {
+        let job = rollout.job(number);
+        let expect = state.learned.procedure(job.role, &rollout.bag(job).actions);
+        sorted.longest = sorted.longest.max(expect);
+        if state.gauges.grip(job.machine).disturbed {
+            sorted.beside.push(number);
+            continue;
+        }
+        let bounds = bounds_of(state, key.rollout, job);
+        sorted.groups.entry((job.bag, expect, bounds)).or_default().push_back(number);
+    }
+    sorted
+}
+
+fn line_up(
+    state: &mut State,
+    key: StepKey,
+    groups: BTreeMap<(u16, u64, Vec<Bound>), VecDeque<u32>>,
+) -> Vec<LaneId> {
     let mut opened = Vec::with_capacity(groups.len());
     for ((_, expect, bounds), jobs) in groups {
         let chain = bounds.first().map(|bound| bound.gauge);
@@ -71,15 +117,7 @@ pub(super) fn open(state: &mut State, key: StepKey, run: u16) {
         }
         opened.push(lane);
     }
-    let rollout = state.rollouts.one_mut(key.rollout);
-    for number in &beside {
-        let again = Job { state: JobState::Again, ..*rollout.job(*number) };
-        rollout.jobs.put(*number, again);
-    }
-    let step = &mut rollout.steps[usize::from(key.step)];
-    step.again.extend(beside);
-    step.longest = longest;
-    step.runs[usize::from(run)].lanes = opened;
+    opened
 }
 
 fn open_bag_gauges(state: &mut State, key: StepKey, run: u16) {

@@ -69,7 +69,7 @@ fn lanes(planner: &mut Planner<'_>, key: StepKey, given: &mut Given) {
     let state = planner.state;
     let rollout = state.rollouts.one(key.rollout);
     let (mut started, mut idle) = (0, 0);
-    for lane in state.schedule.ready(key) {
+    for (id, lane) in state.schedule.ready(key) {
         if planner.is_full() || (started > 0 && idle > IDLE_LANES_MAX) {
             return;
         }
@@ -78,6 +78,8 @@ fn lanes(planner: &mut Planner<'_>, key: StepKey, given: &mut Given) {
             let job = rollout.job(number);
             let grip = state.gauges.grip(job.machine);
             if job.state != JobState::Waiting
+                // It stands in another lane since other facts hold about its machine.
+                || job.lane != id
                 // It was gone, and another step has taken it since.
                 || job.step != key.step
                 || grip.running

@@ -362,3 +362,26 @@ fn the_queue_of_a_lane_does_not_grow_with_every_call_back() {
     assert!(lane.jobs().count() < 30, "{}", lane.jobs().count());
     assert_eq!(lane.waiting(), 2);
 }
+
+#[test]
+fn machines_of_which_something_else_is_known_now_wait_in_lanes_of_their_own() {
+    let mut fleet: Vec<String> = (0..20).map(|number| format!("x{number} cluster=x")).collect();
+    fleet.extend((0..5).map(|number| format!("y{number} cluster=y")));
+    let pipeline = one_step(vec![bag("all", "*")]).limited(limit("cluster,rack", 1));
+    let mut world = World::new(&fleet.join("\n"), &[pipeline]);
+    world.script(
+        "always x0 patch mismatch
+         start p
+         until 30s",
+    );
+    // The inventory learns the racks. Cluster x is held up by its first machine for ever, cluster y is not.
+    let racked: Vec<String> = fleet.iter().map(|line| format!("{line} rack=r2")).collect();
+    world.set_fleet(&racked);
+    let rollout = world.state.rollouts.get(RolloutId(1)).expect("started");
+    assert!(rollout.step(0).again.is_empty(), "beside the lanes only so many are looked at");
+    world.script("until 52m");
+    for number in 0..5 {
+        assert!(world.story().contains(&format!("done y{number}")), "{}", world.story());
+    }
+    assert!(!world.story().contains("start x1"), "{}", world.story());
+}

@@ -91,6 +91,12 @@ pub(super) fn play(fleet: &str, pipelines: &[Pipeline], script: &str) -> World {
 }
 
 impl World {
+    /// The inventory says something else of the machines.
+    pub(super) fn set_fleet(&mut self, lines: &[String]) {
+        self.fleet = lines.to_vec();
+        self.observe();
+    }
+
     pub(super) fn new(fleet: &str, pipelines: &[Pipeline]) -> Self {
         let mut world = World {
             state: State::default(),

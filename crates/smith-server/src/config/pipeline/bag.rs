@@ -1,11 +1,11 @@
 //! Phases and bags.
 
 use smith_domain::fleet::Selector;
-use smith_domain::id::{AttrName, BagName};
-use smith_domain::pipeline::{Actions, Bag, Drain, Health, Patch, Phase, Reboot, Revisit, Take, Timeouts};
+use smith_domain::id::BagName;
+use smith_domain::pipeline::{Actions, Bag, Drain, Health, Patch, Phase, Reboot, Take, Timeouts};
 use smith_domain::time::Span;
 
-use super::limit::{limits, optional, selector};
+use super::limit::{attribute, limits, optional, selector};
 use super::rules::Work;
 use crate::config::fields::Fields;
 use crate::config::report::{Place, Report, shown};
@@ -74,8 +74,7 @@ fn phase(
     let mut fields = Fields::open(node, "a phase", report)?;
     let place = fields.place();
     let title = fields.need("phase").and_then(|node| title(node, report));
-    let each =
-        fields.take("each").map(|node| name(node, "an attribute such as `zone`", AttrName::new, report));
+    let each = fields.take("each").map(|node| attribute(node, "an attribute such as `zone`", report));
     let bags = fields.need("bags").and_then(|node| bags(node, at, work, seen, report));
     fields.close(report);
     let title = title?;
@@ -119,7 +118,7 @@ fn bag(node: &Node, phase: usize, work: &Work, seen: &mut Seen, report: &mut Rep
         phase,
         is_share: take.is_some(),
     };
-    check_overlap(selection, work.revisit(), seen, report);
+    check_overlap(selection, seen, report);
     Some(Bag {
         name: name?,
         select,
@@ -145,15 +144,15 @@ fn bag_name(node: &Node, seen: &mut Seen, report: &mut Report) -> Option<BagName
     Some(bag)
 }
 
-/// The same selection twice in one step is an error, unless the machines are meant to be dealt with again or the
-/// earlier bags take a share and leave the rest to a later phase.
-fn check_overlap(selection: Selection, revisit: Revisit, seen: &mut Seen, report: &mut Report) {
+/// The same selection twice in one step is an error, unless the earlier bags take a share and leave the rest to a later
+/// phase: a machine is dealt with once in a step.
+fn check_overlap(selection: Selection, seen: &mut Seen, report: &mut Report) {
     let clash = seen
         .selections
         .iter()
         .filter(|earlier| earlier.select == selection.select)
         .find(|earlier| !earlier.is_share || earlier.phase == selection.phase);
-    if let (Some(earlier), Revisit::Skip) = (clash, revisit) {
+    if let Some(earlier) = clash {
         let found = format!(
             "{}, which the bag in line {} selects too",
             shown(&selection.select.to_string()),
@@ -161,7 +160,7 @@ fn check_overlap(selection: Selection, revisit: Revisit, seen: &mut Seen, report
         );
         let problem =
             report.add(selection.place, "S0213", "machines that no other bag of the step has", found);
-        problem.with_hint("for the same machines again write `revisit: again`; for growing shares `take:` in earlier phases");
+        problem.with_hint("for the same machines again make a later step with `revisit: again`; for growing shares write `take:` in earlier phases");
     }
     seen.selections.push(selection);
 }

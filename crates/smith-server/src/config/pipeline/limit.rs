@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use smith_domain::fleet::Selector;
+use smith_domain::fleet::{Selector, WellKnown};
 use smith_domain::id::AttrName;
 use smith_domain::pipeline::{Amount, Budget, Counts, Limit};
 
 use crate::config::fields::Fields;
+use crate::config::near::nearest;
 use crate::config::report::{Report, shown};
 use crate::config::tree::{Kind, Node, Style};
 use crate::config::value::{Zero, amount, list, name, number, one_or_more, text, word};
@@ -103,9 +104,27 @@ fn attributes(node: &Node, report: &mut Report) -> Option<Vec<AttrName>> {
     if items.len() == 1 && text(items[0], EXPECTED, report)? == "fleet" {
         return Some(Vec::new());
     }
-    let names: Vec<AttrName> =
-        items.iter().filter_map(|item| name(item, EXPECTED, AttrName::new, report)).collect();
+    let names: Vec<AttrName> = items.iter().filter_map(|item| attribute(item, EXPECTED, report)).collect();
     if names.len() == items.len() { Some(names) } else { None }
+}
+
+/// The name of an attribute. One that is a slip away from an attribute that every machine may have is taken for that slip:
+/// as a label that no machine has, it would quietly lift the limit or the order that it was written for.
+pub(super) fn attribute(node: &Node, expected: &str, report: &mut Report) -> Option<AttrName> {
+    let found = name(node, expected, AttrName::new, report)?;
+    let known = WellKnown::ALL.map(WellKnown::name);
+    if known.contains(&found.as_str()) {
+        return Some(found);
+    }
+    match nearest(found.as_str(), known) {
+        None => Some(found),
+        Some(meant) => {
+            let problem = report.add(node.place, "S0225", expected, format!("`{found}`"));
+            problem
+                .with_hint(format!("write `{meant}`, or give the label a name that is not so close to it"));
+            None
+        }
+    }
 }
 
 /// A number of failures, or more about them.

@@ -191,8 +191,8 @@ fn names_that_come_twice() {
 fn the_same_machines_twice_in_a_step() {
     let twice = "parallel: 2\n      - {bag: x, machines: m1}";
     check_bag(twice, "11:28 S0213", &["which the bag in line 9 selects too", "revisit: again"]);
-    let meant = BASE.replace("machines: m1", "machines: m1\n      - {bag: x, machines: m1, revisit: again}");
-    assert_eq!(complaints(&meant), []);
+    let again = "parallel: 2\n      - {bag: x, machines: m1, revisit: again}";
+    check_bag(again, "11:28 S0213", &["a later step with `revisit: again`"]);
     let share = "    phases:
       - {phase: one, bags: [{bag: b, machines: m1, take: 10%}]}
       - {phase: two, bags: [{bag: e, machines: m1}]}
@@ -200,6 +200,14 @@ fn the_same_machines_twice_in_a_step() {
     let growing = BASE.replace("    bags:\n      - bag: b\n        machines: m1\n", share);
     assert_eq!(complaints(&growing), []);
     check_text(&growing.replace(", take: 10%", ""), "9:48 S0213", &["line 8"]);
+}
+
+#[test]
+fn an_attribute_that_is_a_slip_away_from_a_known_one() {
+    let limit = BASE.replace("machines: m1", "machines: m1\n        limits: [{per: clutser, max: 1}]");
+    check_text(&limit, "10:24 S0225", &["write `cluster`"]);
+    let label = BASE.replace("machines: m1", "machines: m1\n        limits: [{per: rack, max: 1}]");
+    assert_eq!(complaints(&label), []);
 }
 
 #[test]
