@@ -17,7 +17,9 @@ mod source;
 mod tests;
 
 pub use client::{Answer, Fetcher, Validators};
+pub(crate) use error::chain;
 pub use error::{FetchError, ObjectError};
 pub use limits::{Limits, Proxies};
 pub use objects::Want;
+pub(crate) use progress::Size;
 pub use progress::{Progress, Silent, Snapshot, Tally};
