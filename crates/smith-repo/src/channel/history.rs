@@ -54,6 +54,7 @@ pub fn history(store: &Store, name: &ChannelName) -> Result<Vec<Move>, ChannelEr
 pub(super) fn write(store: &Store, name: &ChannelName, mut moves: Vec<Move>) -> Result<(), ChannelError> {
     moves.drain(..moves.len().saturating_sub(MOVES_MAX));
     let text = serde_json::to_vec_pretty(&Record { format: FORMAT, moves });
-    let text = text.map_err(|error| ChannelError::History { name: name.clone(), found: error.to_string() })?;
+    let text =
+        text.map_err(|error| ChannelError::History { name: name.clone(), found: error.to_string() })?;
     Ok(write_atomically(&store.channel_history(name), &text)?)
 }

@@ -37,7 +37,9 @@ pub enum Switched {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    #[error("channel {name} cannot be set to build {number}: expected it whole and good on this store, found {found}")]
+    #[error(
+        "channel {name} cannot be set to build {number}: expected it whole and good on this store, found {found}"
+    )]
     NotWhole { name: ChannelName, number: BuildNumber, found: String },
     #[error("channel {name} has no build before the current one")]
     NoPrevious { name: ChannelName },
@@ -62,7 +64,8 @@ pub fn get(store: &Store, name: &ChannelName) -> Result<Option<BuildNumber>, Cha
         }
         Err(error) => return Err(StoreError::io("reading", &path)(error).into()),
     };
-    let number = target.strip_prefix("../builds").ok().and_then(Path::to_str).and_then(|name| name.parse().ok());
+    let number =
+        target.strip_prefix("../builds").ok().and_then(Path::to_str).and_then(|name| name.parse().ok());
     let found = || target.display().to_string();
     number.map(Some).ok_or_else(|| ChannelError::NotALink { name: name.clone(), found: found() })
 }

@@ -36,9 +36,9 @@ fn by_hash(manifest: &Manifest) -> Vec<(String, Sha256)> {
 /// Whether the channel serves every index of this build by its hash.
 fn serves(store: &Store, manifest: &Manifest) -> bool {
     let root: PathBuf = store.channel(&prod());
-    by_hash(manifest).iter().all(|(path, hash)| {
-        Sha256::of_file(&root.join(path)).is_ok_and(|(found, _)| found == *hash)
-    })
+    by_hash(manifest)
+        .iter()
+        .all(|(path, hash)| Sha256::of_file(&root.join(path)).is_ok_and(|(found, _)| found == *hash))
 }
 
 fn builds(count: u32) -> (tempfile::TempDir, Store, Vec<Manifest>) {
@@ -60,7 +60,8 @@ fn it_moves_back_and_says_who_and_why() {
     rollback(&store, &prod(), &order(2)).expect("back");
     assert_eq!(get(&store, &prod()).expect("read"), Some(BuildNumber(1)));
     let moves = history(&store, &prod()).expect("read");
-    let seen: Vec<_> = moves.iter().map(|one| (one.from.map(|from| from.0), one.to.0, one.why.as_str())).collect();
+    let seen: Vec<_> =
+        moves.iter().map(|one| (one.from.map(|from| from.0), one.to.0, one.why.as_str())).collect();
     assert_eq!(seen, [(None, 1, "day 0"), (Some(1), 2, "day 1"), (Some(2), 1, "day 2")]);
     assert_eq!(names(&store).expect("read"), [prod()]);
 }

@@ -69,9 +69,10 @@ impl Known {
 
     fn knows_in_build(&self, number: BuildNumber, path: &str, metadata: &fs::Metadata) -> bool {
         let is_own = matches!(path, INFO | SIGNATURE | MANIFEST | PACKAGES)
-            || path.strip_prefix("from-").and_then(|rest| rest.strip_suffix(".zst")).is_some_and(|number| {
-                number.parse::<BuildNumber>().is_ok()
-            });
+            || path
+                .strip_prefix("from-")
+                .and_then(|rest| rest.strip_suffix(".zst"))
+                .is_some_and(|number| number.parse::<BuildNumber>().is_ok());
         if is_own || self.trees.get(&number).is_none_or(|tree| tree.contains(path)) {
             return true;
         }

@@ -84,7 +84,8 @@ fn shards<R: Send>(
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => return Some(Err(StoreError::io("reading", &folder)(error))),
         };
-        let found = entries.filter_map(|entry| entry.map_or_else(|error| Some(Err(error)), |entry| look(shard, &entry)));
+        let found = entries
+            .filter_map(|entry| entry.map_or_else(|error| Some(Err(error)), |entry| look(shard, &entry)));
         Some(found.collect::<io::Result<_>>().map_err(StoreError::io("reading", &folder)))
     };
     each(&folders, list).into_iter().collect()

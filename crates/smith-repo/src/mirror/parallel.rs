@@ -16,7 +16,8 @@ pub(crate) fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> Option<R> 
         let mut mine = Vec::new();
         loop {
             let from = next.fetch_add(BATCH, Ordering::Relaxed);
-            let Some(batch) = items.get(from..(from + BATCH).min(items.len())).filter(|batch| !batch.is_empty())
+            let Some(batch) =
+                items.get(from..(from + BATCH).min(items.len())).filter(|batch| !batch.is_empty())
             else {
                 break;
             };

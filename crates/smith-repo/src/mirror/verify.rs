@@ -156,7 +156,8 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
     for name in &names {
         // The damage of an object is that of all its names that are links to it.
         if let Some(damaged) = bad.get_mut(&name.file.hash)
-            && inode_of(&store.root().join(&name.path)) == lying.by_hash.get(&name.file.hash).map(|one| one.inode)
+            && inode_of(&store.root().join(&name.path))
+                == lying.by_hash.get(&name.file.hash).map(|one| one.inode)
         {
             damaged.paths.push(name.path.clone());
         }
@@ -339,4 +340,3 @@ impl Findings {
         self.foreign.dedup();
     }
 }
-

@@ -101,7 +101,8 @@ fn a_bad_index_is_mended_in_builds_that_only_borrow_it() {
     let (_a, store, _b, source) = twins();
     let index = store.build(ONE).join(INDEX);
     let hash = Sha256::of_file(&index).expect("read").0;
-    let borrowed = store.build(TWO).join(format!("debian/dists/stable/main/binary-amd64/by-hash/SHA256/{hash}"));
+    let borrowed =
+        store.build(TWO).join(format!("debian/dists/stable/main/binary-amd64/by-hash/SHA256/{hash}"));
     fs::hard_link(&index, &borrowed).expect("linked");
     assert!(full(&store).is_good(), "{}", full(&store).why());
     overwrite(&index, |bytes| bytes.truncate(10));

@@ -42,7 +42,8 @@ impl Place<'_> {
     pub(super) fn lists(&self, store: &Store, check: Check<'_>) -> Result<Lists, SyncError> {
         let json = self.need(INFO, INFO_MAX)?;
         let signature = self.need(SIGNATURE, SIGNATURE_MAX)?;
-        let signers = check(&json, &signature).map_err(|why| SyncError::Signature { build: self.build, why })?;
+        let signers =
+            check(&json, &signature).map_err(|why| SyncError::Signature { build: self.build, why })?;
         let info = parse_info(Path::new(&self.address(INFO)), self.build, &json)?;
         let base = base_of(store, &info);
         let mut files = vec![(INFO.to_owned(), json), (SIGNATURE.to_owned(), signature)];
@@ -89,7 +90,10 @@ impl Place<'_> {
     }
 
     fn unpackable(&self, error: &std::io::Error) -> SyncError {
-        self.bad(MANIFEST, ManifestError::Form { expected: "a list that can be packed", found: error.to_string() })
+        self.bad(
+            MANIFEST,
+            ManifestError::Form { expected: "a list that can be packed", found: error.to_string() },
+        )
     }
 
     fn bad(&self, file: &str, source: ManifestError) -> SyncError {
@@ -147,9 +151,8 @@ pub(crate) fn builds_at(fetcher: &Fetcher, url: &str) -> Result<Vec<BuildNumber>
     }
     let place = format!("{url}/builds/{INDEX}");
     match fetcher.get(&place, INDEX_MAX, None)? {
-        Answer::Found { bytes, .. } => {
-            serde_json::from_slice(&bytes).map_err(|error| SyncError::Index { place, found: error.to_string() })
-        }
+        Answer::Found { bytes, .. } => serde_json::from_slice(&bytes)
+            .map_err(|error| SyncError::Index { place, found: error.to_string() }),
         Answer::Missing | Answer::NotModified => Err(SyncError::Index { place, found: "nothing".to_owned() }),
     }
 }

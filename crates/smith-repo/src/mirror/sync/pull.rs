@@ -9,10 +9,11 @@ use crate::hash::Sha256;
 use crate::manifest::Manifest;
 use crate::mirror::held::INFO;
 use crate::mirror::objects::Objects;
+use crate::mirror::stale;
 use crate::mirror::sync::SyncError;
 use crate::mirror::sync::lists::{Lists, Place, base_url, folder_of, write_index};
 use crate::mirror::sync::local::link_from;
-use crate::mirror::sync::tree::{clear_risen, link_pool, raise, upstreams};
+use crate::mirror::sync::tree::{link_pool, raise, upstreams};
 use crate::name::BuildNumber;
 use crate::store::{Layout, Store, StoreError, sync_file_system};
 
@@ -32,7 +33,10 @@ pub struct Pull<'a> {
 
 impl std::fmt::Debug for Pull<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pull").field("store", &self.store).field("sources", &self.sources).finish_non_exhaustive()
+        f.debug_struct("Pull")
+            .field("store", &self.store)
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +95,7 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
         return Ok(synced);
     }
     let _lease = pull.store.lease(sizes.keys().copied())?;
-    clear_risen(pull.store)?;
+    stale::clear(&[pull.store.builds()])?;
     bring(pull, &places, &sizes, &mut synced)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
     let rising = raise(pull.store, build, &lists, &pools)?;
@@ -171,16 +175,17 @@ fn bring(
     }
     intake.settle()?;
     let fetched = pull.fetcher.objects(&wants, &intake, pull.progress);
-    fetched.map_err(|failed| SyncError::Objects {
-        build: synced.build,
-        wanted: synced.missing,
-        failed,
-    })
+    fetched.map_err(|failed| SyncError::Objects { build: synced.build, wanted: synced.missing, failed })
 }
 
 /// Under the store's lock, so that a purge sees the build or our lease. The base may have been purged since its names in
 /// the pool were counted on; then they are made anew.
-fn appear(store: &Store, build: BuildNumber, folder: &std::path::Path, lists: &Lists) -> Result<(), StoreError> {
+fn appear(
+    store: &Store,
+    build: BuildNumber,
+    folder: &std::path::Path,
+    lists: &Lists,
+) -> Result<(), StoreError> {
     let base = lists.base.as_ref().map(|base| store.build(base.info.number));
     let mut locked = store.lock_now()?;
     if base.is_some_and(|base| !base.exists()) {

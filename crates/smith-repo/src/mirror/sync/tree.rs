@@ -26,7 +26,10 @@ impl Drop for Rising {
 }
 
 /// Checks that every file lies below an upstream, before anything is written.
-pub(super) fn upstreams(build: BuildNumber, manifest: &Manifest) -> Result<BTreeSet<UpstreamName>, SyncError> {
+pub(super) fn upstreams(
+    build: BuildNumber,
+    manifest: &Manifest,
+) -> Result<BTreeSet<UpstreamName>, SyncError> {
     let bad = |path: &RelPath| SyncError::Path { build, path: path.to_string() };
     let mut pools = BTreeSet::new();
     for file in manifest.files() {
@@ -48,7 +51,11 @@ fn split(path: &RelPath) -> Option<(UpstreamName, RelPath)> {
 }
 
 /// Names in the pool, for files that the base does not have under the same name.
-pub(super) fn link_pool(store: &Store, manifest: &Manifest, base: Option<&Manifest>) -> Result<(), StoreError> {
+pub(super) fn link_pool(
+    store: &Store,
+    manifest: &Manifest,
+    base: Option<&Manifest>,
+) -> Result<(), StoreError> {
     let known = base.map_or(&[][..], Manifest::files);
     let is_new = |file: &&FileEntry| file.area == Area::Pool && known.binary_search(file).is_err();
     let new: Vec<&FileEntry> = manifest.files().iter().filter(is_new).collect();
@@ -95,21 +102,4 @@ fn link(object: &Path, path: &Path) -> io::Result<()> {
         }
         linked => linked,
     }
-}
-
-/// Takes away what killed runs left of builds that they were making.
-pub(crate) fn clear_risen(store: &Store) -> Result<Vec<PathBuf>, StoreError> {
-    let folder = store.builds();
-    let mut cleared = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
-        let entry = entry.map_err(StoreError::io("reading", &folder))?;
-        let name = entry.file_name();
-        let maker = name.to_str().and_then(|name| name.strip_prefix(".tmp-")?.split('-').nth(1)?.parse::<u32>().ok());
-        // Names without a process are of other makers, who clear up themselves.
-        if maker.is_some_and(|maker| !Path::new(&format!("/proc/{maker}")).exists()) {
-            fs::remove_dir_all(entry.path()).map_err(StoreError::io("removing", &entry.path()))?;
-            cleared.push(entry.path());
-        }
-    }
-    Ok(cleared)
 }
