@@ -43,6 +43,10 @@ impl Store {
 }
 
 impl Intake<'_> {
+    pub fn store(&self) -> &Store {
+        self.store
+    }
+
     /// Whether an object is there, or will be with the next [`Intake::settle`].
     pub fn has(&self, hash: &Sha256) -> bool {
         self.store.has(hash) || self.incoming(hash).exists()

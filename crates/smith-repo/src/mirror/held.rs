@@ -1,0 +1,88 @@
+//! A build as it lies in a store.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::manifest::{BuildInfo, Manifest, ManifestError};
+use crate::name::BuildNumber;
+use crate::store::Store;
+
+/// Of the words about a build; real ones have a few kilobytes.
+pub(crate) const INFO_MAX: u64 = 4 << 20;
+
+/// Of a list, packed: a million files take about 60 MB.
+pub(crate) const LIST_MAX: u64 = 512 << 20;
+
+pub(crate) const INFO: &str = "build.json";
+pub(crate) const SIGNATURE: &str = "build.json.sig";
+pub(crate) const MANIFEST: &str = "manifest.zst";
+pub(crate) const PACKAGES: &str = "packages.json.zst";
+
+/// The words about a build, and its files.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub info: BuildInfo,
+    pub manifest: Manifest,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum HeldError {
+    #[error("build {number} is not in this store")]
+    Absent { number: BuildNumber },
+    #[error("{}: expected the words about build {number}, found {found}", .path.display())]
+    Info { path: PathBuf, number: BuildNumber, found: String },
+    #[error("{}", .path.display())]
+    Manifest { path: PathBuf, source: ManifestError },
+    #[error("{}: expected at most {max} bytes, found more", .path.display())]
+    TooLarge { path: PathBuf, max: u64 },
+    #[error("reading {}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+}
+
+impl Held {
+    pub fn read(store: &Store, number: BuildNumber) -> Result<Self, HeldError> {
+        let info = Self::info(store, number)?;
+        let path = store.build(number).join(MANIFEST);
+        let bytes = read_some(&path, LIST_MAX)?;
+        let manifest = Manifest::decompress(&bytes, &info.manifest);
+        let manifest = manifest.map_err(|source| HeldError::Manifest { path, source })?;
+        Ok(Self { info, manifest })
+    }
+
+    /// Only the words.
+    pub fn info(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
+        let path = store.build(number).join(INFO);
+        match read_some(&path, INFO_MAX) {
+            Err(HeldError::Read { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && !store.build(number).exists() =>
+            {
+                Err(HeldError::Absent { number })
+            }
+            bytes => parse_info(&path, number, &bytes?),
+        }
+    }
+}
+
+pub(crate) fn parse_info(path: &Path, number: BuildNumber, bytes: &[u8]) -> Result<BuildInfo, HeldError> {
+    let bad = |found: String| HeldError::Info { path: path.to_owned(), number, found };
+    let info: BuildInfo = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
+    if info.format != BuildInfo::FORMAT {
+        return Err(bad(format!("format {}, which this program does not know", info.format)));
+    }
+    if info.number != number {
+        return Err(bad(format!("those of build {}", info.number)));
+    }
+    Ok(info)
+}
+
+pub(crate) fn read_some(path: &Path, max: u64) -> Result<Vec<u8>, HeldError> {
+    let read = |source| HeldError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(read)?;
+    file.take(max + 1).read_to_end(&mut bytes).map_err(read)?;
+    if bytes.len() as u64 > max {
+        return Err(HeldError::TooLarge { path: path.to_owned(), max });
+    }
+    Ok(bytes)
+}

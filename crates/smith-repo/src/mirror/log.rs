@@ -1,0 +1,140 @@
+//! One line for each mirror and build, made to be searched.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::mirror::sync::{State, Synced};
+use crate::name::{BuildNumber, MirrorName};
+use crate::store::{Store, StoreError};
+
+/// About 60,000 lines: a year of daily builds on 160 mirrors.
+const LOG_MAX: u64 = 8 << 20;
+
+/// Older logs that are kept beside the current one.
+const LOGS_KEPT: u32 = 4;
+
+/// Longer reasons are cut, so that a line stays a line.
+const WHY_MAX: usize = 600;
+
+/// What became of one build on one mirror.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub mirror: MirrorName,
+    /// None where it failed before the builds were known.
+    pub build: Option<BuildNumber>,
+    pub result: Result<Good, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Good {
+    /// `came`, `was-whole`, `would-come`, or what else was done.
+    pub state: String,
+    /// Objects that came, or would come, and their bytes.
+    pub objects: u64,
+    pub bytes: u64,
+    pub seconds: f64,
+}
+
+impl Outcome {
+    pub fn good(mirror: &MirrorName, synced: &Synced) -> Self {
+        let state = match synced.state {
+            State::WasWhole => "was-whole",
+            State::Came => "came",
+            State::WouldCome => "would-come",
+        };
+        let good = Good {
+            state: state.to_owned(),
+            objects: synced.missing,
+            bytes: synced.missing_bytes,
+            seconds: synced.took.as_secs_f64(),
+        };
+        Self { mirror: mirror.clone(), build: Some(synced.build), result: Ok(good) }
+    }
+
+    pub fn bad(mirror: &MirrorName, build: Option<BuildNumber>, why: String) -> Self {
+        Self { mirror: mirror.clone(), build, result: Err(why) }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mirror={}", self.mirror)?;
+        if let Some(build) = self.build {
+            write!(f, " build={build}")?;
+        }
+        match &self.result {
+            Ok(Good { state, objects, bytes, seconds }) => {
+                write!(f, " result=good state={state} objects={objects} bytes={bytes} seconds={seconds:.2}")
+            }
+            Err(why) => {
+                // Quotes and line ends are escaped, so that the reason is the last field whatever stands in it.
+                let why: String = why.chars().take(WHY_MAX).collect();
+                write!(f, " result=bad why={why:?}")
+            }
+        }
+    }
+}
+
+/// Appends lines to the log of a store.
+pub fn append_log(store: &Store, at: Timestamp, outcomes: &[Outcome]) -> Result<(), StoreError> {
+    append(store, at, outcomes, LOG_MAX)
+}
+
+fn append(store: &Store, at: Timestamp, outcomes: &[Outcome], max: u64) -> Result<(), StoreError> {
+    let path = store.root().join("mirror-log");
+    let text: String = outcomes.iter().map(|outcome| format!("{at} {outcome}\n")).collect();
+    let _locked = store.lock_now()?;
+    let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    if length > 0 && length + text.len() as u64 > max {
+        for number in (1..LOGS_KEPT).rev() {
+            let from = path.with_extension(number.to_string());
+            let to = path.with_extension((number + 1).to_string());
+            if from.exists() {
+                fs::rename(&from, &to).map_err(StoreError::io("renaming to", &to))?;
+            }
+        }
+        let to = path.with_extension("1");
+        fs::rename(&path, &to).map_err(StoreError::io("renaming to", &to))?;
+    }
+    let open = OpenOptions::new().create(true).append(true).open(&path);
+    let written = open.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(StoreError::io("writing", &path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::store;
+
+    fn bad(build: u32) -> Outcome {
+        let name = MirrorName::new("fra-01").expect("a name");
+        Outcome::bad(&name, Some(BuildNumber(build)), "it said \"no\"\nand hung up".to_owned())
+    }
+
+    #[test]
+    fn a_line_can_be_searched_and_stays_one() {
+        let line = bad(725).to_string();
+        assert_eq!(line, r#"mirror=fra-01 build=725 result=bad why="it said \"no\"\nand hung up""#);
+        let good = Good { state: "came".to_owned(), objects: 1268, bytes: 5, seconds: 1.5 };
+        let good = Outcome { result: Ok(good), ..bad(725) };
+        let expected = "mirror=fra-01 build=725 result=good state=came objects=1268 bytes=5 seconds=1.50";
+        assert_eq!(good.to_string(), expected);
+    }
+
+    #[test]
+    fn the_log_turns_over_and_forgets_the_oldest() {
+        let (_folder, store) = store();
+        for build in 1..=20 {
+            append(&store, Timestamp::UNIX_EPOCH, &[bad(build)], 200).expect("written");
+        }
+        let read = |name: &str| fs::read_to_string(store.root().join(name)).expect("there");
+        assert_eq!(read("mirror-log").lines().count(), 2);
+        assert!(read("mirror-log").contains("build=20 "));
+        assert!(read("mirror-log.4").contains("build=11 "), "{}", read("mirror-log.4"));
+        assert!(!store.root().join("mirror-log.5").exists());
+    }
+}

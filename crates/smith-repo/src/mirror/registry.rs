@@ -1,0 +1,333 @@
+//! The mirrors of a site: `mirrors.json` in its store.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::mirror::held::{HeldError, read_some};
+use crate::name::MirrorName;
+use crate::store::{Store, StoreError, write_atomically};
+
+/// A thousand mirrors with labels.
+const FILE_MAX: u64 = 4 << 20;
+
+/// For a table, and far above what a fleet has.
+const MIRRORS_MAX: usize = 1_000;
+
+const FORMAT: u32 = 1;
+
+/// A store in another place that holds builds of this site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    pub name: MirrorName,
+    pub region: MirrorName,
+    /// Where it pulls from: addresses or paths of stores, the best first. Empty means the site's own store.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    pub place: Place,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Bytes per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<u64>,
+}
+
+/// Where a mirror lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Place {
+    /// A store in a folder of this host.
+    Directory { path: PathBuf },
+    /// A bucket; the keys to it are in the environment and never here.
+    S3(Bucket),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    pub bucket: String,
+    pub region: String,
+    /// The address of the service, where it is not the one that the region implies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Before every key.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error("there is a mirror {name} already")]
+    Exists { name: MirrorName },
+    #[error("there is no mirror {name}; expected one of {known}")]
+    Unknown { name: MirrorName, known: String },
+    #[error("mirror {name}: expected {expected}, found {found:?}")]
+    Bad { name: MirrorName, expected: &'static str, found: String },
+    #[error("mirror {name} cannot be renamed: {} is there already", .path.display())]
+    InTheWay { name: MirrorName, path: PathBuf },
+    #[error("expected at most {MIRRORS_MAX} mirrors")]
+    TooMany,
+    #[error("{}: expected a list of mirrors, found {found}", .path.display())]
+    Form { path: PathBuf, found: String },
+    #[error(transparent)]
+    Read(#[from] HeldError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    format: u32,
+    mirrors: Vec<Mirror>,
+}
+
+/// The mirrors of a store, sorted by name.
+pub fn mirrors(store: &Store) -> Result<Vec<Mirror>, RegistryError> {
+    let path = file(store);
+    let bytes = match read_some(&path, FILE_MAX) {
+        Ok(bytes) => bytes,
+        Err(HeldError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let bad = |found: String| RegistryError::Form { path: path.clone(), found };
+    let record: Record = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    if record.format != FORMAT {
+        return Err(bad(format!("format {}", record.format)));
+    }
+    Ok(record.mirrors)
+}
+
+pub fn mirror(store: &Store, name: &MirrorName) -> Result<Mirror, RegistryError> {
+    let all = mirrors(store)?;
+    let known = all.iter().map(|one| one.name.to_string()).collect::<Vec<_>>().join(", ");
+    let found = all.into_iter().find(|one| one.name == *name);
+    found.ok_or_else(|| RegistryError::Unknown { name: name.clone(), known })
+}
+
+pub fn add_mirror(store: &Store, mirror: Mirror) -> Result<(), RegistryError> {
+    check(store, &mirror)?;
+    change(store, |all| {
+        if all.iter().any(|one| one.name == mirror.name) {
+            return Err(RegistryError::Exists { name: mirror.name });
+        }
+        let taken = all.iter().find(|one| one.place == mirror.place);
+        if let Some(taken) = taken {
+            let expected = "a place that no other mirror has";
+            return Err(RegistryError::Bad {
+                name: mirror.name,
+                expected,
+                found: format!("that of {}", taken.name),
+            });
+        }
+        if all.len() >= MIRRORS_MAX {
+            return Err(RegistryError::TooMany);
+        }
+        all.push(mirror);
+        Ok(())
+    })
+}
+
+/// Forgets a mirror. What it holds stays where it is.
+pub fn remove_mirror(store: &Store, name: &MirrorName) -> Result<Mirror, RegistryError> {
+    let found = mirror(store, name)?;
+    change(store, |all| {
+        all.retain(|one| one.name != *name);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Gives a mirror another name; its folder, where it is called like the mirror, follows.
+///
+/// The folder moves first. A run that is killed in between is finished by calling this again.
+pub fn rename_mirror(store: &Store, from: &MirrorName, to: &MirrorName) -> Result<Mirror, RegistryError> {
+    let mut renamed = mirror(store, from)?;
+    if mirrors(store)?.iter().any(|one| one.name == *to) {
+        return Err(RegistryError::Exists { name: to.clone() });
+    }
+    renamed.name = to.clone();
+    if let Place::Directory { path } = &mut renamed.place
+        && path.file_name().is_some_and(|name| name == from.as_str())
+    {
+        let new = path.with_file_name(to.as_str());
+        move_folder(from, path, &new)?;
+        *path = new;
+    }
+    change(store, |all| {
+        all.retain(|one| one.name != *from);
+        all.push(renamed.clone());
+        Ok(())
+    })?;
+    Ok(renamed)
+}
+
+fn move_folder(name: &MirrorName, old: &Path, new: &Path) -> Result<(), RegistryError> {
+    match (old.exists(), new.exists()) {
+        // Nothing was synced yet, or an earlier run has moved it.
+        (false, _) => Ok(()),
+        (true, true) => Err(RegistryError::InTheWay { name: name.clone(), path: new.to_owned() }),
+        (true, false) => Ok(fs::rename(old, new).map_err(StoreError::io("renaming to", new))?),
+    }
+}
+
+fn change(
+    store: &Store,
+    change: impl FnOnce(&mut Vec<Mirror>) -> Result<(), RegistryError>,
+) -> Result<(), RegistryError> {
+    let _locked = store.lock_now()?;
+    let mut mirrors = mirrors(store)?;
+    change(&mut mirrors)?;
+    mirrors.sort_by(|a, b| a.name.cmp(&b.name));
+    let path = file(store);
+    let text = serde_json::to_vec_pretty(&Record { format: FORMAT, mirrors });
+    let text = text.map_err(|error| RegistryError::Form { path: path.clone(), found: error.to_string() })?;
+    Ok(write_atomically(&path, &text)?)
+}
+
+fn file(store: &Store) -> PathBuf {
+    store.root().join("mirrors.json")
+}
+
+fn check(store: &Store, mirror: &Mirror) -> Result<(), RegistryError> {
+    let bad = |expected: &'static str, found: &str| {
+        Err(RegistryError::Bad { name: mirror.name.clone(), expected, found: found.to_owned() })
+    };
+    for source in &mirror.sources {
+        let is_address =
+            ["http://", "https://", "file:///", "/"].iter().any(|start| source.starts_with(start));
+        if !is_address || source.chars().any(char::is_control) {
+            return bad("sources that begin with http://, https://, file:/// or /", source);
+        }
+    }
+    if mirror.bandwidth == Some(0) {
+        return bad("a bandwidth above 0", "0");
+    }
+    for (key, value) in &mirror.labels {
+        if MirrorName::new(key).is_err() || value.is_empty() || value.chars().any(char::is_control) {
+            return bad("labels with plain names and a value", &format!("{key}={value}"));
+        }
+    }
+    match &mirror.place {
+        Place::Directory { path } => {
+            let is_plain = path.is_absolute() && path.components().all(|part| part.as_os_str() != "..");
+            let root = fs::canonicalize(store.root()).unwrap_or(store.root().to_owned());
+            if !is_plain {
+                return bad("an absolute path without `..`", &path.to_string_lossy());
+            }
+            let path = fs::canonicalize(path).unwrap_or(path.clone());
+            if path.starts_with(&root) || root.starts_with(&path) {
+                return bad("a folder apart from the site's own store", &path.to_string_lossy());
+            }
+            Ok(())
+        }
+        Place::S3(bucket) => {
+            let plain = |text: &str| {
+                !text.is_empty()
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+            };
+            if !plain(&bucket.bucket) || !plain(&bucket.region) {
+                return bad("a bucket and a region of letters, digits, dots and dashes", &bucket.bucket);
+            }
+            let prefix = bucket.prefix.as_str();
+            if !prefix.is_empty() && crate::name::RelPath::new(prefix).is_err() {
+                return bad("a prefix that is a plain path", prefix);
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::store;
+
+    fn name(text: &str) -> MirrorName {
+        MirrorName::new(text).expect("a name")
+    }
+
+    fn at(text: &str, path: &Path) -> Mirror {
+        Mirror {
+            name: name(text),
+            region: name("eu"),
+            sources: vec!["https://build.example/smith".to_owned()],
+            place: Place::Directory { path: path.to_owned() },
+            labels: BTreeMap::from([("rack".to_owned(), "7".to_owned())]),
+            bandwidth: Some(1_000_000),
+        }
+    }
+
+    #[test]
+    fn mirrors_are_added_renamed_with_their_folders_and_forgotten() {
+        let (folder, site) = store();
+        let (a, b) = (folder.path().join("fra-01"), folder.path().join("elsewhere"));
+        Store::create(&a).expect("a store");
+        add_mirror(&site, at("fra-01", &a)).expect("added");
+        add_mirror(&site, at("ams-01", &b)).expect("added");
+        assert!(matches!(add_mirror(&site, at("ams-01", &b)), Err(RegistryError::Exists { .. })));
+        assert!(matches!(add_mirror(&site, at("x", &b)), Err(RegistryError::Bad { .. })));
+        let renamed = rename_mirror(&site, &name("fra-01"), &name("fra-02")).expect("renamed");
+        let moved = folder.path().join("fra-02");
+        assert_eq!(renamed.place, Place::Directory { path: moved.clone() });
+        assert!(Store::open(&moved).is_ok() && !a.exists());
+        // A folder of another name is not the mirror's to rename.
+        rename_mirror(&site, &name("ams-01"), &name("ams-02")).expect("renamed");
+        assert_eq!(mirror(&site, &name("ams-02")).expect("there").place, Place::Directory { path: b });
+        let names: Vec<_> =
+            mirrors(&site).expect("read").into_iter().map(|one| one.name.to_string()).collect();
+        assert_eq!(names, ["ams-02", "fra-02"]);
+        remove_mirror(&site, &name("fra-02")).expect("forgotten");
+        assert!(Store::open(&moved).is_ok());
+        let error = mirror(&site, &name("fra-02")).expect_err("forgotten").to_string();
+        assert!(error.contains("expected one of ams-02"), "{error}");
+    }
+
+    #[test]
+    fn a_rename_that_was_killed_half_way_is_finished() {
+        let (folder, site) = store();
+        let (old, new) = (folder.path().join("a"), folder.path().join("b"));
+        Store::create(&old).expect("a store");
+        add_mirror(&site, at("a", &old)).expect("added");
+        fs::rename(&old, &new).expect("as the first half does");
+        rename_mirror(&site, &name("a"), &name("b")).expect("finished");
+        assert_eq!(mirror(&site, &name("b")).expect("there").place, Place::Directory { path: new });
+        Store::create(&old).expect("a store");
+        add_mirror(&site, at("a", &old)).expect("added");
+        remove_mirror(&site, &name("b")).expect("forgotten");
+        let error = rename_mirror(&site, &name("a"), &name("b")).expect_err("in the way");
+        assert!(matches!(error, RegistryError::InTheWay { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let (folder, site) = store();
+        let good = at("a", &folder.path().join("a"));
+        let bucket = |bucket: &str, prefix: &str| {
+            let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+            Place::S3(Bucket { bucket, region: "eu-1".to_owned(), endpoint: None, prefix })
+        };
+        let bad = [
+            Mirror { sources: vec!["ftp://x".to_owned()], ..good.clone() },
+            Mirror { bandwidth: Some(0), ..good.clone() },
+            Mirror { labels: BTreeMap::from([("a b".to_owned(), "c".to_owned())]), ..good.clone() },
+            Mirror { place: Place::Directory { path: "relative".into() }, ..good.clone() },
+            Mirror { place: Place::Directory { path: site.root().join("inside") }, ..good.clone() },
+            Mirror { place: Place::Directory { path: site.root().to_owned() }, ..good.clone() },
+            Mirror { place: Place::Directory { path: "/".into() }, ..good.clone() },
+            Mirror { place: bucket("a/b", ""), ..good.clone() },
+            Mirror { place: bucket("b", "../x"), ..good.clone() },
+        ];
+        for mirror in bad {
+            let error = add_mirror(&site, mirror.clone()).expect_err("bad");
+            assert!(matches!(error, RegistryError::Bad { .. }), "{mirror:?}: {error}");
+        }
+        add_mirror(&site, Mirror { place: bucket("b", "smith/prod"), ..good }).expect("good");
+        assert_eq!(mirrors(&site).expect("read").len(), 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! What a build is, as a source says it and a signature confirms it.
+
+use std::path::{Path, PathBuf};
+
+use crate::fetch::{Answer, Fetcher};
+use crate::hash::Sha256;
+use crate::manifest::{BuildInfo, Delta, Manifest, ManifestError, PackageList};
+use crate::mirror::Held;
+use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, parse_info};
+use crate::mirror::sync::{Check, SyncError};
+use crate::name::BuildNumber;
+use crate::store::{Store, StoreError, write_atomically};
+
+/// A signature has a few hundred bytes; with many keys a few thousand.
+const SIGNATURE_MAX: u64 = 64 << 10;
+
+/// A million numbers.
+const INDEX_MAX: u64 = 10 << 20;
+
+/// The builds that a source has, for those who cannot list its folder.
+const INDEX: &str = "index.json";
+
+/// The lists of a build, and the bytes that they came as.
+pub(super) struct Lists {
+    pub(super) signers: Vec<String>,
+    pub(super) manifest: Manifest,
+    /// Files of the build's folder, by name.
+    pub(super) files: Vec<(String, Vec<u8>)>,
+    /// A build on this store whose names in the pool need not be made again.
+    pub(super) base: Option<Held>,
+}
+
+/// One place that a build may come from.
+pub(super) struct Place<'a> {
+    pub(super) fetcher: &'a Fetcher,
+    /// Its address, without a slash at the end.
+    pub(super) url: String,
+    pub(super) build: BuildNumber,
+}
+
+impl Place<'_> {
+    pub(super) fn lists(&self, store: &Store, check: Check<'_>) -> Result<Lists, SyncError> {
+        let json = self.need(INFO, INFO_MAX)?;
+        let signature = self.need(SIGNATURE, SIGNATURE_MAX)?;
+        let signers =
+            check(&json, &signature).map_err(|why| SyncError::Signature { build: self.build, why })?;
+        let info = parse_info(Path::new(&self.address(INFO)), self.build, &json)?;
+        let base = base_of(store, &info);
+        let mut files = vec![(INFO.to_owned(), json), (SIGNATURE.to_owned(), signature)];
+        let manifest = self.manifest(&info, base.as_ref(), &mut files)?;
+        let packages = self.need(PACKAGES, LIST_MAX)?;
+        PackageList::decompress(&packages, &info.packages).map_err(|source| self.bad(PACKAGES, source))?;
+        files.push((PACKAGES.to_owned(), packages));
+        Ok(Lists { signers, manifest, files, base })
+    }
+
+    /// What `build.json` is there.
+    pub(super) fn info_hash(&self) -> Result<Sha256, SyncError> {
+        Ok(Sha256::of(&self.need(INFO, INFO_MAX)?))
+    }
+
+    fn manifest(
+        &self,
+        info: &BuildInfo,
+        base: Option<&Held>,
+        files: &mut Vec<(String, Vec<u8>)>,
+    ) -> Result<Manifest, SyncError> {
+        let name = info.parent.map(|parent| format!("from-{parent}.zst"));
+        // Kept although this store may not need it: another one that pulls from here may.
+        let delta = match &name {
+            Some(name) => self.ask(name, LIST_MAX)?,
+            None => None,
+        };
+        let parent = base.filter(|base| Some(base.info.number) == info.parent);
+        let applied = delta.as_deref().zip(parent).and_then(|(delta, parent)| {
+            // One that does not fit is no harm: the whole list says the same.
+            Delta::decompress(delta).ok()?.apply(&parent.manifest, &info.manifest).ok()
+        });
+        files.extend(name.zip(delta));
+        if let Some(manifest) = applied {
+            let packed = manifest.compress().map_err(|error| self.unpackable(&error))?;
+            files.push((MANIFEST.to_owned(), packed));
+            return Ok(manifest);
+        }
+        let packed = self.need(MANIFEST, LIST_MAX)?;
+        let manifest = Manifest::decompress(&packed, &info.manifest);
+        let manifest = manifest.map_err(|source| self.bad(MANIFEST, source))?;
+        files.push((MANIFEST.to_owned(), packed));
+        Ok(manifest)
+    }
+
+    fn unpackable(&self, error: &std::io::Error) -> SyncError {
+        self.bad(
+            MANIFEST,
+            ManifestError::Form { expected: "a list that can be packed", found: error.to_string() },
+        )
+    }
+
+    fn bad(&self, file: &str, source: ManifestError) -> SyncError {
+        SyncError::List { build: self.build, place: self.url.clone(), file: file.to_owned(), source }
+    }
+
+    fn need(&self, file: &str, max: u64) -> Result<Vec<u8>, SyncError> {
+        self.ask(file, max)?.ok_or_else(|| SyncError::Absent {
+            build: self.build,
+            place: self.url.clone(),
+            file: file.to_owned(),
+        })
+    }
+
+    fn ask(&self, file: &str, max: u64) -> Result<Option<Vec<u8>>, SyncError> {
+        match self.fetcher.get(&self.address(file), max, None)? {
+            Answer::Found { bytes, .. } => Ok(Some(bytes)),
+            Answer::Missing | Answer::NotModified => Ok(None),
+        }
+    }
+
+    fn address(&self, file: &str) -> String {
+        format!("{}/builds/{}/{file}", self.url, self.build)
+    }
+}
+
+/// The parent if it is here, or else the newest build: most of its packages are in this one too.
+fn base_of(store: &Store, info: &BuildInfo) -> Option<Held> {
+    let present = store.builds_present().ok()?;
+    let parent = info.parent.filter(|parent| present.contains(parent));
+    Held::read(store, parent.or(present.last().copied())?).ok()
+}
+
+/// An address for a source that may be given as a path.
+pub(crate) fn base_url(source: &str) -> String {
+    let source = source.trim_end_matches('/');
+    if source.starts_with('/') {
+        // Only what would end the path of an address or stand for something else in it.
+        let path = source.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+        return format!("file://{path}");
+    }
+    source.to_owned()
+}
+
+/// The folder behind an address of this machine.
+pub(super) fn folder_of(url: &str) -> Option<PathBuf> {
+    let url = reqwest::Url::parse(url).ok().filter(|url| url.scheme() == "file")?;
+    url.to_file_path().ok()
+}
+
+/// The builds that a source has.
+pub(crate) fn builds_at(fetcher: &Fetcher, url: &str) -> Result<Vec<BuildNumber>, SyncError> {
+    if let Some(folder) = folder_of(url) {
+        return Ok(Store::open(&folder)?.builds_present()?);
+    }
+    let place = format!("{url}/builds/{INDEX}");
+    match fetcher.get(&place, INDEX_MAX, None)? {
+        Answer::Found { bytes, .. } => serde_json::from_slice(&bytes)
+            .map_err(|error| SyncError::Index { place, found: error.to_string() }),
+        Answer::Missing | Answer::NotModified => Err(SyncError::Index { place, found: "nothing".to_owned() }),
+    }
+}
+
+/// Writes down which builds a store has, for mirrors that pull from it through a web server.
+pub fn write_index(store: &Store) -> Result<(), StoreError> {
+    let path = store.builds().join(INDEX);
+    let text = serde_json::to_vec(&store.builds_present()?);
+    let text = text.map_err(|error| StoreError::io("writing", &path)(error.into()))?;
+    write_atomically(&path, &text)
+}

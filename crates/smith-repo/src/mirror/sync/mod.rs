@@ -1,0 +1,16 @@
+//! Bringing builds from one store to another: lists first, then what is missing, then names, then all at once.
+
+mod error;
+mod lists;
+mod local;
+mod many;
+mod pull;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use error::SyncError;
+pub use lists::write_index;
+pub(crate) use lists::{base_url, builds_at};
+pub use many::{Target, Which, sync_all};
+pub use pull::{Check, Mode, Pull, State, Synced, sync};

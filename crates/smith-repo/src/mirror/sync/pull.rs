@@ -1,0 +1,222 @@
+//! One build from a source into a store.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::fetch::{Fetcher, Progress, Want};
+use crate::hash::Sha256;
+use crate::manifest::Manifest;
+use crate::mirror::held::INFO;
+use crate::mirror::objects::Objects;
+use crate::mirror::stale;
+use crate::mirror::sync::SyncError;
+use crate::mirror::sync::lists::{Lists, Place, base_url, folder_of, write_index};
+use crate::mirror::sync::local::link_from;
+use crate::mirror::sync::tree::{link_pool, raise, upstreams};
+use crate::name::BuildNumber;
+use crate::store::{Layout, Store, StoreError, sync_file_system};
+
+/// Says whose signature of `build.json` this is, or why it is none.
+pub type Check<'a> = &'a (dyn Fn(&[u8], &[u8]) -> Result<Vec<String>, String> + Sync);
+
+/// How builds come into a store.
+#[derive(Clone, Copy)]
+pub struct Pull<'a> {
+    pub store: &'a Store,
+    pub fetcher: &'a Fetcher,
+    /// Addresses or paths of other stores; the first that has the build says what it is, all of them give objects.
+    pub sources: &'a [String],
+    pub check: Check<'a>,
+    pub progress: &'a dyn Progress,
+}
+
+impl std::fmt::Debug for Pull<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pull")
+            .field("store", &self.store)
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Do,
+    /// Only says what would be done; writes nothing.
+    DryRun,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    WasWhole,
+    Came,
+    WouldCome,
+}
+
+/// What a sync did, or would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Synced {
+    pub build: BuildNumber,
+    pub state: State,
+    /// Objects of the build, and those of them that were not here.
+    pub objects: u64,
+    pub missing: u64,
+    pub bytes: u64,
+    pub missing_bytes: u64,
+    pub signers: Vec<String>,
+    pub took: Duration,
+}
+
+/// Brings one build. Interrupted anywhere, the next run goes on with what is there.
+pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, SyncError> {
+    let began = Instant::now();
+    let places: Vec<Place<'_>> = pull
+        .sources
+        .iter()
+        .map(|source| Place { fetcher: pull.fetcher, url: base_url(source), build })
+        .collect();
+    if pull.store.build(build).exists() {
+        compare(pull.store, build, &places)?;
+        return Ok(Synced::of(build, State::WasWhole, began));
+    }
+    let lists = first(build, &places, |place| place.lists(pull.store, pull.check))?;
+    let pools = upstreams(build, &lists.manifest)?;
+    let sizes = sizes(build, &lists.manifest)?;
+    let mut synced = Synced {
+        objects: sizes.len() as u64,
+        bytes: sizes.values().sum(),
+        signers: lists.signers.clone(),
+        ..Synced::of(build, State::WouldCome, began)
+    };
+    if mode == Mode::DryRun {
+        synced.count(&missing(pull.store, &sizes)?);
+        synced.took = began.elapsed();
+        return Ok(synced);
+    }
+    let _lease = pull.store.lease(sizes.keys().copied())?;
+    stale::clear(&[pull.store.builds()])?;
+    bring(pull, &places, &sizes, &mut synced)?;
+    link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
+    let rising = raise(pull.store, build, &lists, &pools)?;
+    sync_file_system(pull.store.root())?;
+    appear(pull.store, build, &rising.folder, &lists)?;
+    write_index(pull.store)?;
+    synced.state = State::Came;
+    synced.took = began.elapsed();
+    Ok(synced)
+}
+
+/// The first place that knows the build decides; one that does not answer is passed over.
+fn first<T>(
+    build: BuildNumber,
+    places: &[Place<'_>],
+    ask: impl Fn(&Place<'_>) -> Result<T, SyncError>,
+) -> Result<T, SyncError> {
+    let mut worst = SyncError::NoSource { build };
+    for (at, place) in places.iter().enumerate() {
+        match ask(place) {
+            Ok(found) => return Ok(found),
+            // What the best source says is what a person wants to know.
+            Err(error) if at == 0 => worst = error,
+            Err(_) => {}
+        }
+    }
+    Err(worst)
+}
+
+/// A build of the same number must be the same build.
+fn compare(store: &Store, build: BuildNumber, places: &[Place<'_>]) -> Result<(), SyncError> {
+    let path = store.build(build).join(INFO);
+    let own = Sha256::of(&fs::read(&path).map_err(StoreError::io("reading", &path))?);
+    let (place, found) = first(build, places, |place| Ok((place.url.clone(), place.info_hash()?)))?;
+    if found != own {
+        return Err(SyncError::Differs { build, place, expected: own, found });
+    }
+    Ok(())
+}
+
+/// Every object with its one size.
+fn sizes(build: BuildNumber, manifest: &Manifest) -> Result<BTreeMap<Sha256, u64>, SyncError> {
+    let mut sizes = BTreeMap::new();
+    for file in manifest.files() {
+        let expected = *sizes.entry(file.hash).or_insert(file.size);
+        if expected != file.size {
+            return Err(SyncError::Sizes { build, hash: file.hash, expected, found: file.size });
+        }
+    }
+    Ok(sizes)
+}
+
+/// What is not here, found by one listing.
+fn missing(store: &Store, sizes: &BTreeMap<Sha256, u64>) -> Result<Vec<(Sha256, u64)>, StoreError> {
+    let here: HashSet<Sha256> = Objects::names(store)?.into_iter().collect();
+    Ok(sizes.iter().filter(|(hash, _)| !here.contains(*hash)).map(|(hash, size)| (*hash, *size)).collect())
+}
+
+fn bring(
+    pull: &Pull<'_>,
+    places: &[Place<'_>],
+    sizes: &BTreeMap<Sha256, u64>,
+    synced: &mut Synced,
+) -> Result<(), SyncError> {
+    let intake = pull.store.intake()?;
+    // What a killed run had brought counts as here.
+    intake.settle()?;
+    let missing = missing(pull.store, sizes)?;
+    synced.count(&missing);
+    let want = |(hash, size): (Sha256, u64)| {
+        let path = Layout::object_path(&hash);
+        Want { hash, size, sources: places.iter().map(|place| format!("{}/{path}", place.url)).collect() }
+    };
+    let mut wants: Vec<Want> = missing.into_iter().map(want).collect();
+    for folder in places.iter().filter_map(|place| folder_of(&place.url)) {
+        wants = link_from(&folder, wants, &intake, pull.progress);
+    }
+    intake.settle()?;
+    let fetched = pull.fetcher.objects(&wants, &intake, pull.progress);
+    fetched.map_err(|failed| SyncError::Objects { build: synced.build, wanted: synced.missing, failed })
+}
+
+/// Under the store's lock, so that a purge sees the build or our lease. The base may have been purged since its names in
+/// the pool were counted on; then they are made anew.
+fn appear(
+    store: &Store,
+    build: BuildNumber,
+    folder: &std::path::Path,
+    lists: &Lists,
+) -> Result<(), StoreError> {
+    let base = lists.base.as_ref().map(|base| store.build(base.info.number));
+    let mut locked = store.lock_now()?;
+    if base.is_some_and(|base| !base.exists()) {
+        drop(locked);
+        link_pool(store, &lists.manifest, None)?;
+        sync_file_system(store.root())?;
+        locked = store.lock_now()?;
+    }
+    let to = store.build(build);
+    // Somebody else who brought the same build at the same time was faster.
+    let appeared = if to.exists() { Ok(()) } else { store.appear(folder, &to) };
+    drop(locked);
+    appeared
+}
+
+impl Synced {
+    fn of(build: BuildNumber, state: State, began: Instant) -> Self {
+        Self {
+            build,
+            state,
+            objects: 0,
+            missing: 0,
+            bytes: 0,
+            missing_bytes: 0,
+            signers: Vec::new(),
+            took: began.elapsed(),
+        }
+    }
+
+    fn count(&mut self, missing: &[(Sha256, u64)]) {
+        self.missing = missing.len() as u64;
+        self.missing_bytes = missing.iter().map(|(_, size)| size).sum();
+    }
+}

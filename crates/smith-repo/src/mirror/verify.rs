@@ -1,0 +1,342 @@
+//! Whether a store holds what its builds say: every file, its size, its content, its links, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256;
+use crate::manifest::{Area, FileEntry};
+use crate::mirror::foreign::{Known, seek_foreign};
+use crate::mirror::held::Held;
+use crate::mirror::objects::{Lying, Objects};
+use crate::mirror::parallel::each;
+use crate::name::BuildNumber;
+use crate::store::{Layout, Store, StoreError};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// Presence, sizes and links.
+    Quick,
+    /// Every object is read and hashed, once, however many names it has.
+    Full,
+}
+
+/// Hashes only objects of one share, so that so many runs one after the other read everything once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// From 0.
+    pub part: u32,
+    pub of: u32,
+}
+
+impl Share {
+    fn holds(self, hash: &Sha256) -> bool {
+        let start = u32::from_be_bytes([hash.0[0], hash.0[1], hash.0[2], hash.0[3]]);
+        start % self.of.max(1) == self.part % self.of.max(1)
+    }
+}
+
+/// Whether files that belong to no build are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    Sought,
+    Ignored,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    pub depth: Depth,
+    pub share: Option<Share>,
+    pub foreign: Foreign,
+}
+
+impl Scope {
+    pub const QUICK: Self = Self { depth: Depth::Quick, share: None, foreign: Foreign::Ignored };
+    pub const FULL: Self = Self { depth: Depth::Full, share: None, foreign: Foreign::Sought };
+}
+
+/// Paths in it are below the store's folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    pub builds: Vec<BuildNumber>,
+    pub files: u64,
+    pub objects: u64,
+    pub hashed: u64,
+    pub hashed_bytes: u64,
+    pub missing: Vec<Missing>,
+    pub damaged: Vec<Damaged>,
+    pub foreign: Vec<String>,
+    pub links: Vec<BrokenLink>,
+    /// Builds whose own list cannot be read, and why.
+    pub lists: Vec<(BuildNumber, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Missing {
+    pub path: String,
+    pub hash: Sha256,
+    pub size: u64,
+}
+
+/// A file that is not what it should be, under all of its names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Damaged {
+    pub hash: Sha256,
+    pub size: u64,
+    pub found: String,
+    pub paths: Vec<String>,
+}
+
+/// A name that does not lead where it should.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BrokenLink {
+    pub path: String,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Findings {
+    pub fn is_good(&self) -> bool {
+        self.missing.is_empty()
+            && self.damaged.is_empty()
+            && self.foreign.is_empty()
+            && self.links.is_empty()
+            && self.lists.is_empty()
+    }
+
+    /// One line that says what is wrong, with an example of each kind.
+    pub fn why(&self) -> String {
+        let mut parts = Vec::new();
+        let mut say = |count: usize, what: &str, example: Option<&String>| {
+            if let Some(example) = example {
+                parts.push(format!("{count} {what} ({example})"));
+            }
+        };
+        say(self.missing.len(), "missing", self.missing.first().map(|one| &one.path));
+        say(self.damaged.len(), "damaged", self.damaged.first().and_then(|one| one.paths.first()));
+        say(self.links.len(), "broken links", self.links.first().map(|one| &one.path));
+        say(self.foreign.len(), "foreign", self.foreign.first());
+        say(self.lists.len(), "unreadable lists", self.lists.first().map(|one| &one.1));
+        if parts.is_empty() { "good".to_owned() } else { parts.join(", ") }
+    }
+}
+
+/// What was found of one name.
+enum Seen {
+    Missing(Missing),
+    Damaged(Damaged),
+    Link(BrokenLink),
+}
+
+/// A name that a build gives an object.
+struct Name<'a> {
+    /// Below the store's folder.
+    path: String,
+    file: &'a FileEntry,
+}
+
+/// Compares these builds with what lies there.
+pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Findings, StoreError> {
+    let mut findings = Findings { builds: builds.to_vec(), ..Findings::default() };
+    let held = read_lists(store, builds, &mut findings);
+    let lying = Objects::list(store)?;
+    let mut wanted: BTreeMap<Sha256, u64> = BTreeMap::new();
+    for file in held.iter().flat_map(|held| held.manifest.files()) {
+        wanted.insert(file.hash, file.size);
+    }
+    let names = names_of(store, &held);
+    findings.files = names.len() as u64;
+    findings.objects = wanted.len() as u64;
+    let mut bad = check_objects(store, &wanted, &lying, scope, &mut findings);
+    for name in &names {
+        // The damage of an object is that of all its names that are links to it.
+        if let Some(damaged) = bad.get_mut(&name.file.hash)
+            && inode_of(&store.root().join(&name.path))
+                == lying.by_hash.get(&name.file.hash).map(|one| one.inode)
+        {
+            damaged.paths.push(name.path.clone());
+        }
+    }
+    let seen = each(&names, |name| look_at(store, name, &lying.by_hash, &bad, scope.depth));
+    findings.damaged.extend(bad.into_values());
+    for seen in seen {
+        match seen {
+            Seen::Missing(one) => findings.missing.push(one),
+            Seen::Damaged(one) => findings.damaged.push(one),
+            Seen::Link(one) => findings.links.push(one),
+        }
+    }
+    for held in &held {
+        check_pool_links(store, held, &mut findings.links);
+    }
+    if scope.foreign == Foreign::Sought {
+        let known = Known::of(store, &lying)?;
+        findings.foreign = seek_foreign(store, builds, &known)?;
+        findings.foreign.extend(lying.foreign.iter().cloned());
+    }
+    findings.sort();
+    Ok(findings)
+}
+
+fn read_lists(store: &Store, builds: &[BuildNumber], findings: &mut Findings) -> Vec<Held> {
+    let mut held = Vec::with_capacity(builds.len());
+    for number in builds {
+        match Held::read(store, *number) {
+            Ok(one) => held.push(one),
+            Err(error) => findings.lists.push((*number, crate::fetch::chain(&error))),
+        }
+    }
+    held
+}
+
+fn names_of<'a>(store: &Store, held: &'a [Held]) -> Vec<Name<'a>> {
+    let mut pool = BTreeSet::new();
+    let mut names = Vec::new();
+    for held in held {
+        for file in held.manifest.files() {
+            // Builds share the pool, so most of its names come again with each.
+            if file.area == Area::Tree || pool.insert((&file.path, file.hash)) {
+                names.push(Name { path: relative(store, &file.below(store, held.info.number)), file });
+            }
+        }
+    }
+    names
+}
+
+/// Presence and size of all, the content of those that are due. Answers the bad ones.
+fn check_objects(
+    store: &Store,
+    wanted: &BTreeMap<Sha256, u64>,
+    lying: &Objects,
+    scope: &Scope,
+    findings: &mut Findings,
+) -> HashMap<Sha256, Damaged> {
+    let mut bad = HashMap::new();
+    let mut due = Vec::new();
+    let damaged = |hash: Sha256, size, found| {
+        let paths = vec![Layout::object_path(&hash)];
+        (hash, Damaged { hash, size, found, paths })
+    };
+    for (hash, size) in wanted {
+        match lying.by_hash.get(hash) {
+            None => {
+                let path = Layout::object_path(hash);
+                findings.missing.push(Missing { path, hash: *hash, size: *size });
+            }
+            Some(one) if one.size != *size => {
+                bad.extend([damaged(*hash, *size, format!("{} bytes", one.size))]);
+            }
+            Some(_) => due.push((*hash, *size)),
+        }
+    }
+    if scope.depth == Depth::Quick {
+        return bad;
+    }
+    due.retain(|(hash, _)| scope.share.is_none_or(|share| share.holds(hash)));
+    findings.hashed = due.len() as u64;
+    findings.hashed_bytes = due.iter().map(|(_, size)| size).sum();
+    bad.extend(each(&due, |(hash, size)| {
+        let found = wrong_content(&store.object(hash), hash)?;
+        Some(damaged(*hash, *size, found))
+    }));
+    bad
+}
+
+/// What a file holds, if that is not this content.
+fn wrong_content(path: &Path, hash: &Sha256) -> Option<String> {
+    match Sha256::of_file(path) {
+        Ok((found, _)) if found == *hash => None,
+        Ok((found, size)) => Some(format!("sha256 {found} of {size} bytes")),
+        Err(error) => Some(format!("nothing readable: {error}")),
+    }
+}
+
+fn look_at(
+    store: &Store,
+    name: &Name<'_>,
+    lying: &HashMap<Sha256, Lying>,
+    bad: &HashMap<Sha256, Damaged>,
+    depth: Depth,
+) -> Option<Seen> {
+    let (hash, size) = (name.file.hash, name.file.size);
+    let path = store.root().join(&name.path);
+    let metadata = match fs::symlink_metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Some(Seen::Missing(Missing { path: name.path.clone(), hash, size }));
+        }
+        Err(error) => return Some(damaged_name(name, format!("nothing readable: {error}"))),
+    };
+    if !metadata.is_file() {
+        return Some(damaged_name(name, "no plain file".to_owned()));
+    }
+    let object = lying.get(&hash);
+    if object.is_some_and(|object| object.inode == metadata.ino()) {
+        return None;
+    }
+    if metadata.len() != size {
+        return Some(damaged_name(name, format!("{} bytes", metadata.len())));
+    }
+    if depth == Depth::Full
+        && let Some(found) = wrong_content(&path, &hash)
+    {
+        return Some(damaged_name(name, found));
+    }
+    // Where the object is gone or bad, that is said of the object, and this name may be what mends it.
+    if object.is_none() || bad.contains_key(&hash) {
+        return None;
+    }
+    let expected = format!("a link to {}", Layout::object_path(&hash));
+    Some(Seen::Link(BrokenLink { path: name.path.clone(), expected, found: "a file of its own".to_owned() }))
+}
+
+fn damaged_name(name: &Name<'_>, found: String) -> Seen {
+    let paths = vec![name.path.clone()];
+    Seen::Damaged(Damaged { hash: name.file.hash, size: name.file.size, found, paths })
+}
+
+/// Each upstream of a build that has packages leads to its pool.
+fn check_pool_links(store: &Store, held: &Held, broken: &mut Vec<BrokenLink>) {
+    for (link, expected) in pool_links(held) {
+        let path = store.build(held.info.number).join(link);
+        let found = match fs::read_link(&path) {
+            Ok(target) if target == Path::new(&expected) => continue,
+            Ok(target) => format!("a link to {}", target.display()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "nothing".to_owned(),
+            Err(_) => "no link".to_owned(),
+        };
+        let expected = format!("a link to {expected}");
+        broken.push(BrokenLink { path: relative(store, &path), expected, found });
+    }
+}
+
+/// The links to the pool that a build has, by their path below it, and where they lead.
+pub(super) fn pool_links(held: &Held) -> BTreeMap<String, String> {
+    let pool = held.manifest.files().iter().filter(|file| file.area == Area::Pool);
+    let upstreams = pool.filter_map(|file| file.path.as_str().split_once('/'));
+    upstreams.map(|(name, _)| (format!("{name}/pool"), format!("../../../pool/{name}"))).collect()
+}
+
+pub(super) fn relative(store: &Store, path: &Path) -> String {
+    path.strip_prefix(store.root()).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn inode_of(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
+}
+
+impl Findings {
+    fn sort(&mut self) {
+        self.damaged.iter_mut().for_each(|one| one.paths.sort_unstable());
+        self.missing.sort_unstable();
+        self.damaged.sort_unstable();
+        self.links.sort_unstable();
+        self.foreign.sort_unstable();
+        self.foreign.dedup();
+    }
+}

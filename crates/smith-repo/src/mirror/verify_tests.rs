@@ -1,0 +1,198 @@
+//! What is wrong with a store is said exactly, and mended.
+
+#![cfg(test)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::fetch::{Fetcher, Limits, Proxies, Silent};
+use crate::fixture::{Recipe, store};
+use crate::hash::Sha256;
+use crate::mirror::{Depth, Findings, Repair, Scope, Share, Supply, repair, verify};
+use crate::name::BuildNumber;
+use crate::store::{Layout, Store};
+
+const ONE: BuildNumber = BuildNumber(1);
+const TWO: BuildNumber = BuildNumber(2);
+
+/// Two builds that share all but a few packages, in a store and in a good copy of it.
+fn twins() -> (tempfile::TempDir, Store, tempfile::TempDir, Store) {
+    let make = || {
+        let (folder, store) = store();
+        Recipe::of(40, |_| 1).make(&store, 1, None);
+        Recipe::of(40, |number| 1 + u32::from(number < 5)).make(&store, 2, Some(1));
+        (folder, store)
+    };
+    let ((a, one), (b, two)) = (make(), make());
+    (a, one, b, two)
+}
+
+fn mend(store: &Store, source: &Store) -> Repair {
+    let limits = Limits { retries: 0, proxies: Proxies::None, ..Limits::default() };
+    let fetcher = Fetcher::new(limits).expect("a fetcher");
+    let bases = [format!("file://{}", source.root().display())];
+    let supply = Supply { fetcher: &fetcher, bases: &bases, progress: &Silent };
+    repair(store, &[ONE, TWO], &Scope::FULL, supply, Timestamp::UNIX_EPOCH).expect("repaired")
+}
+
+fn full(store: &Store) -> Findings {
+    verify(store, &[ONE, TWO], &Scope::FULL).expect("verified")
+}
+
+/// Changes a file in place, which reaches all of its names.
+fn overwrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("opened up");
+    let mut bytes = fs::read(path).expect("read");
+    change(&mut bytes);
+    fs::write(path, bytes).expect("written");
+}
+
+const PACKAGE: &str = "pool/debian/main/p9/p9_1_all.deb";
+const INDEX: &str = "debian/dists/stable/main/binary-amd64/Packages";
+
+#[test]
+fn a_good_store_is_good_at_every_depth() {
+    let (_a, store, _b, source) = twins();
+    for depth in [Depth::Quick, Depth::Full] {
+        let findings = verify(&store, &[ONE, TWO], &Scope { depth, ..Scope::FULL }).expect("verified");
+        assert!(findings.is_good(), "{}", findings.why());
+        assert_eq!(findings.hashed, if depth == Depth::Full { findings.objects } else { 0 });
+    }
+    let done = mend(&store, &source);
+    assert!(done.after.is_good() && done.trash.is_none());
+}
+
+#[test]
+fn shares_together_are_the_whole() {
+    let (_a, store, _b, _) = twins();
+    let hashed = |part| {
+        let share = Some(Share { part, of: 7 });
+        verify(&store, &[ONE, TWO], &Scope { share, ..Scope::FULL }).expect("verified").hashed
+    };
+    assert_eq!((0..7).map(hashed).sum::<u64>(), full(&store).objects);
+}
+
+#[test]
+fn a_flipped_bit_is_found_under_every_name_and_mended_for_every_build() {
+    let (_a, store, _b, source) = twins();
+    let path = store.root().join(PACKAGE);
+    let hash = Sha256::of_file(&path).expect("read").0;
+    overwrite(&path, |bytes| bytes[100] ^= 4);
+    assert!(verify(&store, &[ONE, TWO], &Scope::QUICK).expect("verified").is_good());
+    let findings = full(&store);
+    assert_eq!((findings.missing.len(), findings.links.len(), findings.foreign.len()), (0, 0, 0));
+    assert_eq!(findings.damaged.len(), 1);
+    assert_eq!(findings.damaged[0].hash, hash);
+    assert_eq!(findings.damaged[0].paths, [Layout::object_path(&hash), PACKAGE.to_owned()]);
+    let done = mend(&store, &source);
+    assert!(done.after.is_good(), "{}", done.after.why());
+    assert_eq!((done.fetched, done.failed.len()), (1, 0));
+    assert_eq!(Sha256::of_file(&path).expect("read").0, hash);
+    // What was bad is kept for whoever wants to know why.
+    let kept = done.trash.expect("a trash").join(Layout::object_path(&hash));
+    assert_ne!(Sha256::of_file(&kept).expect("kept").0, hash);
+}
+
+#[test]
+fn a_bad_index_is_mended_in_builds_that_only_borrow_it() {
+    let (_a, store, _b, source) = twins();
+    let index = store.build(ONE).join(INDEX);
+    let hash = Sha256::of_file(&index).expect("read").0;
+    let borrowed =
+        store.build(TWO).join(format!("debian/dists/stable/main/binary-amd64/by-hash/SHA256/{hash}"));
+    fs::hard_link(&index, &borrowed).expect("linked");
+    assert!(full(&store).is_good(), "{}", full(&store).why());
+    overwrite(&index, |bytes| bytes.truncate(10));
+    let quick = verify(&store, &[ONE, TWO], &Scope::QUICK).expect("verified");
+    assert_eq!(quick.damaged.len(), 1);
+    assert_eq!(quick.damaged[0].found, "10 bytes");
+    assert_eq!(quick.damaged[0].paths.len(), 3);
+    let done = mend(&store, &source);
+    assert!(done.after.is_good(), "{}", done.after.why());
+    assert_eq!(Sha256::of_file(&borrowed).expect("read").0, hash);
+}
+
+#[test]
+fn what_is_missing_is_named_and_comes_back() {
+    let (_a, store, _b, source) = twins();
+    let path = store.root().join(PACKAGE);
+    let hash = Sha256::of_file(&path).expect("read").0;
+    let index = store.build(TWO).join(INDEX);
+    let index_hash = Sha256::of_file(&index).expect("read").0;
+    // One is gone altogether, of one only a name is gone, of one only the object.
+    fs::remove_file(&path).expect("removed");
+    fs::remove_file(store.object(&hash)).expect("removed");
+    fs::remove_file(&index).expect("removed");
+    let other = store.root().join("pool/debian/main/p8/p8_1_all.deb");
+    let other_hash = Sha256::of_file(&other).expect("read").0;
+    fs::remove_file(store.object(&other_hash)).expect("removed");
+    let findings = full(&store);
+    let mut expected = vec![
+        format!("builds/2/{INDEX}"),
+        Layout::object_path(&hash),
+        Layout::object_path(&other_hash),
+        PACKAGE.to_owned(),
+    ];
+    expected.sort_unstable();
+    assert_eq!(findings.missing.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), expected);
+    assert_eq!((findings.damaged.len(), findings.links.len(), findings.foreign.len()), (0, 0, 0));
+    let done = mend(&store, &source);
+    assert!(done.after.is_good(), "{}", done.after.why());
+    // Only what is nowhere on this store was fetched.
+    assert_eq!(done.fetched, 1);
+    assert_eq!(Sha256::of_file(&index).expect("read").0, index_hash);
+}
+
+#[test]
+fn foreign_files_and_broken_links_are_named_and_taken_away() {
+    let (_a, store, _b, source) = twins();
+    let foreign = [
+        "pool/debian/main/p1/stranger.deb".to_owned(),
+        "builds/1/debian/dists/stable/extra".to_owned(),
+        // Named by a hash, but by none that a build of this store has.
+        format!("builds/1/debian/dists/stable/main/binary-amd64/by-hash/SHA256/{}", Sha256::of(b"stranger")),
+        "objects/sha256/ab/stranger".to_owned(),
+    ];
+    for path in &foreign {
+        let path = store.root().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, "stranger").expect("written");
+    }
+    let pool = store.build(TWO).join("debian/pool");
+    fs::remove_file(&pool).expect("removed");
+    std::os::unix::fs::symlink("/etc", &pool).expect("linked");
+    let copied = store.root().join(PACKAGE);
+    let bytes = fs::read(&copied).expect("read");
+    fs::remove_file(&copied).expect("removed");
+    fs::write(&copied, bytes).expect("written");
+    let findings = full(&store);
+    let mut expected = foreign.to_vec();
+    expected.sort_unstable();
+    assert_eq!(findings.foreign, expected);
+    let links: Vec<&str> = findings.links.iter().map(|one| one.path.as_str()).collect();
+    assert_eq!(links, ["builds/2/debian/pool", PACKAGE]);
+    assert_eq!((findings.damaged.len(), findings.missing.len()), (0, 0));
+    let done = mend(&store, &source);
+    assert!(done.after.is_good(), "{}", done.after.why());
+    assert!(foreign.iter().all(|path| !store.root().join(path).exists()));
+}
+
+#[test]
+fn what_no_source_has_stays_reported() {
+    let (_a, store, _b, source) = twins();
+    let path = store.root().join(PACKAGE);
+    let hash = Sha256::of_file(&path).expect("read").0;
+    for store in [&store, &source] {
+        overwrite(&store.root().join(PACKAGE), |bytes| bytes.fill(0));
+    }
+    let done = mend(&store, &source);
+    assert_eq!(done.failed.len(), 1);
+    assert_eq!(done.failed[0].hash, hash);
+    // The bad file still has its place in the pool, and is still called bad.
+    let missing: Vec<&str> = done.after.missing.iter().map(|one| one.path.as_str()).collect();
+    assert_eq!(missing, [Layout::object_path(&hash).as_str()]);
+    assert_eq!(done.after.damaged[0].paths, [PACKAGE]);
+}
