@@ -1,7 +1,7 @@
 //! apt repositories frozen into numbered builds.
 //!
 //! [`store`] is where everything lies; [`name`] and [`hash`] are what things are called; [`manifest`] is what a build is.
-//! [`deb822`] and [`version`] read what upstreams say of packages.
+//! [`deb822`], [`version`] and [`release`] read what upstreams say of packages.
 
 pub mod deb822;
 pub mod hash;
@@ -9,5 +9,7 @@ pub mod manifest;
 pub mod name;
 #[cfg(test)]
 mod oracle;
+pub mod pgp;
+pub mod release;
 pub mod store;
 pub mod version;

@@ -140,7 +140,7 @@ fn compare_part(mut one: &[u8], mut other: &[u8]) -> Ordering {
         while starts_with_other(one) || starts_with_other(other) {
             match rank(one.first()).cmp(&rank(other.first())) {
                 Ordering::Equal => {}
-                unequal => return unequal,
+                unequal @ (Ordering::Less | Ordering::Greater) => return unequal,
             }
             (one, other) = (after_first(one), after_first(other));
         }
@@ -148,7 +148,7 @@ fn compare_part(mut one: &[u8], mut other: &[u8]) -> Ordering {
         let (other_number, other_rest) = split_number(other);
         match number.len().cmp(&other_number.len()).then_with(|| number.cmp(other_number)) {
             Ordering::Equal => {}
-            unequal => return unequal,
+            unequal @ (Ordering::Less | Ordering::Greater) => return unequal,
         }
         (one, other) = (rest, other_rest);
     }
