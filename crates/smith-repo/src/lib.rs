@@ -5,6 +5,8 @@
 
 pub mod deb822;
 pub mod hash;
+pub mod index;
+pub mod ingest;
 pub mod manifest;
 pub mod name;
 #[cfg(test)]

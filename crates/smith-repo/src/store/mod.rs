@@ -22,3 +22,4 @@ pub use lock::Locked;
 pub use partial::Partial;
 pub use pool::{PoolConflict, PoolLink};
 pub use root::Store;
+pub(crate) use sync::write_atomically;
