@@ -1,17 +1,27 @@
 //! apt repositories frozen into numbered builds.
 //!
 //! [`store`] is where everything lies; [`name`] and [`hash`] are what things are called; [`manifest`] is what a build is.
-//! [`fetch`] brings bytes from elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients
-//! get from one build to the next.
+//! [`upstream`] says where packages come from, [`deb822`], [`version`] and [`release`] read what is said of them, [`pgp`]
+//! whether that is believed, [`select`] which of them a build has, [`ingest`] adds our own, and [`index`] writes what apt
+//! reads. [`fetch`] brings bytes from elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one
+//! build to the next.
 
 pub mod channel;
+pub mod deb822;
 pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod hash;
+pub mod index;
+pub mod ingest;
 pub mod manifest;
 pub mod mirror;
 pub mod name;
+#[cfg(test)]
+mod oracle;
+pub mod pgp;
+pub mod release;
 pub mod select;
 pub mod store;
 pub mod upstream;
+pub mod version;
