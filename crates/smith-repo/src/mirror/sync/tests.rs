@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -203,7 +204,8 @@ fn a_damaged_neighbour_does_not_spread() {
         (folder, store)
     };
     let hash = Recipe::of(60, |_| 1).pool.values().map(|bytes| Sha256::of(bytes)).next().expect("one");
-    fs::remove_file(source.object(&hash)).expect("removed");
+    // In place, so that its name in the pool is no better.
+    fs::set_permissions(source.object(&hash), fs::Permissions::from_mode(0o644)).expect("opened up");
     fs::write(source.object(&hash), "damaged").expect("written");
     let (_t, target) = store();
     let error = pull(&target, &source.root().display().to_string(), ONE).expect_err("damaged");
@@ -295,4 +297,14 @@ fn hostile_lists_are_refused_before_anything_is_written() {
         let error = upstreams(ONE, &manifest).expect_err(path.as_str());
         assert!(matches!(error, SyncError::Path { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_copy_without_objects_is_a_source_too() {
+    let (_s, source) = source();
+    let server = serve(&source, i64::MAX);
+    fs::remove_dir_all(source.objects()).expect("removed");
+    let (_t, target) = store();
+    pull(&target, &server.url(""), ONE).expect("came by names");
+    whole(&target, &[ONE]);
 }
