@@ -83,6 +83,9 @@ impl S3 {
         findings.foreign = self.foreign(build, &held, &there);
         findings.missing.sort_unstable();
         findings.damaged.sort_unstable();
+        if !findings.is_good() {
+            findings.touched.push(build);
+        }
         Ok(findings)
     }
 
