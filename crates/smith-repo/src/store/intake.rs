@@ -162,7 +162,7 @@ impl Intake<'_> {
 
 fn place(from: &Path, to: &Path) -> Result<(), StoreError> {
     let placed = rename_new(from, to).or_else(|error| match to.parent() {
-        Some(folder) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound && from.exists() => {
             fs::create_dir_all(folder)?;
             rename_new(from, to)
         }

@@ -314,7 +314,7 @@ fn a_copy_without_objects_is_a_source_too() {
 fn two_who_bring_the_same_at_the_same_time_do_not_disturb_each_other() {
     let (_s, source) = source();
     let server = serve(&source, i64::MAX);
-    for round in 0..5 {
+    for round in 0..8 {
         let (_t, target) = store();
         let bring = |build| pull(&target, &server.url(""), build).expect("came");
         std::thread::scope(|scope| {
