@@ -2,7 +2,7 @@
 //!
 //! [`mirrors`] says which there are and [`status`] what they hold;
 //! [`sync`] brings a build from one to another; [`verify`] compares a store with what its builds say they are; [`repair`] mends what it found; [`recover`] makes a half one whole; [`Serving`] hands the
-//! files out.
+//! files out, and [`S3`] is a mirror in a bucket.
 
 mod foreign;
 mod held;
@@ -12,6 +12,7 @@ mod parallel;
 mod recover;
 mod registry;
 mod repair;
+mod s3;
 mod serve;
 mod stale;
 mod status;
@@ -27,6 +28,7 @@ pub use registry::{
     Bucket, Mirror, Place, RegistryError, add_mirror, mirror, mirrors, remove_mirror, rename_mirror,
 };
 pub use repair::{Repair, RepairError, Supply, repair};
+pub use s3::{Keys, Phase, Pointer, S3, S3Error};
 pub use serve::{Counts, ServeError, ServeLimits, Serving};
 pub use status::{BuildStatus, Holding, Status, StatusError, Verified, record_verify, status, table};
 pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync, sync_all, write_index};

@@ -8,20 +8,28 @@ const BATCH: usize = 32;
 
 /// What became of each, in no order.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> Option<R> + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.min(items.len().div_ceil(BATCH)).max(1);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    each_on(cores, BATCH, items, act)
+}
+
+/// The same with so many threads, for work that waits more than it computes.
+pub(crate) fn each_on<T: Sync, R: Send>(
+    threads: usize,
+    batch: usize,
+    items: &[T],
+    act: impl Fn(&T) -> Option<R> + Sync,
+) -> Vec<R> {
+    let threads = threads.min(items.len().div_ceil(batch)).max(1);
     let next = AtomicUsize::new(0);
     let all = Mutex::new(Vec::new());
     let work = || {
         let mut mine = Vec::new();
         loop {
-            let from = next.fetch_add(BATCH, Ordering::Relaxed);
-            let Some(batch) =
-                items.get(from..(from + BATCH).min(items.len())).filter(|batch| !batch.is_empty())
-            else {
+            let from = next.fetch_add(batch, Ordering::Relaxed);
+            if from >= items.len() {
                 break;
-            };
-            mine.extend(batch.iter().filter_map(&act));
+            }
+            mine.extend(items[from..(from + batch).min(items.len())].iter().filter_map(&act));
         }
         all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut mine);
     };

@@ -74,6 +74,8 @@ pub struct Findings {
     pub links: Vec<BrokenLink>,
     /// Builds whose own list cannot be read, and why.
     pub lists: Vec<(BuildNumber, String)>,
+    /// Those of the builds that something of this touches. What is foreign in the pool touches none.
+    pub touched: Vec<BuildNumber>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -180,7 +182,32 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
         findings.foreign.extend(lying.foreign.iter().cloned());
     }
     findings.sort();
+    findings.touched = touched(store, &held, &findings);
     Ok(findings)
+}
+
+/// The builds that have a wrong file, or a file that is a link to a wrong object.
+fn touched(store: &Store, held: &[Held], findings: &Findings) -> Vec<BuildNumber> {
+    let mut touched: BTreeSet<BuildNumber> = findings.lists.iter().map(|(build, _)| *build).collect();
+    let mut wrong: BTreeSet<&str> = findings.missing.iter().map(|one| one.path.as_str()).collect();
+    wrong.extend(findings.damaged.iter().flat_map(|one| one.paths.iter().map(String::as_str)));
+    wrong.extend(findings.links.iter().map(|one| one.path.as_str()));
+    wrong.extend(findings.foreign.iter().map(String::as_str));
+    if wrong.is_empty() {
+        return touched.into_iter().collect();
+    }
+    for held in held {
+        let build = held.info.number;
+        let folder = format!("builds/{build}/");
+        let is_wrong = |file: &FileEntry| {
+            wrong.contains(relative(store, &file.below(store, build)).as_str())
+                || wrong.contains(Layout::object_path(&file.hash).as_str())
+        };
+        if wrong.iter().any(|path| path.starts_with(&folder)) || held.manifest.files().iter().any(is_wrong) {
+            touched.insert(build);
+        }
+    }
+    touched.into_iter().collect()
 }
 
 fn read_lists(store: &Store, builds: &[BuildNumber], findings: &mut Findings) -> Vec<Held> {

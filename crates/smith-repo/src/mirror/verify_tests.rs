@@ -108,6 +108,7 @@ fn a_bad_index_is_mended_in_builds_that_only_borrow_it() {
     overwrite(&index, |bytes| bytes.truncate(10));
     let quick = verify(&store, &[ONE, TWO], &Scope::QUICK).expect("verified");
     assert_eq!(quick.damaged.len(), 1);
+    assert_eq!(quick.touched, [ONE]);
     assert_eq!(quick.damaged[0].found, "10 bytes");
     assert_eq!(quick.damaged[0].paths.len(), 3);
     let done = mend(&store, &source);
@@ -139,6 +140,11 @@ fn what_is_missing_is_named_and_comes_back() {
     expected.sort_unstable();
     assert_eq!(findings.missing.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), expected);
     assert_eq!((findings.damaged.len(), findings.links.len(), findings.foreign.len()), (0, 0, 0));
+    assert_eq!(findings.touched, [ONE, TWO]);
+    // The second build has newer versions of the first packages, so those of the first are its own.
+    let (_c, fresh, _d, _) = twins();
+    fs::remove_file(fresh.root().join("pool/debian/main/p2/p2_1_all.deb")).expect("removed");
+    assert_eq!(full(&fresh).touched, [ONE]);
     let done = mend(&store, &source);
     assert!(done.after.is_good(), "{}", done.after.why());
     // Only what is nowhere on this store was fetched.

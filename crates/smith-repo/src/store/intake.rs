@@ -4,11 +4,15 @@
 //! waits in `incoming` until it is on the disk, many files at once, and only then gets its place. What a killed run left
 //! there is hashed again and taken in by the next.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::hash::Sha256;
 use crate::store::sync::{SINGLE_MAX, sync_file_system, sync_folder, unique};
@@ -18,13 +22,13 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub struct Intake<'a> {
     store: &'a Store,
-    waiting: Mutex<Vec<Sha256>>,
+    waiting: Mutex<BTreeSet<Sha256>>,
 }
 
 impl Store {
     /// Begins to take in objects; those that a killed run left are there, if they are good.
     pub fn intake(&self) -> Result<Intake<'_>, StoreError> {
-        let intake = Intake { store: self, waiting: Mutex::new(Vec::new()) };
+        let intake = Intake { store: self, waiting: Mutex::default() };
         let folder = self.incoming();
         for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
             let entry = entry.map_err(StoreError::io("reading", &folder))?;
@@ -49,12 +53,23 @@ impl Intake<'_> {
 
     /// Whether an object is there, or will be with the next [`Intake::settle`].
     pub fn has(&self, hash: &Sha256) -> bool {
-        self.store.has(hash) || self.incoming(hash).exists()
+        if self.store.has(hash) {
+            return true;
+        }
+        if self.incoming(hash).exists() {
+            // Whoever brought it may settle it later than we do.
+            self.note(*hash);
+            return true;
+        }
+        // It may have got its place between the two looks.
+        self.store.has(hash)
     }
 
     /// Where its bytes are now.
     pub fn find(&self, hash: &Sha256) -> Option<PathBuf> {
-        [self.store.object(hash), self.incoming(hash)].into_iter().find(|path| path.exists())
+        // The first again, since it may get its place between the looks.
+        let places = [self.store.object(hash), self.incoming(hash), self.store.object(hash)];
+        places.into_iter().find(|path| path.exists())
     }
 
     /// A few bytes that were made here.
@@ -97,7 +112,7 @@ impl Intake<'_> {
         settled.map(|()| waiting.len())
     }
 
-    fn settle_these(&self, waiting: &[Sha256]) -> Result<(), StoreError> {
+    fn settle_these(&self, waiting: &BTreeSet<Sha256>) -> Result<(), StoreError> {
         let mut present: Vec<(PathBuf, PathBuf)> = Vec::with_capacity(waiting.len());
         for hash in waiting {
             let from = self.incoming(hash);
@@ -141,21 +156,35 @@ impl Intake<'_> {
     }
 
     fn note(&self, hash: Sha256) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(hash);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
     }
 }
 
 fn place(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let placed = fs::rename(from, to).or_else(|error| match to.parent() {
-        Some(folder) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+    let placed = rename_new(from, to).or_else(|error| match to.parent() {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound && from.exists() => {
             fs::create_dir_all(folder)?;
-            fs::rename(from, to)
+            rename_new(from, to)
         }
         Some(_) | None => Err(error),
     });
     match placed {
         Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => Ok(()),
+        // Another was faster, and names may be links to its file already.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove(from),
         placed => placed.map_err(StoreError::io("renaming to", to)),
+    }
+}
+
+/// A new name that must be free.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can do it in one; each that holds a store can link.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
     }
 }
 
@@ -205,6 +234,37 @@ mod tests {
         assert_eq!(one.settle().expect("settled"), 1);
         two.settle().expect("settled");
         assert!(store.has(&Sha256::of(b"same")));
+    }
+
+    #[test]
+    fn what_another_brought_is_settled_by_whoever_counts_on_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path()).expect("a store");
+        let (one, two) = (store.intake().expect("one"), store.intake().expect("two"));
+        let hash = one.put(b"same").expect("put");
+        assert!(two.has(&hash) && two.has(&hash));
+        assert_eq!(two.settle().expect("settled"), 1);
+        assert!(store.has(&hash));
+        one.settle().expect("settled");
+    }
+
+    #[test]
+    fn an_object_that_has_its_place_keeps_it() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path()).expect("a store");
+        let intake = store.intake().expect("an intake");
+        let hash = intake.put(b"same").expect("put");
+        intake.settle().expect("settled");
+        let inode = || fs::metadata(store.object(&hash)).expect("there").ino();
+        let before = inode();
+        // Another who did not see it brings it again; names may be links to the first.
+        let again = intake.temporary();
+        fs::write(&again, "same").expect("written");
+        intake.adopt(&again, hash).expect("adopted");
+        intake.settle().expect("settled");
+        assert_eq!(inode(), before);
+        assert_eq!(fs::read_dir(store.incoming()).expect("read").count(), 0);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A download in progress, which another run may take up where this one ends.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -26,9 +27,10 @@ impl Store {
         let open = |path: &PathBuf| {
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
         };
-        let mut file = open(&path).map_err(StoreError::io("opening", &path))?;
-        let mut path = path;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let (mut path, mut file) = (path.clone(), open(&path).map_err(StoreError::io("opening", &path))?);
+        let is_ours = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && is_at(&file, &path);
+        if !is_ours {
+            // Another process is at it, or has just handed it over and what we opened is an object by now.
             path = self.partial().join(format!(".tmp-{}", unique()));
             file = open(&path).map_err(StoreError::io("opening", &path))?;
         }
@@ -65,7 +67,9 @@ impl Partial {
 
     /// Hands it over if it is what was expected; takes it away if it is not.
     pub fn finish(self, intake: &Intake<'_>) -> Result<(), StoreError> {
-        let Self { path, expected, size, out } = self;
+        let Self { path, expected, size, mut out } = self;
+        // Locked until it has its new name: another who waits for the lock must not hand it over again.
+        let _locked = out.inner_mut().try_clone().map_err(StoreError::io("opening", &path))?;
         let (hash, length) = out.finish();
         if hash == expected && length == size {
             return intake.adopt(&path, expected);
@@ -94,6 +98,14 @@ impl Partial {
         }
         Ok(())
     }
+}
+
+/// Whether the file still has this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let inode =
+        |metadata: io::Result<Metadata>| metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let here = inode(file.metadata());
+    here.is_some() && here == inode(fs::symlink_metadata(path))
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use crate::fetch::{Fetcher, Limits, Progress, chain};
 use crate::mirror::log::Outcome;
+use crate::mirror::registry::{Mirror, Place};
 use crate::mirror::sync::{Check, Mode, Pull, SyncError, base_url, builds_at, sync};
 use crate::name::{BuildNumber, MirrorName};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// A mirror that is brought up to date.
 #[derive(Debug, Clone)]
@@ -13,6 +14,20 @@ pub struct Target {
     pub store: Store,
     pub sources: Vec<String>,
     pub limits: Limits,
+}
+
+impl Target {
+    /// What the registry says of a mirror, with its store, which is made if it is not there. A bucket is no store: `None`.
+    pub fn of(site: &Store, mirror: &Mirror, limits: &Limits) -> Result<Option<Self>, StoreError> {
+        let Place::Directory { path } = &mirror.place else { return Ok(None) };
+        let sources = match mirror.sources.as_slice() {
+            [] => vec![site.root().display().to_string()],
+            sources => sources.to_vec(),
+        };
+        let bandwidth = mirror.bandwidth.or(limits.bandwidth);
+        let limits = Limits { bandwidth, ..limits.clone() };
+        Ok(Some(Self { name: mirror.name.clone(), store: Store::create(path)?, sources, limits }))
+    }
 }
 
 /// Which builds a mirror should have.

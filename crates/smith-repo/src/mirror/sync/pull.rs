@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::fetch::{Fetcher, Progress, Want};
 use crate::hash::Sha256;
-use crate::manifest::Manifest;
+use crate::manifest::{FileEntry, Manifest};
 use crate::mirror::held::INFO;
 use crate::mirror::objects::Objects;
 use crate::mirror::stale;
@@ -96,7 +97,7 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
     }
     let _lease = pull.store.lease(sizes.keys().copied())?;
     stale::clear(&[pull.store.builds()])?;
-    bring(pull, &places, &sizes, &mut synced)?;
+    bring(pull, &places, &lists.manifest, &sizes, &mut synced)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
     let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;
     sync_file_system(pull.store.root())?;
@@ -157,6 +158,7 @@ fn missing(store: &Store, sizes: &BTreeMap<Sha256, u64>) -> Result<Vec<(Sha256, 
 fn bring(
     pull: &Pull<'_>,
     places: &[Place<'_>],
+    manifest: &Manifest,
     sizes: &BTreeMap<Sha256, u64>,
     synced: &mut Synced,
 ) -> Result<(), SyncError> {
@@ -165,11 +167,7 @@ fn bring(
     intake.settle()?;
     let missing = missing(pull.store, sizes)?;
     synced.count(&missing);
-    let want = |(hash, size): (Sha256, u64)| {
-        let path = Layout::object_path(&hash);
-        Want { hash, size, sources: places.iter().map(|place| format!("{}/{path}", place.url)).collect() }
-    };
-    let mut wants: Vec<Want> = missing.into_iter().map(want).collect();
+    let mut wants = wants(places, manifest, synced.build, &missing);
     for folder in places.iter().filter_map(|place| folder_of(&place.url)) {
         wants = link_from(&folder, wants, &intake, pull.progress);
     }
@@ -178,14 +176,39 @@ fn bring(
     fetched.map_err(|failed| SyncError::Objects { build: synced.build, wanted: synced.missing, failed })
 }
 
+/// Each place is asked for the object, and then, since a bucket or a copy may have no objects, for one of its names.
+fn wants(
+    places: &[Place<'_>],
+    manifest: &Manifest,
+    build: BuildNumber,
+    missing: &[(Sha256, u64)],
+) -> Vec<Want> {
+    let mut names: BTreeMap<Sha256, &FileEntry> = BTreeMap::new();
+    for file in manifest.files().iter().filter(|_| !missing.is_empty()) {
+        names.entry(file.hash).or_insert(file);
+    }
+    let root = Layout::new(Path::new(""));
+    let want = |(hash, size): &(Sha256, u64)| {
+        let name = names.get(hash).map(|file| file.below(&root, build));
+        let name = name.and_then(|name| name.to_str().map(encode));
+        let paths = [Some(Layout::object_path(hash)), name];
+        let sources = paths
+            .iter()
+            .flatten()
+            .flat_map(|path| places.iter().map(move |place| format!("{}/{path}", place.url)));
+        Want { hash: *hash, size: *size, sources: sources.collect() }
+    };
+    missing.iter().map(want).collect()
+}
+
+/// What has another meaning in an address.
+fn encode(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+}
+
 /// Under the store's lock, so that a purge sees the build or our lease. The base may have been purged since its names in
 /// the pool were counted on; then they are made anew.
-fn appear(
-    store: &Store,
-    build: BuildNumber,
-    folder: &std::path::Path,
-    lists: &Lists,
-) -> Result<(), StoreError> {
+fn appear(store: &Store, build: BuildNumber, folder: &Path, lists: &Lists) -> Result<(), StoreError> {
     let base = lists.base.as_ref().map(|base| store.build(base.info.number));
     let mut locked = store.lock_now()?;
     if base.is_some_and(|base| !base.exists()) {
@@ -202,7 +225,7 @@ fn appear(
 }
 
 impl Synced {
-    fn of(build: BuildNumber, state: State, began: Instant) -> Self {
+    pub(crate) fn of(build: BuildNumber, state: State, began: Instant) -> Self {
         Self {
             build,
             state,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
 use crate::mirror::sync::tree::upstreams;
 use crate::mirror::{
-    Mode, Pull, Scope, State, SyncError, Synced, Target, Which, sync, sync_all, verify, write_index,
+    Mirror, Mode, Place, Pull, Scope, State, SyncError, Synced, Target, Which, add_mirror, append_log, sync,
+    sync_all, verify, write_index,
 };
 use crate::name::{BuildNumber, MirrorName, RelPath};
 use crate::store::Store;
@@ -203,7 +205,8 @@ fn a_damaged_neighbour_does_not_spread() {
         (folder, store)
     };
     let hash = Recipe::of(60, |_| 1).pool.values().map(|bytes| Sha256::of(bytes)).next().expect("one");
-    fs::remove_file(source.object(&hash)).expect("removed");
+    // In place, so that its name in the pool is no better.
+    fs::set_permissions(source.object(&hash), fs::Permissions::from_mode(0o644)).expect("opened up");
     fs::write(source.object(&hash), "damaged").expect("written");
     let (_t, target) = store();
     let error = pull(&target, &source.root().display().to_string(), ONE).expect_err("damaged");
@@ -295,4 +298,58 @@ fn hostile_lists_are_refused_before_anything_is_written() {
         let error = upstreams(ONE, &manifest).expect_err(path.as_str());
         assert!(matches!(error, SyncError::Path { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_copy_without_objects_is_a_source_too() {
+    let (_s, source) = source();
+    let server = serve(&source, i64::MAX);
+    fs::remove_dir_all(source.objects()).expect("removed");
+    let (_t, target) = store();
+    pull(&target, &server.url(""), ONE).expect("came by names");
+    whole(&target, &[ONE]);
+}
+
+#[test]
+fn two_who_bring_the_same_at_the_same_time_do_not_disturb_each_other() {
+    let (_s, source) = source();
+    let server = serve(&source, i64::MAX);
+    for round in 0..8 {
+        let (_t, target) = store();
+        let bring = |build| pull(&target, &server.url(""), build).expect("came");
+        std::thread::scope(|scope| {
+            for build in [ONE, TWO, ONE, TWO] {
+                scope.spawn(move || bring(build));
+            }
+        });
+        assert_eq!(target.builds_present().expect("read"), [ONE, TWO], "{round}");
+        whole(&target, &[ONE, TWO]);
+        let names = fs::read_dir(target.builds()).expect("read").flatten().map(|entry| entry.file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with(".tmp-")));
+    }
+}
+
+#[test]
+fn a_mirror_of_the_registry_pulls_from_its_site() {
+    let (folder, site) = source();
+    let mirror = Mirror {
+        name: MirrorName::new("fra-01").expect("a name"),
+        region: MirrorName::new("eu").expect("a name"),
+        sources: Vec::new(),
+        place: Place::Directory { path: folder.path().join("fra-01") },
+        labels: std::collections::BTreeMap::new(),
+        bandwidth: Some(1 << 30),
+    };
+    add_mirror(&site, mirror.clone()).expect("added");
+    let target = Target::of(&site, &mirror, &limits()).expect("made").expect("a folder");
+    assert_eq!(target.limits.bandwidth, Some(1 << 30));
+    let outcomes = sync_all(&[target], &Which::All, Mode::Do, &check, &Silent, &|_| {});
+    append_log(&site, jiff::Timestamp::UNIX_EPOCH, &outcomes).expect("logged");
+    let log = fs::read_to_string(site.root().join("mirror-log")).expect("read");
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(
+        lines[0].starts_with("1970-01-01T00:00:00Z mirror=fra-01 build=1 result=good state=came "),
+        "{log}"
+    );
+    assert!(lines[1].contains(" build=2 result=good state=came objects=8 "), "{log}");
 }

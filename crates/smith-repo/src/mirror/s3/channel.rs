@@ -1,0 +1,128 @@
+//! A channel in a bucket: copies of the indexes of a build, and a pointer that only one can move at a time.
+//!
+//! There are no links to swap, so the order of copies is what keeps clients whole: by-hash files first, which only add;
+//! then the plain indexes; then each suite's `InRelease`, whose one request is the moment in which the suite moves.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Order;
+use crate::manifest::{Area, FileEntry};
+use crate::mirror::parallel::each_on;
+use crate::mirror::s3::bucket::CONNECTIONS;
+use crate::mirror::s3::{S3, S3Error};
+use crate::mirror::{Depth, Held};
+use crate::name::{BuildNumber, ChannelName};
+use crate::store::Store;
+
+/// Longer than the copies of all indexes take; who has not ended by then has died.
+const MOVE_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Where a channel is, or where it is being moved to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    pub from: Option<BuildNumber>,
+    pub to: BuildNumber,
+    pub at: Timestamp,
+    pub who: String,
+    pub why: String,
+    pub phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Some suites may have moved and some not.
+    Moving,
+    Done,
+}
+
+impl S3 {
+    pub fn channel(&self, name: &ChannelName) -> Result<Option<Pointer>, S3Error> {
+        Ok(self.pointer(name)?.map(|(pointer, _)| pointer))
+    }
+
+    /// Moves a channel to a build that the bucket holds whole.
+    pub fn set_channel(
+        &self,
+        source: &Store,
+        name: &ChannelName,
+        build: BuildNumber,
+        order: &Order,
+    ) -> Result<Pointer, S3Error> {
+        let findings = self.verify(source, build, Depth::Quick)?;
+        if !findings.is_good() {
+            return Err(S3Error::NotWhole { name: name.clone(), build, found: findings.why() });
+        }
+        let current = self.pointer(name)?;
+        if let Some((pointer, _)) = &current {
+            let is_alive = order.at.duration_since(pointer.at) < MOVE_MAX;
+            if pointer.phase == Phase::Moving && is_alive {
+                let (who, since) = (pointer.who.clone(), pointer.at);
+                return Err(S3Error::Busy { name: name.clone(), who, since });
+            }
+        }
+        let (from, tag) = current.map_or((None, None), |(pointer, tag)| (Some(pointer.to), tag));
+        let (who, why) = (order.who.clone(), order.why.clone());
+        let mut pointer = Pointer { from, to: build, at: order.at, who, why, phase: Phase::Moving };
+        let tag = self.point(name, &pointer, tag)?;
+        self.copy_indexes(name, build, &Held::read(source, build)?)?;
+        pointer.phase = Phase::Done;
+        self.point(name, &pointer, Some(tag))?;
+        Ok(pointer)
+    }
+
+    fn copy_indexes(&self, name: &ChannelName, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
+        let tree = held.manifest.files().iter().filter(|file| file.area == Area::Tree);
+        let mut waves: [Vec<&FileEntry>; 4] = Default::default();
+        for file in tree {
+            waves[wave(file)].push(file);
+        }
+        for wave in &waves {
+            let copy = |file: &&FileEntry| {
+                let path = &file.path;
+                self.copy(&format!("builds/{build}/{path}"), &format!("channels/{name}/{path}")).err()
+            };
+            if let Some(error) = each_on(CONNECTIONS, 1, wave, copy).pop() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn point(&self, name: &ChannelName, pointer: &Pointer, tag: Option<String>) -> Result<String, S3Error> {
+        let key = key(name);
+        let bytes = serde_json::to_vec_pretty(pointer);
+        let bytes = bytes.map_err(|error| S3Error::Service {
+            doing: "writing",
+            key: key.clone(),
+            why: error.to_string(),
+        })?;
+        self.swap(&key, bytes, tag)?.ok_or_else(|| S3Error::Overtaken { name: name.clone() })
+    }
+
+    fn pointer(&self, name: &ChannelName) -> Result<Option<(Pointer, Option<String>)>, S3Error> {
+        let key = key(name);
+        let Some((bytes, tag)) = self.get(&key)? else { return Ok(None) };
+        let pointer = serde_json::from_slice(&bytes);
+        let pointer = pointer.map_err(|error| {
+            let (expected, found) = ("the pointer of a channel".to_owned(), error.to_string());
+            S3Error::Conflict { key, expected, found }
+        })?;
+        Ok(Some((pointer, tag)))
+    }
+}
+
+fn key(name: &ChannelName) -> String {
+    format!("channels/{name}.json")
+}
+
+/// The order in which clients may see it: by-hash, indexes, Release with its signature, InRelease.
+fn wave(file: &FileEntry) -> usize {
+    match file.path.file_name() {
+        _ if file.path.as_str().contains("/by-hash/") => 0,
+        "InRelease" => 3,
+        "Release" | "Release.gpg" => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,199 @@
+//! Builds into a bucket, and whether they are all there.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::fetch::Progress;
+use crate::manifest::{Area, FileEntry};
+use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, read_some};
+use crate::mirror::parallel::each_on;
+use crate::mirror::s3::bucket::{CONNECTIONS, Put};
+use crate::mirror::s3::{S3, S3Error};
+use crate::mirror::verify::{Damaged, Missing};
+use crate::mirror::{Check, Depth, Findings, Held, Mode, State, Synced};
+use crate::name::BuildNumber;
+use crate::store::Store;
+
+impl S3 {
+    /// Puts a build of a store into the bucket. Interrupted anywhere, the next run goes on.
+    pub fn push(
+        &self,
+        source: &Store,
+        build: BuildNumber,
+        check: Check<'_>,
+        mode: Mode,
+        progress: &dyn Progress,
+    ) -> Result<Synced, S3Error> {
+        let began = Instant::now();
+        let folder = source.build(build);
+        let held = Held::read(source, build)?;
+        let json = read_some(&folder.join(INFO), INFO_MAX)?;
+        let signature = read_some(&folder.join(SIGNATURE), INFO_MAX)?;
+        let signers = check(&json, &signature).map_err(|why| S3Error::Signature { build, why })?;
+        // What a build has besides its files: small, and written before the words that make it a build.
+        let mut synced = Synced::of(build, State::WasWhole, began);
+        synced.signers = signers;
+        if self.has_words(build, &json)? {
+            return Ok(synced);
+        }
+        let there = self.listing(build)?;
+        let files = held.manifest.files();
+        let missing: Vec<&FileEntry> =
+            files.iter().filter(|file| !there.contains_key(&key(build, file))).collect();
+        synced.objects = files.len() as u64;
+        synced.bytes = files.iter().map(|file| file.size).sum();
+        synced.missing = missing.len() as u64;
+        synced.missing_bytes = missing.iter().map(|file| file.size).sum();
+        synced.state = State::WouldCome;
+        if mode == Mode::Do {
+            self.put_files(source, build, &missing, progress)?;
+            self.put_lists(source, build, &held)?;
+            self.put_once(&format!("builds/{build}/{SIGNATURE}"), signature)?;
+            self.put_once(&format!("builds/{build}/{INFO}"), json)?;
+            synced.state = State::Came;
+        }
+        synced.took = began.elapsed();
+        Ok(synced)
+    }
+
+    /// Compares what the bucket lists with what the build is; at full depth also the hash that is kept beside each file.
+    pub fn verify(&self, source: &Store, build: BuildNumber, depth: Depth) -> Result<Findings, S3Error> {
+        let held = Held::read(source, build)?;
+        let there = self.listing(build)?;
+        let mut findings = Findings { builds: vec![build], ..Findings::default() };
+        findings.files = held.manifest.files().len() as u64;
+        if !there.contains_key(&format!("builds/{build}/{INFO}")) {
+            findings
+                .lists
+                .push((build, format!("expected builds/{build}/{INFO} in the bucket, found nothing")));
+        }
+        let look = |file: &FileEntry| self.look_at(build, file, &there, depth).transpose();
+        let mut seen = each_on(CONNECTIONS, 1, held.manifest.files(), look);
+        if let Some(at) = seen.iter().position(Result::is_err)
+            && let Err(error) = seen.swap_remove(at)
+        {
+            return Err(error);
+        }
+        for wrong in seen.into_iter().flatten() {
+            match wrong {
+                Wrong::Missing(one) => findings.missing.push(one),
+                Wrong::Damaged(one) => findings.damaged.push(one),
+            }
+        }
+        findings.foreign = self.foreign(build, &held, &there);
+        findings.missing.sort_unstable();
+        findings.damaged.sort_unstable();
+        if !findings.is_good() {
+            findings.touched.push(build);
+        }
+        Ok(findings)
+    }
+
+    fn look_at(
+        &self,
+        build: BuildNumber,
+        file: &FileEntry,
+        there: &BTreeMap<String, u64>,
+        depth: Depth,
+    ) -> Result<Option<Wrong>, S3Error> {
+        let (hash, size) = (file.hash, file.size);
+        let path = key(build, file);
+        let damaged = |found: String| {
+            let paths = vec![path.clone()];
+            Ok(Some(Wrong::Damaged(Damaged { hash, size, found, paths })))
+        };
+        match there.get(&path) {
+            None => return Ok(Some(Wrong::Missing(Missing { path, hash, size }))),
+            Some(found) if *found != size => return damaged(format!("{found} bytes")),
+            Some(_) if depth == Depth::Quick => return Ok(None),
+            Some(_) => {}
+        }
+        match self.hash_of(&path)? {
+            Some(found) if found == hash => Ok(None),
+            Some(found) => damaged(format!("sha256 {found}")),
+            None => damaged("no hash".to_owned()),
+        }
+    }
+
+    /// In the folder of the build and of nobody; other builds share the pool.
+    fn foreign(&self, build: BuildNumber, held: &Held, there: &BTreeMap<String, u64>) -> Vec<String> {
+        let folder = format!("builds/{build}/");
+        let known: std::collections::BTreeSet<String> =
+            held.manifest.files().iter().map(|file| key(build, file)).collect();
+        let is_list =
+            |name: &str| matches!(name, INFO | SIGNATURE | MANIFEST | PACKAGES) || name.starts_with("from-");
+        let below = there.keys().filter(|path| path.starts_with(&folder));
+        below.filter(|path| !known.contains(*path) && !is_list(&path[folder.len()..])).cloned().collect()
+    }
+
+    fn has_words(&self, build: BuildNumber, json: &[u8]) -> Result<bool, S3Error> {
+        let key = format!("builds/{build}/{INFO}");
+        match self.get(&key)? {
+            None => Ok(false),
+            Some((found, _)) if found == json => Ok(true),
+            Some(_) => {
+                let (expected, found) = ("the words about this build".to_owned(), "others".to_owned());
+                Err(S3Error::Conflict { key, expected, found })
+            }
+        }
+    }
+
+    fn listing(&self, build: BuildNumber) -> Result<BTreeMap<String, u64>, S3Error> {
+        let mut there = self.list("pool/")?;
+        there.append(&mut self.list(&format!("builds/{build}/"))?);
+        Ok(there)
+    }
+
+    fn put_files(
+        &self,
+        source: &Store,
+        build: BuildNumber,
+        missing: &[&FileEntry],
+        progress: &dyn Progress,
+    ) -> Result<(), S3Error> {
+        progress.begin(missing.len() as u64, missing.iter().map(|file| file.size).sum());
+        let put = |file: &&FileEntry| {
+            let done = self.put_file(&key(build, file), &source.object(&file.hash), file.size, &file.hash);
+            match &done {
+                Ok(Put::Made) => progress.received(file.size),
+                Ok(Put::WasThere) => progress.present(file.size),
+                Err(_) => progress.failed(),
+            }
+            done.inspect(|_| progress.finished()).err()
+        };
+        let mut failed = each_on(CONNECTIONS, 1, missing, put);
+        let count = failed.len();
+        match failed.pop() {
+            None => Ok(()),
+            Some(first) => {
+                let (wanted, first) = (missing.len(), Box::new(first));
+                Err(S3Error::Push { build, wanted, failed: count, first })
+            }
+        }
+    }
+
+    fn put_lists(&self, source: &Store, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
+        let delta = held.info.parent.map(|parent| format!("from-{parent}.zst"));
+        let names = [MANIFEST, PACKAGES].map(str::to_owned);
+        for name in names.into_iter().chain(delta) {
+            let path = source.build(build).join(&name);
+            // A store that was restored may have no difference to a parent that it never had.
+            if path.exists() {
+                self.put_once(&format!("builds/{build}/{name}"), read_some(&path, LIST_MAX)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Wrong {
+    Missing(Missing),
+    Damaged(Damaged),
+}
+
+pub(super) fn key(build: BuildNumber, file: &FileEntry) -> String {
+    match file.area {
+        Area::Pool => format!("pool/{}", file.path),
+        Area::Tree => format!("builds/{build}/{}", file.path),
+    }
+}
