@@ -196,7 +196,9 @@ impl World {
         self.is_good()?;
         let error = *error.downcast::<CreateError>()?;
         let text = error.to_string();
-        let CreateError::Upstream(refused) = error else { return Err(format!("another error: {text}").into()) };
+        let CreateError::Upstream(refused) = error else {
+            return Err(format!("another error: {text}").into());
+        };
         Ok(*refused.fault)
     }
 

@@ -4,6 +4,7 @@
 mod fields;
 mod near;
 pub mod pipeline;
+pub mod recipe;
 mod report;
 mod tree;
 mod value;

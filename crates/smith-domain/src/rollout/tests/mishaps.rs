@@ -385,3 +385,18 @@ fn machines_of_which_something_else_is_known_now_wait_in_lanes_of_their_own() {
     }
     assert!(!world.story().contains("start x1"), "{}", world.story());
 }
+
+#[test]
+fn lost_machines_make_a_build_suspect_like_failed_ones() {
+    let pipeline = one_at_a_time("*").first(|step| step.all_failing(2));
+    let mut world = World::new("a[1-5]", &[pipeline]);
+    world.script(
+        "always a1 patch mismatch
+         always a2 patch silent
+         start p
+         until 2d",
+    );
+    let rollout = world.state.rollouts.get(RolloutId(1)).expect("started");
+    let suspect = matches!(rollout.step(0).state, StepState::Halted(Halt::EverythingFails { failed: 2 }));
+    assert!(suspect, "{}", world.story());
+}
