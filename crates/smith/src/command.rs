@@ -1,8 +1,11 @@
 //! The commands: one file each, named like the command. `docs/reference/commands.md` is their reference.
 
 mod audit;
+mod build;
+mod channel;
 mod demo;
 mod fleet;
+mod mirror;
 mod pipeline;
 mod rollout;
 
@@ -34,6 +37,9 @@ enum Command {
     Rollout(rollout::Rollout),
     Pipeline(pipeline::Pipeline),
     Fleet(fleet::Fleet),
+    Build(build::Build),
+    Mirror(mirror::Mirror),
+    Channel(channel::Channel),
     Audit(audit::Audit),
 }
 
@@ -43,6 +49,9 @@ pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
         Command::Rollout(rollout) => rollout::run(rollout),
         Command::Pipeline(pipeline) => pipeline::run(pipeline),
         Command::Fleet(fleet) => fleet::run(fleet),
+        Command::Build(build) => build::run(build),
+        Command::Mirror(mirror) => mirror::run(mirror),
+        Command::Channel(channel) => channel::run(channel),
         Command::Audit(audit) => audit::run(audit),
     }
 }

@@ -6,7 +6,9 @@
 mod error;
 mod finish;
 mod gather;
+mod packages;
 mod run;
 
 pub use error::CreateError;
+pub use packages::packages_of;
 pub use run::{Create, Created, IfUnchanged};

@@ -64,6 +64,11 @@ impl Held {
     }
 }
 
+/// The list of a build's packages, as it was packed.
+pub(crate) fn packages_text(store: &Store, number: BuildNumber) -> Result<Vec<u8>, HeldError> {
+    read_some(&store.build(number).join(PACKAGES), LIST_MAX)
+}
+
 pub(crate) fn parse_info(path: &Path, number: BuildNumber, bytes: &[u8]) -> Result<BuildInfo, HeldError> {
     let bad = |found: String| HeldError::Info { path: path.to_owned(), number, found };
     let info: BuildInfo = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;

@@ -1,0 +1,12 @@
+//! The packages of a build that is there.
+
+use crate::create::CreateError;
+use crate::manifest::PackageList;
+use crate::mirror::{Held, packages_text};
+use crate::name::BuildNumber;
+use crate::store::Store;
+
+pub fn packages_of(store: &Store, number: BuildNumber) -> Result<PackageList, CreateError> {
+    let info = Held::info(store, number)?;
+    Ok(PackageList::decompress(&packages_text(store, number)?, &info.packages)?)
+}

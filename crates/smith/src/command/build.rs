@@ -1,0 +1,40 @@
+//! `smith build`: the world's packages, frozen into numbered builds.
+
+mod create;
+mod init;
+mod key;
+mod list;
+mod packages;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::{Exit, Failure};
+
+/// Freeze upstream repositories into numbered, signed builds, and look at them.
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    Key(key::Key),
+    Create(create::Create),
+    List(list::List),
+    Show(show::Show),
+    Packages(packages::Packages),
+}
+
+pub(super) fn run(build: Build) -> Result<Exit, Failure> {
+    match build.command {
+        Command::Init(init) => init::run(&init),
+        Command::Key(key) => key::run(&key),
+        Command::Create(create) => create::run(&create),
+        Command::List(list) => list::run(&list),
+        Command::Show(show) => show::run(&show),
+        Command::Packages(packages) => packages::run(&packages),
+    }
+}

@@ -1,0 +1,135 @@
+//! `smith build create`: a build of the world as it is now.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use smith_repo::create::{Create as Making, CreateError, Created, IfUnchanged};
+use smith_repo::name::BuildNumber;
+use smith_repo::pgp::{KeyFolder, KeyState, Passphrase};
+use smith_repo::upstream::Replay;
+use smith_server::config::recipe;
+
+use crate::failure::{Exit, Failure, What};
+use crate::input::{self, NetArgs, StoreArgs};
+use crate::output::{self, GOOD, counted, styled};
+
+/// Fetch what is new, verify it, and freeze it into the next build.
+///
+/// Interrupted anywhere and started again, it goes on with what it had brought. Where nothing is new since the newest
+/// build there is no other one. An upstream whose Release is not signed by its keyring, has expired, or is older than one
+/// that was seen, is refused, and there is no build.
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// What the build is made from
+    #[arg(value_name = "RECIPE")]
+    recipe: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    net: NetArgs,
+    /// The number of the build; the next that is free unless said
+    #[arg(long, value_name = "N")]
+    number: Option<BuildNumber>,
+    /// Make a build although nothing is new
+    #[arg(long)]
+    even_if_unchanged: bool,
+    /// Take Releases that are older than those that were seen
+    #[arg(long)]
+    allow_older: bool,
+    /// The first line of this file unlocks the keys
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
+    let bytes =
+        std::fs::read(&args.recipe).map_err(|error| input::unreadable("a recipe", &args.recipe, error))?;
+    let file = args.recipe.display().to_string();
+    let folder = args.recipe.parent().unwrap_or(std::path::Path::new("."));
+    let recipe = recipe::load(&file, &bytes, folder).map_err(|problems| Failure {
+        exit: Exit::BadInput,
+        what: What::Mistakes { problems, texts: vec![(file, String::from_utf8_lossy(&bytes).into_owned())] },
+        hint: None,
+    })?;
+    let store = args.store.create()?;
+    let keys = KeyFolder::new(&store.keys());
+    let now = input::now();
+    let infos = keys.list(now).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let active = infos.iter().filter(|info| info.state == KeyState::Active);
+    let signed_from = active.map(|info| info.made_at).max().ok_or_else(|| {
+        let error = "expected a key in the store that builds are signed with, found none";
+        Failure::new(Exit::BadInput, error)
+            .with_hint("`smith build key new --user-id 'Name <address>'` makes one")
+    })?;
+    let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
+    let signer = keys.signing_keys(&passphrase).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let fetcher = args.net.fetcher()?;
+    let created = input::watched(|progress| {
+        let making = Making {
+            store: &store,
+            fetcher: &fetcher,
+            recipe: &recipe,
+            signer: &signer,
+            signed_from,
+            number: args.number,
+            if_unchanged: if args.even_if_unchanged { IfUnchanged::Build } else { IfUnchanged::Stop },
+            replay: if args.allow_older { Replay::Allow } else { Replay::Refuse },
+            progress,
+            now,
+            made_by: concat!("smith ", env!("CARGO_PKG_VERSION")),
+        };
+        making.run()
+    });
+    tell(args, created.map_err(failed)?)
+}
+
+fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
+    let (info, is_new) = match created {
+        Created::Unchanged(info) => (info, false),
+        Created::Made { info, idle } => {
+            for one in idle {
+                output::note(&one);
+            }
+            (info, true)
+        }
+    };
+    if args.json {
+        output::json(&info)?;
+    } else if is_new {
+        let packages = counted(info.package_count, "package");
+        let line =
+            format!("{} build {}, {packages}, {} bytes\n", styled(GOOD, "good:"), info.number, info.bytes);
+        output::data(&line)?;
+    } else {
+        output::data(&format!("nothing is new since build {}\n", info.number))?;
+    }
+    Ok(Exit::Good)
+}
+
+fn failed(error: CreateError) -> Failure {
+    let exit = match &error {
+        CreateError::Taken { .. } => Exit::NotThere,
+        CreateError::Store(_) => Exit::Output,
+        CreateError::Upstream(_)
+        | CreateError::Choice(_)
+        | CreateError::EmptyRecipe
+        | CreateError::Objects { .. }
+        | CreateError::TwoContents { .. }
+        | CreateError::Deb { .. }
+        | CreateError::Folder { .. }
+        | CreateError::Status { .. }
+        | CreateError::Before { .. }
+        | CreateError::Index(_)
+        | CreateError::Sign(_)
+        | CreateError::Manifest(_)
+        | CreateError::Held(_)
+        | CreateError::Channel(_)
+        | CreateError::Name(_)
+        | CreateError::Words(_)
+        | CreateError::Pack(_) => Exit::BadInput,
+    };
+    Failure::new(exit, error)
+}

@@ -1,0 +1,47 @@
+//! `smith build init`: a recipe to begin with.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use smith_repo::name::PartName;
+use smith_repo::upstream::Machine;
+use smith_server::config::recipe::written;
+
+use crate::failure::{Exit, Failure};
+use crate::input::Unwritable;
+use crate::output;
+
+/// Write a recipe that takes everything that a machine's own apt sources name.
+///
+/// Sources that cannot be an upstream are named with the reason: those that are trusted without a signature, and those
+/// whose key stands in the source itself.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Where the machine's file system begins
+    #[arg(long, value_name = "FOLDER", default_value = "/")]
+    from_apt: PathBuf,
+    /// What dpkg calls the machine's architecture
+    #[arg(long, value_name = "NAME", default_value = "amd64")]
+    architecture: PartName,
+    /// The recipe; standard output unless said. A file that is there is not replaced
+    #[arg(value_name = "RECIPE")]
+    recipe: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
+    let machine = Machine { root: args.from_apt.clone(), architecture: args.architecture.clone() };
+    let (upstreams, unread) = machine.upstreams().map_err(|error| Failure::new(Exit::BadInput, error))?;
+    for one in &unread {
+        output::note(&format!("{}:{}: left out: {}", one.file, one.line, one.why));
+    }
+    let text = written(&upstreams);
+    match &args.recipe {
+        None => output::data(&text)?,
+        Some(path) => {
+            let new = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+            let wrote = new.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+            wrote.map_err(|error| Failure::new(Exit::Output, Unwritable::new(path, error)))?;
+        }
+    }
+    Ok(if unread.is_empty() { Exit::Good } else { Exit::Finding })
+}

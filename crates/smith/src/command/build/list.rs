@@ -1,0 +1,78 @@
+//! `smith build list`: the builds of a store.
+
+use clap::Args;
+use serde::Serialize;
+use smith_repo::channel;
+use smith_repo::mirror::Held;
+
+use crate::failure::{Exit, Failure};
+use crate::input::StoreArgs;
+use crate::output::{self, Align, Table};
+
+/// The builds of a store, the newest last, and the channels that are on them.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    build: u32,
+    created: String,
+    packages: u64,
+    bytes: u64,
+    channels: Vec<String>,
+}
+
+pub(super) fn run(args: &List) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let mut on: Vec<(u32, String)> = Vec::new();
+    for name in channel::names(&store).map_err(|error| Failure::new(Exit::BadInput, error))? {
+        if let Some(build) =
+            channel::get(&store, &name).map_err(|error| Failure::new(Exit::BadInput, error))?
+        {
+            on.push((build.0, name.to_string()));
+        }
+    }
+    let mut lines = Vec::new();
+    for number in store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error))? {
+        let info = Held::info(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?;
+        lines.push(Line {
+            build: number.0,
+            created: info.created_at.to_string(),
+            packages: info.package_count,
+            bytes: info.bytes,
+            channels: on
+                .iter()
+                .filter(|(build, _)| *build == number.0)
+                .map(|(_, name)| name.clone())
+                .collect(),
+        });
+    }
+    if args.json {
+        output::json(&lines)?;
+        return Ok(Exit::Good);
+    }
+    let mut table = Table::new(&[
+        ("build", Align::Right),
+        ("created", Align::Left),
+        ("packages", Align::Right),
+        ("bytes", Align::Right),
+        ("channels", Align::Left),
+    ]);
+    for line in lines {
+        table.row([
+            line.build.to_string(),
+            line.created,
+            line.packages.to_string(),
+            line.bytes.to_string(),
+            line.channels.join(", "),
+        ]);
+    }
+    output::data(&table.render(output::WIDTH))?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,34 @@
+//! `smith mirror serve`: a store over HTTP.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use smith_repo::mirror::{ServeLimits, Serving};
+
+use crate::failure::{Exit, Failure};
+use crate::input::StoreArgs;
+use crate::output;
+
+/// Hand a store out over HTTP, for apt and for other mirrors, until it is interrupted.
+///
+/// Any web server that serves files does the same; this one is for small sites. Keys and what is on its way in are never
+/// handed out.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// The address to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let serving = Serving::start(&store, args.listen, ServeLimits::default())
+        .map_err(|error| Failure::new(Exit::BadInput, error))?;
+    output::data(&format!("http://{}\n", serving.address()))?;
+    // Served until the process is ended; whoever is in the middle of an answer asks again elsewhere.
+    loop {
+        std::thread::park();
+    }
+}

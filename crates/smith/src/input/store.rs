@@ -1,0 +1,90 @@
+//! Stores of builds, and how what is fetched is fetched.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use jiff::Timestamp;
+use smith_repo::fetch::{Fetcher, Limits, Progress, Tally};
+use smith_repo::store::{Store, StoreError};
+
+use crate::failure::{Exit, Failure};
+use crate::output;
+
+/// How often a person is told how far it is.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+/// Where builds lie.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreArgs {
+    /// The store of builds
+    #[arg(long, value_name = "FOLDER", env = "SMITH_STORE")]
+    store: PathBuf,
+}
+
+/// How things are fetched.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NetArgs {
+    /// Downloads at a time
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Network")]
+    connections: u16,
+    /// Bytes per second over all connections
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Network")]
+    bandwidth: Option<u64>,
+}
+
+impl StoreArgs {
+    /// A store that is there.
+    pub(crate) fn open(&self) -> Result<Store, Failure> {
+        Store::open(&self.store).map_err(|error| Failure::new(Exit::BadInput, error))
+    }
+
+    /// The store, made if its folder is empty or not there.
+    pub(crate) fn create(&self) -> Result<Store, Failure> {
+        Store::create(&self.store).map_err(|error: StoreError| Failure::new(Exit::BadInput, error))
+    }
+}
+
+impl NetArgs {
+    pub(crate) fn fetcher(&self) -> Result<Fetcher, Failure> {
+        let limits = Limits {
+            connections: usize::from(self.connections),
+            bandwidth: self.bandwidth,
+            ..Limits::default()
+        };
+        Fetcher::new(limits).map_err(|error| Failure::new(Exit::Bug, error))
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
+/// Does something long, and tells a person at the terminal how far it is.
+pub(crate) fn watched<T>(work: impl FnOnce(&dyn Progress) -> T) -> T {
+    let (tally, done) = (Tally::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let teller = scope.spawn(|| {
+            let mut told = false;
+            while !done.load(Ordering::Relaxed) {
+                let now = tally.now();
+                if now.files > 0 {
+                    output::progress(&now.to_string());
+                    told = true;
+                }
+                thread::park_timeout(TOLD_EVERY);
+            }
+            if told {
+                output::progress("");
+            }
+        });
+        let result = work(&tally);
+        done.store(true, Ordering::Relaxed);
+        teller.thread().unpark();
+        result
+    })
+}
