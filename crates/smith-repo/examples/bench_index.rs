@@ -1,6 +1,6 @@
 //! Measures what the targets are about: reading an index, writing and packing it, taking in package files.
 //!
-//! `bench_index parse|write|pack FILE [RUNS]`, `bench_index ingest FOLDER [RUNS]`; the best of several runs counts.
+//! `bench_index parse|write|gz|zst|xz|gz+zst|all FILE [RUNS]`, `bench_index ingest FOLDER [RUNS]`; the best run counts.
 #![expect(clippy::print_stdout, reason = "a bench's output is its purpose")]
 
 use std::collections::BTreeSet;
@@ -22,16 +22,22 @@ type Outcome = Result<(), Box<dyn Error>>;
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [what, path, rest @ ..] = arguments.as_slice() else {
-        return Err("expected parse, write, pack or ingest, and a path".into());
+        return Err("expected parse, write, gz, zst, xz, gz+zst, all or ingest, and a path".into());
     };
     let runs = rest.first().map_or(Ok(5), |runs| runs.parse())?;
     let path = Path::new(path);
     match what.as_str() {
         "parse" => parse(path, runs),
         "write" => write(path, runs, &[]),
-        "pack" => pack(path, runs),
+        "gz" => write(path, runs, &[Compression::Gz]),
+        "zst" => write(path, runs, &[Compression::Zst]),
+        "xz" => write(path, runs, &[Compression::Xz]),
+        "gz+zst" => write(path, runs, &[Compression::Gz, Compression::Zst]),
+        "all" => write(path, runs, &Compression::ALL),
         "ingest" => take_in(path, runs),
-        other => Err(format!("expected parse, write, pack or ingest, found {other}").into()),
+        other => {
+            Err(format!("expected parse, write, gz, zst, xz, gz+zst, all or ingest, found {other}").into())
+        }
     }
 }
 
@@ -65,15 +71,6 @@ fn parse(path: &Path, runs: u32) -> Outcome {
         std::hint::black_box(records.len());
         Ok(())
     })
-}
-
-fn pack(path: &Path, runs: u32) -> Outcome {
-    for compressions in
-        [&[Compression::Gz][..], &[Compression::Zst], &[Compression::Xz], &Compression::ALL[..]]
-    {
-        write(path, runs, compressions)?;
-    }
-    write(path, runs, &[Compression::Gz, Compression::Zst])
 }
 
 /// The whole of a publish but for the signature, each time in a new store.

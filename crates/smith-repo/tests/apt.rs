@@ -14,7 +14,7 @@ use smith_repo::index::{
 };
 use smith_repo::ingest::{Destination, find_debs, ingest};
 use smith_repo::name::{PartName, SuiteName};
-use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, Signer};
+use smith_repo::pgp::{Fingerprint, KeyFolder, KeyKind, KeyRequest, Passphrase, Signer};
 use smith_repo::release::NewRelease;
 use smith_repo::store::Store;
 
@@ -68,15 +68,19 @@ impl Site {
         let folder = tempfile::tempdir()?;
         let store = Store::create(&folder.path().join("store"))?;
         let keys = KeyFolder::new(&store.keys());
-        let user_id = "Site <admin@site>".to_owned();
-        let request = KeyRequest { kind, user_id, made_at: now()?, expires_at: None };
-        keys.generate(&request, &Passphrase::None)?;
         let site = Self { folder, store, keys };
+        site.new_key(kind)?;
         site.package("alpha", "1.0-1", "Depends: beta (>= 2~)\nPhased-Update-Percentage: 10\n")?;
         site.package("beta", "2.0", "")?;
         site.package("gamma", "1:3.0~rc1", "")?;
         site.configure()?;
         Ok(Some(site))
+    }
+
+    fn new_key(&self, kind: KeyKind) -> Outcome<Fingerprint> {
+        let user_id = "Site <admin@site>".to_owned();
+        let request = KeyRequest { kind, user_id, made_at: now()?, expires_at: None };
+        Ok(self.keys.generate(&request, &Passphrase::None)?)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -259,6 +263,38 @@ fn old_keys_old_hashes_and_flat_repositories_are_taken_as_well() -> Outcome {
     site.source("copy", "stable main")?;
     let (is_good, text) = site.apt(&["update"])?;
     assert!(is_good && !text.contains("E:") && !text.contains("W:"), "{text}");
+    Ok(())
+}
+
+/// A key may be changed while clients know the old one, both, or the new one.
+#[test]
+fn clients_notice_nothing_of_a_rotation() -> Outcome {
+    let Some(site) = Site::new(KeyKind::Ed25519)? else { return Ok(()) };
+    let keyring = site.path("apt/smith.gpg");
+    let old = fs::read(&keyring)?;
+    let retiring = site.keys.list(now()?)?.remove(0).fingerprint;
+    let new = site.new_key(KeyKind::Rsa4096)?;
+    site.publish(&Published::with(&[Compression::Zst]))?;
+    site.updates_quietly("copy", "stable main")?;
+    fs::write(&keyring, site.keys.export()?)?;
+    site.updates_quietly("copy", "stable main")?;
+    site.keys.retire(&retiring)?;
+    site.publish(&Published::with(&[Compression::Zst]))?;
+    site.updates_quietly("copy", "stable main")?;
+    // As text it is as good, for apt tells the forms apart by their names.
+    let armored = site.path("apt/smith.asc");
+    fs::write(&armored, site.keys.export_armored()?)?;
+    fs::write(&keyring, &old)?;
+    site.source("copy", "stable main")?;
+    let (is_good, text) = site.apt(&["update"])?;
+    assert!(
+        !is_good && text.contains(&new.as_str()[24..]),
+        "the old keyring alone no longer suffices: {text}"
+    );
+    let line = fs::read_to_string(site.path("apt/etc/sources.list"))?.replace("smith.gpg", "smith.asc");
+    fs::write(site.path("apt/etc/sources.list"), line)?;
+    let (is_good, text) = site.apt(&["update"])?;
+    assert!(is_good && !text.contains("W:"), "{text}");
     Ok(())
 }
 

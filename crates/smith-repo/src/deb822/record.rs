@@ -150,7 +150,7 @@ impl<'a> Found<'a> {
                 Ok(field) => field,
                 Err(flaw) => return Err(RecordError::Scan { package: found.shown_name(), flaw }),
             };
-            if let Some(known) = known(field.name()) {
+            if let Some(known) = known(field.name_bytes()) {
                 found.fields[known as usize] = Some(field);
             }
         }
@@ -257,8 +257,8 @@ pub(crate) fn is_package_name(text: &str) -> bool {
 }
 
 /// Length and first letter leave at most two candidates; clients know the name in any case.
-fn known(name: &str) -> Option<Known> {
-    let first = name.bytes().next()?.to_ascii_lowercase();
+fn known(name: &[u8]) -> Option<Known> {
+    let first = name.first()?.to_ascii_lowercase();
     let candidates: &[Known] = match (name.len(), first) {
         (4, b's') => &[Known::Size],
         (6, b's') => &[Known::Sha256, Known::Source],
@@ -276,7 +276,7 @@ fn known(name: &str) -> Option<Known> {
         (24, b'p') => &[Known::Phased],
         _ => return None,
     };
-    candidates.iter().copied().find(|known| name.eq_ignore_ascii_case(NAMES[*known as usize]))
+    candidates.iter().copied().find(|known| name.eq_ignore_ascii_case(NAMES[*known as usize].as_bytes()))
 }
 
 #[cfg(test)]

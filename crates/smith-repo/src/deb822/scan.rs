@@ -65,7 +65,8 @@ pub struct Stanza<'a> {
 pub struct Field<'a> {
     stanza: Stanza<'a>,
     start: usize,
-    name: &'a str,
+    /// Visible ASCII.
+    name: &'a [u8],
     raw: &'a [u8],
 }
 
@@ -158,6 +159,11 @@ impl<'a> Stanza<'a> {
 
 impl<'a> Field<'a> {
     pub fn name(&self) -> &'a str {
+        str::from_utf8(self.name).unwrap_or_default()
+    }
+
+    /// Nearly all names are only compared; a million of them need not be checked to be text.
+    pub(super) fn name_bytes(&self) -> &'a [u8] {
         self.name
     }
 
@@ -168,14 +174,14 @@ impl<'a> Field<'a> {
 
     /// Names are the same in upper and lower case.
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// The value without blanks around it.
     pub fn text(&self) -> Result<&'a str, ScanError> {
         match str::from_utf8(self.raw.trim_ascii()) {
             Ok(text) => Ok(text),
-            Err(_) => Err(ScanError::NotUtf8 { line: self.line(), name: self.name.to_owned() }),
+            Err(_) => Err(ScanError::NotUtf8 { line: self.line(), name: self.name().to_owned() }),
         }
     }
 
@@ -216,14 +222,13 @@ impl<'a> Fields<'a> {
             Some(at) if at > 0 && line[at] == b':' => &line[..at],
             _ => return Err(self.bad_start(line)),
         };
-        let Ok(name) = str::from_utf8(name) else { return Err(self.bad_start(line)) };
-        if name.starts_with(['-', '#']) {
+        if let Some(b'-' | b'#') = name.first() {
             return Err(ScanError::BadName { line: stanza.line_of(start), found: shown(line) });
         }
         let end = self.continued(first_end)?;
         let field = Field { stanza, start, name, raw: &raw[start + name.len() + 1..end] };
         if field.raw.len() > FIELD_MAX {
-            let (line, name, found) = (field.line(), name.to_owned(), field.raw.len());
+            let (line, name, found) = (field.line(), field.name().to_owned(), field.raw.len());
             return Err(ScanError::FieldTooLong { line, name, found });
         }
         self.note(&field)?;
@@ -260,10 +265,10 @@ impl<'a> Fields<'a> {
         if self.count > FIELDS_MAX {
             return Err(ScanError::TooManyFields { line: field.line() });
         }
-        let bucket = bucket(field.name.as_bytes());
+        let bucket = bucket(field.name);
         let (word, bit) = (bucket / 64, 1u64 << (bucket % 64));
         if self.seen[word] & bit != 0 && self.is_repeated(field) {
-            return Err(ScanError::Repeated { line: field.line(), name: field.name.to_owned() });
+            return Err(ScanError::Repeated { line: field.line(), name: field.name().to_owned() });
         }
         self.seen[word] |= bit;
         Ok(())
@@ -277,7 +282,7 @@ impl<'a> Fields<'a> {
             let line = &raw[at..end];
             let name = line.get(..field.name.len() + 1).and_then(|name| name.split_last());
             if let Some((b':', name)) = name
-                && name.eq_ignore_ascii_case(field.name.as_bytes())
+                && name.eq_ignore_ascii_case(field.name)
             {
                 return true;
             }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Sha256;
 use crate::index::IndexError;
 use crate::index::compress::{Blob, Compression, Text, compress, threads};
-use crate::store::{Intake, Store, write_atomically};
+use crate::store::{Intake, Store, StoreError, write_atomically};
 
 /// Three entries of 200 bytes, with room for what others may add.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -59,6 +60,26 @@ pub(super) fn packed(
     Ok(known.into_iter().map(|(kind, packed)| (kind, packed.blob)).collect())
 }
 
+/// Takes away what is remembered of texts whose packed forms are all gone, as a purge leaves it. Answers how many.
+pub fn forget_packed(store: &Store) -> Result<usize, IndexError> {
+    let (folder, mut forgotten) = (store.compressed(), 0);
+    for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
+        let path = entry.map_err(StoreError::io("reading", &folder))?.path();
+        let named = path.file_stem().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+        let Some(hash) = named else { continue };
+        if read(&path, &hash).values().any(|packed| store.has(&packed.blob.sha256)) {
+            continue;
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("removing", &path)(error).into());
+            }
+            Ok(()) | Err(_) => forgotten += 1,
+        }
+    }
+    Ok(forgotten)
+}
+
 /// An entry that cannot be read is as good as none.
 fn read(path: &PathBuf, hash: &Sha256) -> BTreeMap<Compression, Packed> {
     let is_small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= BYTES_MAX);
@@ -71,7 +92,7 @@ fn read(path: &PathBuf, hash: &Sha256) -> BTreeMap<Compression, Packed> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
+    use std::io::Write;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
@@ -110,6 +131,12 @@ mod tests {
             .expect("written");
         assert_eq!(pack(&Compression::ALL), (all.clone(), 1));
         fs::write(&path, "nonsense").expect("written");
-        assert_eq!(pack(&Compression::ALL), (all, 1));
+        assert_eq!(pack(&Compression::ALL), (all.clone(), 1));
+        assert_eq!(forget_packed(&store).expect("swept"), 0);
+        for blob in all.values() {
+            fs::remove_file(store.object(&blob.sha256)).expect("removed");
+        }
+        assert_eq!(forget_packed(&store).expect("swept"), 1);
+        assert_eq!(fs::read_dir(store.compressed()).expect("read").count(), 0);
     }
 }

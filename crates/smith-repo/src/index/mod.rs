@@ -9,6 +9,7 @@ mod error;
 mod stanza;
 mod write;
 
+pub use cache::forget_packed;
 pub use compress::{Blob, Compression};
 pub use error::IndexError;
 pub use stanza::{IndexStanza, Phasing};

@@ -25,7 +25,7 @@ pub enum DebError {
     Unreadable { found: String },
     #[error("expected one file named control in the control archive, found {found}")]
     Control { found: usize },
-    #[error("its control file: {0}")]
+    #[error("its control file")]
     Scan(#[source] ScanError),
     #[error("its control file: expected one stanza, found {found}")]
     Stanzas { found: usize },

@@ -31,3 +31,5 @@ pub use serve::{Counts, ServeError, ServeLimits, Serving};
 pub use status::{BuildStatus, Holding, Status, StatusError, Verified, record_verify, status, table};
 pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync, sync_all, write_index};
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
+
+pub(crate) use sync::raise;

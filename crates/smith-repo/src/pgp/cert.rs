@@ -307,3 +307,6 @@ fn is_strong(key: &impl KeyDetails) -> Result<(), KeyFlaw> {
         PublicParams::Unknown { .. } => weak("an unknown algorithm"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,7 +185,9 @@ impl KeyFolder {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&temporary, &path)
+            fs::rename(&temporary, &path)?;
+            // What a lost key has signed can never be signed again.
+            fs::File::open(&self.folder)?.sync_all()
         };
         if let Err(error) = write() {
             let _ = fs::remove_file(&temporary);

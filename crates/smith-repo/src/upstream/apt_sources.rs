@@ -108,7 +108,7 @@ impl Machine {
 
     fn add(&self, upstreams: &mut BTreeMap<Key, Upstream>, source: &Source) -> Result<(), String> {
         if !source.has_binaries {
-            return Err("it has sources only; ask for them with `extras: {sources: yes}`".to_owned());
+            return Err("it has source packages only, and a build is of binary packages".to_owned());
         }
         if source.trusted {
             return Err("it is trusted without a signature, which a build never is".to_owned());

@@ -104,7 +104,6 @@ pub struct Extras {
     /// Languages of package descriptions: `en`.
     pub translations: Vec<String>,
     pub contents: Wanted,
-    pub sources: Wanted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -14,3 +14,4 @@ pub use lists::write_index;
 pub(crate) use lists::{base_url, builds_at};
 pub use many::{Target, Which, sync_all};
 pub use pull::{Check, Mode, Pull, State, Synced, sync};
+pub(crate) use tree::raise;

@@ -98,7 +98,7 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
     stale::clear(&[pull.store.builds()])?;
     bring(pull, &places, &sizes, &mut synced)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
-    let rising = raise(pull.store, build, &lists, &pools)?;
+    let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;
     sync_file_system(pull.store.root())?;
     appear(pull.store, build, &rising.folder, &lists)?;
     write_index(pull.store)?;

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use crate::manifest::{Area, FileEntry, Manifest};
 use crate::mirror::parallel::each;
 use crate::mirror::sync::SyncError;
-use crate::mirror::sync::lists::Lists;
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Store, StoreError, unique};
 
 /// A build's folder before it appears. Taken away when it is dropped.
-pub(super) struct Rising {
-    pub(super) folder: PathBuf,
+pub(crate) struct Rising {
+    pub(crate) folder: PathBuf,
 }
 
 impl Drop for Rising {
@@ -51,7 +50,7 @@ fn split(path: &RelPath) -> Option<(UpstreamName, RelPath)> {
 }
 
 /// Names in the pool, for files that the base does not have under the same name.
-pub(super) fn link_pool(
+pub(crate) fn link_pool(
     store: &Store,
     manifest: &Manifest,
     base: Option<&Manifest>,
@@ -67,17 +66,18 @@ pub(super) fn link_pool(
 }
 
 /// The folder of a build: its lists, the links of its tree, and the ways to the pool.
-pub(super) fn raise(
+pub(crate) fn raise(
     store: &Store,
     build: BuildNumber,
-    lists: &Lists,
+    manifest: &Manifest,
+    files: &[(String, Vec<u8>)],
     pools: &BTreeSet<UpstreamName>,
 ) -> Result<Rising, StoreError> {
     let folder = store.builds().join(format!(".tmp-{build}-{}", unique()));
     fs::create_dir(&folder).map_err(StoreError::io("making", &folder))?;
     let rising = Rising { folder };
     let folder = &rising.folder;
-    for file in lists.manifest.files().iter().filter(|file| file.area == Area::Tree) {
+    for file in manifest.files().iter().filter(|file| file.area == Area::Tree) {
         let path = file.path.below(folder);
         link(&store.object(&file.hash), &path).map_err(StoreError::io("linking", &path))?;
     }
@@ -87,7 +87,7 @@ pub(super) fn raise(
             .and_then(|()| symlink(format!("../../../pool/{upstream}"), &path));
         made.map_err(StoreError::io("linking", &path))?;
     }
-    for (name, bytes) in &lists.files {
+    for (name, bytes) in files {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(StoreError::io("writing", &path))?;
     }

@@ -2,11 +2,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use pgp::armor::BlockType;
-use pgp::composed::{SignedPublicSubKey, SignedSecretKey};
-use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::{KeyFlags, SignatureConfig, Subpacket, SubpacketData};
+use pgp::composed::SignedSecretKey;
 use pgp::ser::Serialize as _;
-use pgp::types::{KeyDetails as _, Password};
 
 use super::*;
 use crate::oracle::{Gpg, is_installed, lists_of_this_machine, now};
@@ -215,43 +212,6 @@ fn own_key() -> SignedSecretKey {
         expires_at: None,
     };
     request.generate().expect("a key")
-}
-
-/// Somebody binds another's key as a subkey of theirs, to own what it has signed.
-#[test]
-fn a_subkey_that_does_not_agree_is_nobodys() {
-    let (thief, victim) = (own_key(), own_key());
-    let inner = pgp::packet::PubKeyInner::new(
-        victim.version(),
-        victim.algorithm(),
-        victim.primary_key.created_at(),
-        None,
-        victim.primary_key.public_params().clone(),
-    );
-    let stolen = pgp::packet::PublicSubkey::from_inner(inner.expect("a key")).expect("a subkey");
-    let mut flags = KeyFlags::default();
-    flags.set_sign(true);
-    let primary = &thief.primary_key;
-    let mut config =
-        SignatureConfig::v4(SignatureType::SubkeyBinding, primary.algorithm(), HashAlgorithm::Sha512);
-    let part = |data| Subpacket::regular(data).expect("a part");
-    config.hashed_subpackets = vec![
-        part(SubpacketData::SignatureCreationTime(pgp::types::Timestamp::from_secs(1_700_000_001))),
-        part(SubpacketData::IssuerFingerprint(primary.fingerprint())),
-        part(SubpacketData::KeyFlags(flags)),
-    ];
-    let binding = config.sign_subkey_binding(primary, primary.public_key(), &Password::empty(), &stolen);
-    let mut cert = thief.to_public_key();
-    cert.public_subkeys.push(SignedPublicSubKey::new(stolen, vec![binding.expect("a binding")]));
-    let keys = keyring(&cert.to_bytes().expect("bytes"));
-    let signer = SigningKeys::unlock(vec![victim], &Passphrase::None).expect("unlocked");
-    let message = signer.sign_cleartext("text\n", now()).expect("signed");
-    let ours = verify_cleartext(message.as_bytes(), &keys, &Policy::any(now()));
-    assert!(matches!(ours, Err(VerifyError::Unbound { .. })), "{ours:?}");
-    if let Some(gpg) = Gpg::new() {
-        let theirs = gpg.gpgv(&cert.to_bytes().expect("bytes"), &[&gpg.file("message", message)]);
-        assert!(!theirs.contains("GOODSIG"), "{theirs}");
-    }
 }
 
 #[test]

@@ -1,0 +1,12 @@
+//! Making a build: the world's packages of this moment, frozen, signed, numbered.
+//!
+//! [`Create::run`] fetches what is new, chooses, brings the package files, writes the indexes and lets the build appear
+//! whole. Run again after it was killed anywhere, it goes on with what it had brought.
+
+mod error;
+mod finish;
+mod gather;
+mod run;
+
+pub use error::CreateError;
+pub use run::{Create, Created, IfUnchanged};

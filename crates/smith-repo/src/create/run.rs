@@ -1,0 +1,643 @@
+//! From a recipe to a build.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use jiff::Timestamp;
+
+use crate::create::CreateError;
+use crate::create::finish::{Files, finish};
+use crate::create::gather::{Frozen, Source, before, candidate, installed, parts, records, stem};
+use crate::deb822::{PackageRecord, Stanzas};
+use crate::fetch::{Fetcher, Progress, Want};
+use crate::hash::Sha256;
+use crate::index::{
+    Blob, Compression, IndexStanza, Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, write_suite,
+};
+use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
+use crate::manifest::{BuildInfo, Change, Origin, PackageEntry, UpstreamInfo};
+use crate::mirror::Held;
+use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
+use crate::pgp::Signer;
+use crate::release::NewRelease;
+use crate::select::{Candidate, Choice, choose};
+use crate::store::{Intake, Store};
+use crate::upstream::{Believed, IndexText, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
+
+/// What to do when the world is as it was for the build before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfUnchanged {
+    #[default]
+    Stop,
+    /// A new number for the same content.
+    Build,
+}
+
+/// How a build is made.
+#[expect(missing_debug_implementations, reason = "a signer need not be shown")]
+pub struct Create<'a> {
+    pub store: &'a Store,
+    pub fetcher: &'a Fetcher,
+    pub recipe: &'a Recipe,
+    pub signer: &'a dyn Signer,
+    /// When the youngest of the signing keys was made: nothing can be signed before that.
+    pub signed_from: Timestamp,
+    /// The number of the build; the next that is free unless said.
+    pub number: Option<BuildNumber>,
+    pub if_unchanged: IfUnchanged,
+    pub replay: Replay,
+    pub progress: &'a dyn Progress,
+    pub now: Timestamp,
+    pub made_by: &'a str,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// Nothing is new since this build.
+    Unchanged(Box<BuildInfo>),
+    Made {
+        info: Box<BuildInfo>,
+        /// Rules that did nothing, and why.
+        idle: Vec<String>,
+    },
+}
+
+/// A package that is in the build.
+struct Chosen<'a> {
+    record: &'a PackageRecord<'a>,
+    source: usize,
+    /// Below the pool of the upstream.
+    path: RelPath,
+    /// Where its file lies is not where the upstream says.
+    moved: bool,
+}
+
+/// A local folder's packages.
+struct Local<'a> {
+    folder: &'a LocalFolder,
+    debs: Vec<LocalDeb>,
+}
+
+impl Create<'_> {
+    pub fn run(&self) -> Result<Created, CreateError> {
+        if self.recipe.upstreams.is_empty() && self.recipe.local.is_empty() {
+            return Err(CreateError::EmptyRecipe);
+        }
+        if let Some(number) = self.number.filter(|number| self.is_taken(*number)) {
+            return Err(CreateError::Taken { number });
+        }
+        let parent =
+            self.store.builds_present()?.last().map(|number| Held::read(self.store, *number)).transpose()?;
+        let mut frozen = self.releases()?;
+        let intake = self.store.intake()?;
+        let locals = self.locals(&intake)?;
+        let config = self.config(&locals)?;
+        if let Some(parent) = &parent
+            && self.if_unchanged == IfUnchanged::Stop
+            && is_unchanged(&parent.info, &frozen, config)
+        {
+            return Ok(Created::Unchanged(Box::new(parent.info.clone())));
+        }
+        let (sources, extras) = self.sources(&mut frozen, parent.as_ref())?;
+        let mut read = Vec::with_capacity(sources.len());
+        for source in &sources {
+            let suite = self.suite(&frozen[source.suite]);
+            let index = stem(source.part.as_ref());
+            read.push((records(&suite, &index, &source.text)?, records(&suite, &index, &source.before)?));
+        }
+        let (candidates, places) = self.candidates(&frozen, &sources, &read);
+        let mut installed_on = Vec::with_capacity(self.recipe.upstreams.len());
+        for upstream in &self.recipe.upstreams {
+            installed_on.push(installed(&upstream.filter.installed)?);
+        }
+        let selection = choose(self.recipe, &installed_on, &candidates)?;
+        let chosen: Vec<Chosen<'_>> = selection
+            .chosen
+            .iter()
+            .map(|at| self.place(places[*at], candidates[*at].index))
+            .collect::<Result<_, _>>()?;
+        let mut files = Files::default();
+        self.pool(&sources, &chosen, &locals, &mut files)?;
+        let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
+        self.bring(&sources, &chosen, &intake)?;
+        intake.settle()?;
+        for (at, suite) in frozen.iter().enumerate() {
+            self.write(&intake, suite, at, &sources, &chosen, &extras, &mut files)?;
+        }
+        for local in &locals {
+            self.write_local(&intake, local, &mut files)?;
+        }
+        intake.settle()?;
+        let packages = self.packages(&frozen, &sources, &chosen, &locals)?;
+        let info = |number| self.info(number, parent.as_ref(), config, &frozen, &selection.changes);
+        let info = finish(self, &files, packages, parent.as_ref(), info)?;
+        drop(lease);
+        Ok(Created::Made { info: Box::new(info), idle: selection.idle })
+    }
+
+    pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
+        self.store.build(number).exists() || self.store.archived(number).exists()
+    }
+
+    fn suite<'b>(&'b self, frozen: &'b Frozen) -> Suite<'b> {
+        self.suite_of(frozen.upstream, &frozen.suite)
+    }
+
+    fn suite_of<'b>(&'b self, upstream: usize, suite: &'b SuiteName) -> Suite<'b> {
+        let Self { store, fetcher, now, replay, .. } = *self;
+        Suite { store, fetcher, upstream: &self.recipe.upstreams[upstream], suite, now, replay }
+    }
+
+    /// Every suite's Release, all at the same time.
+    fn releases(&self) -> Result<Vec<Frozen>, CreateError> {
+        let wanted: Vec<(usize, &SuiteName)> = (0..)
+            .zip(&self.recipe.upstreams)
+            .flat_map(|(at, upstream)| upstream.suites.iter().map(move |suite| (at, suite)))
+            .collect();
+        let found: Vec<Result<Believed, Refused>> = thread::scope(|scope| {
+            let asked: Vec<_> = wanted
+                .iter()
+                .map(|(upstream, suite)| {
+                    let suite = Asked {
+                        store: self.store,
+                        fetcher: self.fetcher,
+                        recipe: self.recipe,
+                        upstream: *upstream,
+                        suite,
+                        now: self.now,
+                        replay: self.replay,
+                    };
+                    scope.spawn(move || suite.release())
+                })
+                .collect();
+            asked
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        let mut frozen = Vec::with_capacity(found.len());
+        for ((upstream, suite), believed) in wanted.into_iter().zip(found) {
+            frozen.push(Frozen { upstream, suite: suite.clone(), believed: believed?, indexes: Vec::new() });
+        }
+        Ok(frozen)
+    }
+
+    /// Our own packages, taken into the store.
+    fn locals(&self, intake: &Intake<'_>) -> Result<Vec<Local<'_>>, CreateError> {
+        let mut locals = Vec::with_capacity(self.recipe.local.len());
+        for folder in &self.recipe.local {
+            let failed = |source| CreateError::Folder { path: folder.folder.clone(), source };
+            let debs = ingest(
+                &find_debs(&folder.folder).map_err(failed)?,
+                &folder.component,
+                Destination::Store(intake),
+            );
+            if let Some(refused) = debs.refused.into_iter().next() {
+                return Err(CreateError::Deb { path: refused.path, source: Box::new(refused.error) });
+            }
+            locals.push(Local { folder, debs: debs.debs });
+        }
+        Ok(locals)
+    }
+
+    /// Changes with the recipe, with our own packages, and with what machines have installed.
+    fn config(&self, locals: &[Local<'_>]) -> Result<Sha256, CreateError> {
+        let mut text = serde_json::to_string(self.recipe)?;
+        for deb in locals.iter().flat_map(|local| &local.debs) {
+            text.push_str(&deb.sha256.hex());
+        }
+        for upstream in &self.recipe.upstreams {
+            for name in installed(&upstream.filter.installed)? {
+                text.push('\n');
+                text.push_str(&name);
+            }
+        }
+        Ok(Sha256::of(text.as_bytes()))
+    }
+
+    /// All indexes, and what is passed on with them.
+    fn sources(
+        &self,
+        frozen: &mut [Frozen],
+        parent: Option<&Held>,
+    ) -> Result<(Vec<Source>, Vec<(usize, ReadyIndex)>), CreateError> {
+        let keeps = self.recipe.rules.iter().any(|rule| !matches!(rule.kind, RuleKind::Exclude));
+        let (mut sources, mut extras) = (Vec::new(), Vec::new());
+        for (at, one) in frozen.iter_mut().enumerate() {
+            let parts: Vec<Option<(PartName, PartName)>> = if one.suite.is_flat() {
+                vec![None]
+            } else {
+                parts(self.recipe, one).into_iter().map(Some).collect()
+            };
+            let mut stems: Vec<String> = parts.iter().map(|part| stem(part.as_ref())).collect();
+            let wanted_extras = self.extras(one);
+            stems.extend(wanted_extras.iter().cloned());
+            let suite_name = one.suite.clone();
+            let suite = self.suite_of(one.upstream, &suite_name);
+            let (believed, texts) = suite.indexes(one.believed.clone(), &stems)?;
+            one.believed = believed;
+            let mut texts = texts.into_iter();
+            for part in parts {
+                let Some(index) = texts.next() else { break };
+                one.note(&index);
+                let upstream = &self.recipe.upstreams[one.upstream];
+                let before = match parent.filter(|_| keeps) {
+                    Some(held) => {
+                        let (name, suite) = (upstream.name.as_str(), suite_name.as_str());
+                        before(self.store, held, name, suite, &stem(part.as_ref()))?
+                    }
+                    None => Vec::new(),
+                };
+                sources.push(Source { upstream: one.upstream, suite: at, part, text: index.text, before });
+            }
+            for (stem, index) in wanted_extras.into_iter().zip(texts) {
+                one.note(&index);
+                extras.push((at, ReadyIndex { stem, index }));
+            }
+        }
+        Ok((sources, extras))
+    }
+
+    /// Indexes that are passed on as they are, of those that the Release names.
+    fn extras(&self, frozen: &Frozen) -> Vec<String> {
+        let upstream = &self.recipe.upstreams[frozen.upstream];
+        let mut stems = Vec::new();
+        for component in &upstream.components {
+            let languages = upstream.extras.translations.iter();
+            stems.extend(languages.map(|language| format!("{component}/i18n/Translation-{language}")));
+            if upstream.extras.contents == Wanted::Yes {
+                let archs = upstream.architectures.iter();
+                stems.extend(archs.map(|architecture| format!("{component}/Contents-{architecture}")));
+            }
+        }
+        let files = &frozen.believed.release.files;
+        stems.retain(|stem| {
+            files.keys().any(|path| {
+                path.as_str().strip_suffix(".xz").or(path.as_str().strip_suffix(".gz")) == Some(stem)
+                    || path.as_str() == stem
+            })
+        });
+        stems
+    }
+
+    fn candidates<'b>(
+        &'b self,
+        frozen: &'b [Frozen],
+        sources: &'b [Source],
+        read: &'b [(Vec<PackageRecord<'b>>, Vec<PackageRecord<'b>>)],
+    ) -> (Vec<Candidate<'b>>, Vec<&'b PackageRecord<'b>>) {
+        let (mut candidates, mut places) = (Vec::new(), Vec::new());
+        for (at, (source, (now, before))) in sources.iter().zip(read).enumerate() {
+            let upstream = &self.recipe.upstreams[source.upstream];
+            let distribution = upstream.distribution_of(&frozen[source.suite].suite);
+            for (records, from) in [(now, Choice::Upstream), (before, Choice::BuildBefore)] {
+                for record in records {
+                    candidates.push(candidate(record, source, at, distribution, from));
+                    places.push(record);
+                }
+            }
+        }
+        (candidates, places)
+    }
+
+    fn place<'b>(&self, record: &'b PackageRecord<'b>, source: usize) -> Result<Chosen<'b>, CreateError> {
+        match record.filename.as_str().strip_prefix("pool/") {
+            Some(path) => Ok(Chosen { record, source, path: RelPath::new(path)?, moved: false }),
+            // Not every repository has a pool; in ours every file is in one.
+            None => {
+                let path = RelPath::new(&format!("other/{}", record.filename))?;
+                Ok(Chosen { record, source, path, moved: true })
+            }
+        }
+    }
+
+    /// The names that the build's files have in the pool.
+    fn pool(
+        &self,
+        sources: &[Source],
+        chosen: &[Chosen<'_>],
+        locals: &[Local<'_>],
+        files: &mut Files,
+    ) -> Result<(), CreateError> {
+        for one in chosen {
+            let upstream = &self.recipe.upstreams[sources[one.source].upstream].name;
+            files.add_pool(upstream, &one.path, one.record.sha256, one.record.size)?;
+        }
+        for local in locals {
+            for deb in &local.debs {
+                let path = deb.filename.as_str().strip_prefix("pool/").unwrap_or(deb.filename.as_str());
+                files.add_pool(&local.folder.name, &RelPath::new(path)?, deb.sha256, deb.size)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bring(
+        &self,
+        sources: &[Source],
+        chosen: &[Chosen<'_>],
+        intake: &Intake<'_>,
+    ) -> Result<(), CreateError> {
+        let want = |one: &Chosen<'_>| {
+            let upstream = &self.recipe.upstreams[sources[one.source].upstream];
+            let from = |uri: &String| format!("{uri}/{}", one.record.filename);
+            Want {
+                hash: one.record.sha256,
+                size: one.record.size,
+                sources: upstream.addresses().iter().map(from).collect(),
+            }
+        };
+        let wants: Vec<Want> = chosen.iter().map(want).collect();
+        let fetched = self.fetcher.objects(&wants, intake, self.progress);
+        fetched.map_err(|failed| CreateError::Objects { wanted: wants.len(), failed })
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that a suite is written from, gathered step by step"
+    )]
+    fn write(
+        &self,
+        intake: &Intake<'_>,
+        frozen: &Frozen,
+        at: usize,
+        sources: &[Source],
+        chosen: &[Chosen<'_>],
+        extras: &[(usize, ReadyIndex)],
+        files: &mut Files,
+    ) -> Result<(), CreateError> {
+        let upstream = &self.recipe.upstreams[frozen.upstream];
+        let mut packages = Vec::new();
+        let (mut components, mut architectures) = (BTreeSet::new(), BTreeSet::new());
+        for (number, source) in sources.iter().enumerate().filter(|(_, source)| source.suite == at) {
+            let mut own: Vec<&Chosen<'_>> = chosen.iter().filter(|one| one.source == number).collect();
+            // Packages of the build before stand after the others; an index is in order.
+            if !source.before.is_empty() {
+                own.sort_by_key(|one| {
+                    (one.record.package, one.record.architecture, one.record.version.as_str())
+                });
+            }
+            let stanzas: Vec<IndexStanza<'_>> =
+                own.iter().map(|one| stanza(one)).collect::<Result<_, _>>()?;
+            packages.push(match &source.part {
+                Some((component, architecture)) => {
+                    components.insert(component.clone());
+                    architectures.insert(architecture.clone());
+                    PackagesIndex::of(component, architecture, stanzas)?
+                }
+                None => PackagesIndex::flat(stanzas),
+            });
+        }
+        let mut release = NewRelease::like(&frozen.believed.release, frozen.believed.release.date);
+        release.components = components.into_iter().collect();
+        release.architectures = architectures.into_iter().collect();
+        let ready = ready(intake, extras.iter().filter(|(suite, _)| *suite == at).map(|(_, ready)| ready))?;
+        self.write_tree(intake, &upstream.name, &frozen.suite, release, packages, ready, files)?;
+        let folder = format!("provenance/{}", frozen.suite.as_str().replace('/', "%"));
+        let message = &frozen.believed.message;
+        match &frozen.believed.detached {
+            None => files.put(intake, &upstream.name, &format!("{folder}/InRelease"), message),
+            Some(signature) => {
+                files.put(intake, &upstream.name, &format!("{folder}/Release"), message)?;
+                files.put(intake, &upstream.name, &format!("{folder}/Release.gpg"), signature)
+            }
+        }
+    }
+
+    fn write_local(
+        &self,
+        intake: &Intake<'_>,
+        local: &Local<'_>,
+        files: &mut Files,
+    ) -> Result<(), CreateError> {
+        let folder = local.folder;
+        // A package of its own for each architecture, and one that fits all in each of them.
+        let mut stanzas: BTreeMap<PartName, Vec<IndexStanza<'_>>> = BTreeMap::new();
+        let mut for_all = Vec::new();
+        for deb in &local.debs {
+            for stanza in Stanzas::new(&deb.stanza).flatten() {
+                let arch = stanza.field("Architecture").ok().flatten().and_then(|field| field.text().ok());
+                match arch.map(str::trim) {
+                    Some("all") | None => for_all.push(IndexStanza::verbatim(stanza)),
+                    Some(arch) => {
+                        stanzas.entry(PartName::new(arch)?).or_default().push(IndexStanza::verbatim(stanza));
+                    }
+                }
+            }
+        }
+        let known = self.recipe.upstreams.iter().flat_map(|upstream| &upstream.architectures);
+        for architecture in known {
+            stanzas.entry(architecture.clone()).or_default();
+        }
+        for one in stanzas.values_mut() {
+            one.extend(for_all.iter().cloned());
+        }
+        let date = self.signed_from;
+        let mut release = NewRelease::new(date);
+        release.origin = Some("smith".to_owned());
+        release.label = Some(folder.name.to_string());
+        release.suite = Some(folder.suite.to_string());
+        release.codename = Some(folder.suite.to_string());
+        release.components = vec![folder.component.clone()];
+        release.architectures = stanzas.keys().cloned().collect();
+        let packages = stanzas
+            .into_iter()
+            .map(|(architecture, stanzas)| PackagesIndex::of(&folder.component, &architecture, stanzas))
+            .collect::<Result<_, _>>()?;
+        self.write_tree(intake, &folder.name, &folder.suite, release, packages, Vec::new(), files)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a suite, and where it goes")]
+    fn write_tree(
+        &self,
+        intake: &Intake<'_>,
+        upstream: &UpstreamName,
+        suite: &SuiteName,
+        mut release: NewRelease,
+        packages: Vec<PackagesIndex<'_>>,
+        ready: Vec<ReadyFile>,
+        files: &mut Files,
+    ) -> Result<(), CreateError> {
+        let publish = &self.recipe.publish;
+        for (field, value) in &publish.fields {
+            match field.as_str() {
+                "Origin" => release.origin = Some(value.clone()),
+                "Label" => release.label = Some(value.clone()),
+                _ => release.description = Some(value.clone()),
+            }
+        }
+        if let Some(days) = publish.valid_for_days {
+            release.valid_until = Some(release.date + jiff::SignedDuration::from_hours(24 * i64::from(days)));
+        }
+        let base = publish.snapshots_uri.as_deref().map(|uri| uri.trim_end_matches('/'));
+        release.snapshots = base.map(|uri| format!("{uri}/builds/@SNAPSHOTID@/{upstream}/"));
+        let packings = &publish.compressions;
+        let compressions = [
+            (Compression::Gz, packings.gz),
+            (Compression::Xz, packings.xz),
+            (Compression::Zst, packings.zst),
+        ];
+        let compressions = compressions.into_iter().filter(|(_, wanted)| *wanted == Wanted::Yes);
+        // The same state of the world is signed as of the same time, so that it gives the same bytes.
+        let at = release.date.max(self.signed_from);
+        let index = SuiteIndex {
+            suite: suite.clone(),
+            release,
+            packages,
+            ready,
+            compressions: compressions.map(|(compression, _)| compression).collect(),
+            md5: if publish.md5 == Wanted::Yes { Md5Sums::Listed } else { Md5Sums::LeftOut },
+        };
+        let tree = write_suite(self.store, intake, index, Some((self.signer, at)))?;
+        for file in tree.files {
+            files.add_tree(upstream, &file.path, file.sha256, file.size)?;
+        }
+        Ok(())
+    }
+
+    fn packages(
+        &self,
+        frozen: &[Frozen],
+        sources: &[Source],
+        chosen: &[Chosen<'_>],
+        locals: &[Local<'_>],
+    ) -> Result<Vec<PackageEntry>, CreateError> {
+        let mut packages = Vec::with_capacity(chosen.len());
+        for one in chosen {
+            let source = &sources[one.source];
+            let component = source.part.as_ref().map(|(component, _)| component.to_string());
+            let origin = Origin {
+                upstream: self.recipe.upstreams[source.upstream].name.clone(),
+                suite: frozen[source.suite].suite.to_string(),
+                component: component.unwrap_or_default(),
+            };
+            packages.push(entry(one.record, origin, one.path.clone()));
+        }
+        for local in locals {
+            for deb in &local.debs {
+                let failed = |error: String| CreateError::Folder {
+                    path: deb.path.clone(),
+                    source: std::io::Error::other(error),
+                };
+                for stanza in Stanzas::new(&deb.stanza).flatten() {
+                    let record = PackageRecord::read(&stanza).map_err(|error| failed(error.to_string()))?;
+                    let path = deb.filename.as_str().strip_prefix("pool/").unwrap_or(deb.filename.as_str());
+                    let origin = Origin {
+                        upstream: local.folder.name.clone(),
+                        suite: local.folder.suite.to_string(),
+                        component: local.folder.component.to_string(),
+                    };
+                    packages.push(entry(&record, origin, RelPath::new(path)?));
+                }
+            }
+        }
+        Ok(packages)
+    }
+
+    /// What is said of the build, but for what its lists say.
+    fn info(
+        &self,
+        number: BuildNumber,
+        parent: Option<&Held>,
+        config: Sha256,
+        frozen: &[Frozen],
+        changes: &[Change],
+    ) -> BuildInfo {
+        let upstream = |one: &Frozen| UpstreamInfo {
+            name: self.recipe.upstreams[one.upstream].name.clone(),
+            suite: one.suite.clone(),
+            uri: one.believed.uri.clone(),
+            release: one.believed.hash,
+            date: one.believed.release.date,
+            valid_until: one.believed.release.valid_until,
+            signers: one.believed.signers.iter().map(|signer| signer.fingerprint.to_string()).collect(),
+            indexes: one.indexes.iter().cloned().collect(),
+        };
+        BuildInfo {
+            format: BuildInfo::FORMAT,
+            number,
+            parent: parent.map(|held| held.info.number),
+            created_at: self.now,
+            made_by: self.made_by.to_owned(),
+            config,
+            upstreams: frozen.iter().map(upstream).collect(),
+            changes: changes.to_vec(),
+            manifest: Sha256::of(b""),
+            packages: Sha256::of(b""),
+            package_count: 0,
+            file_count: 0,
+            bytes: 0,
+            signed_by: self.signer.fingerprints().iter().map(ToString::to_string).collect(),
+            lazy_count: 0,
+        }
+    }
+}
+
+fn stanza<'a>(one: &Chosen<'a>) -> Result<IndexStanza<'a>, CreateError> {
+    let stanza = IndexStanza::of(one.record);
+    Ok(if one.moved { stanza.at(RelPath::new(&format!("pool/{}", one.path))?) } else { stanza })
+}
+
+/// A Release that is asked for on a thread of its own, which the signer need not be able to go to.
+struct Asked<'a> {
+    store: &'a Store,
+    fetcher: &'a Fetcher,
+    recipe: &'a Recipe,
+    upstream: usize,
+    suite: &'a SuiteName,
+    now: Timestamp,
+    replay: Replay,
+}
+
+impl Asked<'_> {
+    fn release(&self) -> Result<Believed, Refused> {
+        let Self { store, fetcher, suite, now, replay, .. } = *self;
+        Suite { store, fetcher, upstream: &self.recipe.upstreams[self.upstream], suite, now, replay }
+            .release()
+    }
+}
+
+/// An index that is passed on.
+struct ReadyIndex {
+    stem: String,
+    index: IndexText,
+}
+
+fn ready<'a>(
+    intake: &Intake<'_>,
+    indexes: impl Iterator<Item = &'a ReadyIndex>,
+) -> Result<Vec<ReadyFile>, CreateError> {
+    let mut ready = Vec::new();
+    for ReadyIndex { stem, index } in indexes {
+        let sha256 = intake.put(&index.packed)?;
+        let blob = Blob { sha256, size: index.packed.len() as u64 };
+        ready.push(ReadyFile { path: RelPath::new(&index.path)?, blob, presence: Presence::Stored });
+        if index.path != *stem {
+            let blob = Blob { sha256: Sha256::of(&index.text), size: index.text.len() as u64 };
+            ready.push(ReadyFile { path: RelPath::new(stem)?, blob, presence: Presence::ListedOnly });
+        }
+    }
+    Ok(ready)
+}
+
+fn entry(record: &PackageRecord<'_>, origin: Origin, path: RelPath) -> PackageEntry {
+    PackageEntry {
+        name: record.package.to_owned(),
+        arch: record.architecture.to_owned(),
+        version: record.version.as_str().to_owned(),
+        origin,
+        sha256: record.sha256,
+        size: record.size,
+        path,
+        source: record.source.map(str::to_owned),
+        source_version: record.source_version.map(str::to_owned),
+        section: record.section.map(str::to_owned),
+    }
+}
+
+/// Whether a build was made from the same Releases and the same configuration.
+fn is_unchanged(parent: &BuildInfo, frozen: &[Frozen], config: Sha256) -> bool {
+    let then = parent.upstreams.iter().map(|one| one.release);
+    parent.config == config && then.eq(frozen.iter().map(|one| one.believed.hash))
+}

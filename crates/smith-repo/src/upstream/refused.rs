@@ -1,0 +1,59 @@
+//! Why an upstream is not taken as it is. Nothing of it is in the store then.
+
+use jiff::Timestamp;
+
+use crate::deb822::{RecordError, ScanError};
+use crate::fetch::FetchError;
+use crate::hash::Sha256;
+use crate::pgp::{KeyringError, VerifyError};
+use crate::release::ReleaseError;
+use crate::store::StoreError;
+
+/// What is wrong with a suite of an upstream.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("no address has an InRelease or a Release")]
+    NoRelease,
+    #[error("the keyring cannot be used")]
+    Keyring(#[from] KeyringError),
+    #[error("expected the fingerprint of a key, found {found:?}")]
+    Fingerprint { found: String },
+    #[error("its Release is not believed")]
+    Signature(#[source] VerifyError),
+    #[error("its Release cannot be read")]
+    Release(#[from] ReleaseError),
+    #[error("expected a Release of {expected}, found one of {found}")]
+    WrongSuite { expected: String, found: String },
+    #[error("expected a Release of {last} or later, as was seen before, found one of {found}")]
+    Older { last: Timestamp, found: Timestamp },
+    #[error("its Release was valid until {until}, expected one that is valid at {now}")]
+    Expired { until: Timestamp, now: Timestamp },
+    #[error("expected the index {path} in its Release, found none")]
+    NoIndex { path: String },
+    #[error("the index {path} cannot be fetched")]
+    Fetch { path: String, source: FetchError },
+    #[error("index {path}: expected {size} bytes with sha256 {expected}, found {found_size} with {found}")]
+    IndexHash { path: String, size: u64, expected: Sha256, found_size: u64, found: Sha256 },
+    #[error("index {path}: expected {limit} bytes unpacked, found {found}")]
+    Unpack { path: String, limit: u64, found: String },
+    #[error("index {path}")]
+    Scan { path: String, source: ScanError },
+    #[error("index {path}")]
+    Record { path: String, source: RecordError },
+    #[error("it changed while it was read, {times} times in a row")]
+    Restless { times: u32 },
+    #[error("its Release cannot be fetched")]
+    Network(#[source] FetchError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An upstream's suite, and what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+#[error("upstream {upstream}, suite {suite}")]
+pub struct Refused {
+    pub upstream: String,
+    pub suite: String,
+    #[source]
+    pub fault: Box<Fault>,
+}
