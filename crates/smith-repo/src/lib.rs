@@ -3,12 +3,13 @@
 //! [`store`] is where everything lies; [`name`] and [`hash`] are what things are called; [`manifest`] is what a build is.
 //! [`upstream`] says where packages come from, [`deb822`], [`version`] and [`release`] read what is said of them, [`pgp`]
 //! whether that is believed, [`select`] which of them a build has, [`ingest`] adds our own, and [`index`] writes what apt
-//! reads; [`create`] makes a build of it all. [`fetch`] brings bytes from elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one
-//! build to the next.
+//! reads; [`create`] makes a build of it all, and [`diff`] says what changes between two. [`fetch`] brings bytes from
+//! elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the next.
 
 pub mod channel;
 pub mod create;
 pub mod deb822;
+pub mod diff;
 pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
