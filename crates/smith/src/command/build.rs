@@ -1,6 +1,7 @@
 //! `smith build`: the world's packages, frozen into numbered builds.
 
 mod create;
+mod diff;
 mod init;
 mod key;
 mod list;
@@ -26,6 +27,7 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Packages(packages::Packages),
+    Diff(diff::Diff),
 }
 
 pub(super) fn run(build: Build) -> Result<Exit, Failure> {
@@ -36,5 +38,6 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::List(list) => list::run(&list),
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),
+        Command::Diff(diff) => diff::run(&diff),
     }
 }
