@@ -3,10 +3,13 @@
 //! [`store`] is where everything lies; [`name`] and [`hash`] are what things are called; [`manifest`] is what a build is.
 //! [`upstream`] says where packages come from, [`deb822`], [`version`] and [`release`] read what is said of them, [`pgp`]
 //! whether that is believed, [`select`] which of them a build has, [`ingest`] adds our own, and [`index`] writes what apt
-//! reads; [`create`] makes a build of it all, and [`diff`] says what changes between two. [`fetch`] brings bytes from
-//! elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the next.
+//! reads; [`create`] makes a build of it all, [`diff`] says what changes between
+//! two, and [`check`] what machines would make of it. [`fetch`] brings bytes from
+//! elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the
+//! next, and [`retention`] what becomes of old ones.
 
 pub mod channel;
+pub mod check;
 pub mod create;
 pub mod deb822;
 pub mod diff;
@@ -23,6 +26,7 @@ pub mod name;
 mod oracle;
 pub mod pgp;
 pub mod release;
+pub mod retention;
 pub mod select;
 pub mod store;
 pub mod upstream;

@@ -17,3 +17,5 @@ pub use change::{Closed, Diff, Flag, Kind, Offer, OtherVersion, PackageChange, S
 pub use compare::{Filter, compare};
 pub use marks::{distribution_of, security_suites};
 pub use render::Titles;
+
+pub(crate) use render::size;

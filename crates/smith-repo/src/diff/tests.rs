@@ -34,7 +34,8 @@ fn entry(line: &str) -> PackageEntry {
 }
 
 fn kinds(diff: &Diff) -> Vec<String> {
-    let of = |offer: &Option<Offer>| offer.as_ref().map_or("-".to_owned(), |offer| offer.version.clone());
+    let of =
+        |offer: &Option<Offer>| offer.as_ref().map_or_else(|| "-".to_owned(), |offer| offer.version.clone());
     diff.packages()
         .map(|(source, one)| {
             let (old, new) = (of(&one.old), of(&one.new));
@@ -334,6 +335,6 @@ fn sizes_are_as_apt_writes_them() {
         (12_345_678, "12.3 MB"),
         (4_200_000_000, "4.2 GB"),
     ] {
-        assert_eq!(render::size(bytes), text);
+        assert_eq!(size(bytes), text);
     }
 }

@@ -42,8 +42,16 @@ pub enum HeldError {
 
 impl Held {
     pub fn read(store: &Store, number: BuildNumber) -> Result<Self, HeldError> {
-        let info = Self::info(store, number)?;
-        let path = store.build(number).join(MANIFEST);
+        // Whether it is there at all is another question than whether it can be read.
+        Self::info(store, number)?;
+        Self::read_in(&store.build(number), number)
+    }
+
+    /// A build in another folder than the live ones': archived, or in the trash.
+    pub(crate) fn read_in(folder: &Path, number: BuildNumber) -> Result<Self, HeldError> {
+        let path = folder.join(INFO);
+        let info = parse_info(&path, number, &read_some(&path, INFO_MAX)?)?;
+        let path = folder.join(MANIFEST);
         let bytes = read_some(&path, LIST_MAX)?;
         let manifest = Manifest::decompress(&bytes, &info.manifest);
         let manifest = manifest.map_err(|source| HeldError::Manifest { path, source })?;

@@ -1,0 +1,46 @@
+//! A build where it is: live or archived.
+
+use std::path::PathBuf;
+
+use crate::mirror::Held;
+use crate::name::BuildNumber;
+use crate::retention::RetentionError;
+use crate::store::Store;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Live,
+    Archived,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) number: BuildNumber,
+    pub(super) place: Place,
+    pub(super) folder: PathBuf,
+    pub(super) held: Held,
+}
+
+/// Clients can use it.
+pub(super) fn live(store: &Store, number: BuildNumber) -> Result<Found, RetentionError> {
+    let found = find(store, number)?;
+    match found.place {
+        Place::Live => Ok(found),
+        Place::Archived => Err(RetentionError::Archived { number }),
+    }
+}
+
+pub(super) fn find(store: &Store, number: BuildNumber) -> Result<Found, RetentionError> {
+    let places = [(Place::Live, store.build(number)), (Place::Archived, store.archived(number))];
+    for (place, folder) in places {
+        if folder.exists() {
+            let held = Held::read_in(&folder, number)?;
+            return Ok(Found { number, place, folder, held });
+        }
+    }
+    let mut known = store.builds_present()?;
+    known.extend(store.builds_archived()?);
+    let names: Vec<String> = known.iter().rev().take(12).map(ToString::to_string).collect();
+    let known = if names.is_empty() { "none: the store is empty".to_owned() } else { names.join(", ") };
+    Err(RetentionError::Unknown { number, known })
+}

@@ -1,0 +1,17 @@
+//! Old builds go: purged for good, archived, restored. Never what a live build, a channel, a way back, a machine's
+//! recorded build or a running operation refers to.
+
+mod archive;
+mod error;
+mod find;
+mod pins;
+mod plan;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub use archive::{Restored, archive, restore};
+pub use error::RetentionError;
+pub use pins::{Pin, Pins};
+pub use plan::{Keep, PurgePlan, Roots, Wish, plan};
+pub use sweep::{Purged, empty_trash, purge};

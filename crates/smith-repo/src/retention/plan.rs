@@ -1,0 +1,200 @@
+//! Which builds a purge takes, which it does not and why, and what that frees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::channel;
+use crate::hash::Sha256;
+use crate::manifest::{Area, Manifest};
+use crate::name::{BuildNumber, ChannelName};
+use crate::retention::find::{Place, find};
+use crate::retention::{Pins, RetentionError};
+use crate::store::Store;
+
+/// What somebody wants purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    These(Vec<BuildNumber>),
+    /// All but so many of the newest.
+    AllButNewest(usize),
+    CreatedBefore(Timestamp),
+}
+
+/// What the caller knows to be in use, besides what the store says itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roots {
+    /// Builds that machines were last brought to, with how many machines.
+    pub recorded: BTreeMap<BuildNumber, u64>,
+    /// Builds of rollouts that have not ended.
+    pub rolling: BTreeSet<BuildNumber>,
+}
+
+/// Why a build stays.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Keep {
+    Channel {
+        channel: ChannelName,
+    },
+    /// The build that a channel had before: the way back.
+    WayBack {
+        channel: ChannelName,
+    },
+    Pinned {
+        by: String,
+        reason: String,
+    },
+    Recorded {
+        machines: u64,
+    },
+    Rolling,
+    /// The newest build is the one that the next is compared with.
+    Newest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct PurgePlan {
+    pub builds: Vec<BuildNumber>,
+    /// Builds that were wished away and stay.
+    pub kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// What no build refers to any more after it.
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Keep::Channel { channel } => write!(f, "channel {channel} is on it"),
+            Keep::WayBack { channel } => write!(f, "it is the way back of channel {channel}"),
+            Keep::Pinned { by, reason } => write!(f, "{by} keeps it: {reason}"),
+            Keep::Recorded { machines } => write!(f, "{machines} machines are on it"),
+            Keep::Rolling => write!(f, "a rollout of it has not ended"),
+            Keep::Newest => write!(f, "it is the newest"),
+        }
+    }
+}
+
+/// Why each build that is in use is in use.
+pub(super) fn reasons(
+    store: &Store,
+    roots: &Roots,
+) -> Result<BTreeMap<BuildNumber, Vec<Keep>>, RetentionError> {
+    let mut kept: BTreeMap<BuildNumber, Vec<Keep>> = BTreeMap::new();
+    let mut keep = |number: BuildNumber, why: Keep| kept.entry(number).or_default().push(why);
+    for channel in channel::names(store)? {
+        let history = channel::history(store, &channel)?;
+        if let Some(current) = channel::get(store, &channel)? {
+            keep(current, Keep::Channel { channel: channel.clone() });
+            let before = history.iter().rev().filter_map(|flip| flip.from).find(|from| *from != current);
+            if let Some(before) = before {
+                keep(before, Keep::WayBack { channel });
+            }
+        }
+    }
+    for (number, pin) in Pins::read(store)?.0 {
+        keep(BuildNumber(number), Keep::Pinned { by: pin.by, reason: pin.reason });
+    }
+    for (number, machines) in &roots.recorded {
+        keep(*number, Keep::Recorded { machines: *machines });
+    }
+    for number in &roots.rolling {
+        keep(*number, Keep::Rolling);
+    }
+    if let Some(newest) = store.builds_present()?.last() {
+        keep(*newest, Keep::Newest);
+    }
+    Ok(kept)
+}
+
+/// What the wish comes to. Nothing is changed.
+pub fn plan(store: &Store, wish: &Wish, roots: &Roots) -> Result<PurgePlan, RetentionError> {
+    let reasons = reasons(store, roots)?;
+    let mut plan = PurgePlan::default();
+    for number in wished(store, wish)? {
+        match reasons.get(&number) {
+            Some(why) => {
+                plan.kept.insert(number, why.clone());
+            }
+            None => plan.builds.push(number),
+        }
+    }
+    let going: BTreeSet<BuildNumber> = plan.builds.iter().copied().collect();
+    let marked = marked(store, &going)?;
+    let mut freed: BTreeMap<Sha256, u64> = BTreeMap::new();
+    for number in &plan.builds {
+        let manifest = find(store, *number)?.held.manifest;
+        let unmarked = manifest.files().iter().filter(|file| !marked.contains(&file.hash));
+        freed.extend(unmarked.map(|file| (file.hash, file.size)));
+    }
+    plan.objects = freed.len() as u64;
+    plan.bytes = freed.values().sum();
+    Ok(plan)
+}
+
+fn wished(store: &Store, wish: &Wish) -> Result<Vec<BuildNumber>, RetentionError> {
+    let mut all = store.builds_present()?;
+    match wish {
+        Wish::These(numbers) => {
+            let mut numbers = numbers.clone();
+            numbers.sort_unstable();
+            numbers.dedup();
+            // A mistyped number is an error before anything is taken.
+            for number in &numbers {
+                find(store, *number)?;
+            }
+            Ok(numbers)
+        }
+        Wish::AllButNewest(newest) => {
+            all.truncate(all.len().saturating_sub(*newest));
+            Ok(all)
+        }
+        Wish::CreatedBefore(time) => {
+            let mut old = Vec::new();
+            for number in all {
+                if find(store, number)?.held.info.created_at < *time {
+                    old.push(number);
+                }
+            }
+            Ok(old)
+        }
+    }
+}
+
+/// Everything that builds refer to, but for those that go: all files of live ones, the indexes of archived ones.
+///
+/// A build whose manifest cannot be read keeps everything: what it refers to is not known.
+pub(super) fn marked(
+    store: &Store,
+    going: &BTreeSet<BuildNumber>,
+) -> Result<BTreeSet<Sha256>, RetentionError> {
+    let mut marked = BTreeSet::new();
+    each_staying(store, going, |place, manifest| {
+        let files = manifest.files().iter();
+        let counted = files.filter(|file| place == Place::Live || file.area == Area::Tree);
+        marked.extend(counted.map(|file| file.hash));
+    })?;
+    Ok(marked)
+}
+
+/// Calls for every build that stays.
+pub(super) fn each_staying(
+    store: &Store,
+    going: &BTreeSet<BuildNumber>,
+    mut with: impl FnMut(Place, &Manifest),
+) -> Result<(), RetentionError> {
+    let mut staying = store.builds_present()?;
+    staying.extend(store.builds_archived()?);
+    for number in staying.into_iter().filter(|number| !going.contains(number)) {
+        match find(store, number) {
+            Ok(found) => with(found.place, &found.held.manifest),
+            // Somebody else has taken it away since the folder was read.
+            Err(RetentionError::Unknown { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! The purge itself.
+//!
+//! A build first loses its name, then what only it referred to is moved to the trash under the store's lock, and the trash
+//! is emptied after a grace period. Under the lock, leases are read before builds are: an operation that has just let its
+//! lease go has made its build appear before that. What a killed purge left in the trash says itself what it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::hash::Sha256;
+use crate::manifest::{Area, FileEntry, Manifest};
+use crate::mirror::{Held, write_index};
+use crate::name::BuildNumber;
+use crate::retention::RetentionError;
+use crate::retention::find::{Place, find};
+use crate::retention::plan::{Keep, PurgePlan, Roots, each_staying, reasons};
+use crate::store::{Locked, Store, StoreError, unique};
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Purged {
+    pub builds: Vec<BuildNumber>,
+    /// Builds that came into use after the plan was made.
+    pub kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+/// Takes away what a plan says, as far as nothing has come into use since.
+pub fn purge(
+    store: &Store,
+    plan: &PurgePlan,
+    roots: &Roots,
+    now: Timestamp,
+) -> Result<Purged, RetentionError> {
+    let mut purged = Purged::default();
+    let trash = Trash::new(store, now, "purge")?;
+    {
+        let _locked = store.lock_now()?;
+        let reasons = reasons(store, roots)?;
+        for number in &plan.builds {
+            if let Some(why) = reasons.get(number) {
+                purged.kept.insert(*number, why.clone());
+                continue;
+            }
+            let Ok(found) = find(store, *number) else { continue };
+            trash.take(&found.folder, &format!("build-{number}"))?;
+            purged.builds.push(*number);
+        }
+    }
+    let swept = sweep(store, now)?;
+    write_index(store)?;
+    Ok(Purged { objects: swept.objects, bytes: swept.bytes, ..purged })
+}
+
+/// Moves what only purged builds referred to into the trash: of this purge, and of any that was killed before its sweep.
+pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionError> {
+    let mut swept = Purged::default();
+    let dead = dead_files(store)?;
+    if dead.is_empty() {
+        return Ok(swept);
+    }
+    let trash = Trash::new(store, now, "sweep")?;
+    let locked = store.lock_now()?;
+    let living = Living::read(store, &locked)?;
+    for file in dead {
+        let is_path_used = file.area != Area::Pool || living.paths.contains(file.path.as_str());
+        let is_used = living.objects.contains(&file.hash);
+        if !is_path_used && !living.leased.contains(&file.hash) {
+            let name = file.path.below(&store.root().join("pool"));
+            remove(&name)?;
+            prune(&name, &store.root().join("pool"));
+        }
+        if !is_used {
+            let object = store.object(&file.hash);
+            if trash.take_if_there(&object, &file.hash.hex())? {
+                swept.objects += 1;
+                swept.bytes += file.size;
+            }
+        }
+    }
+    drop(locked);
+    mark_swept(store)?;
+    Ok(swept)
+}
+
+/// What must stay.
+struct Living {
+    leased: BTreeSet<Sha256>,
+    objects: BTreeSet<Sha256>,
+    paths: BTreeSet<Box<str>>,
+}
+
+impl Living {
+    fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
+        let leased = store.leased(locked)?;
+        let mut living = Self { objects: leased.clone(), leased, paths: BTreeSet::new() };
+        each_staying(store, &BTreeSet::new(), |place, manifest| living.add(place, manifest))?;
+        Ok(living)
+    }
+
+    fn add(&mut self, place: Place, manifest: &Manifest) {
+        for file in manifest.files() {
+            match (place, file.area) {
+                (Place::Archived, Area::Pool) => {}
+                (Place::Live, Area::Pool) => {
+                    self.objects.insert(file.hash);
+                    self.paths.insert(file.path.as_str().into());
+                }
+                (Place::Live | Place::Archived, Area::Tree) => {
+                    self.objects.insert(file.hash);
+                }
+            }
+        }
+    }
+}
+
+/// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
+/// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
+fn dead_files(store: &Store) -> Result<Vec<FileEntry>, RetentionError> {
+    let mut dead = BTreeSet::new();
+    for folder in unswept(store)? {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(number) = name.strip_prefix("build-").and_then(|number| number.parse().ok()) else {
+            continue;
+        };
+        // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
+        if let Ok(held) = Held::read_in(&folder, number) {
+            dead.extend(held.manifest.files().iter().cloned());
+        }
+    }
+    Ok(dead.into_iter().collect())
+}
+
+/// Folders of builds in the trash whose objects were not swept.
+fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
+    let mut folders = Vec::new();
+    for batch in list(&store.trash())? {
+        for entry in list(&batch)? {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with("build-") && !entry.join(SWEPT).exists() {
+                folders.push(entry);
+            }
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// Stands in the folder of a purged build once its objects were swept.
+const SWEPT: &str = ".swept";
+
+fn mark_swept(store: &Store) -> Result<(), RetentionError> {
+    for folder in unswept(store)? {
+        let mark = folder.join(SWEPT);
+        fs::write(&mark, "").map_err(StoreError::io("writing", &mark))?;
+    }
+    Ok(())
+}
+
+/// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
+/// back to its place.
+pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
+    let mut freed = 0;
+    for batch in list(&store.trash())? {
+        let name = batch.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let seconds = name.split('-').next().and_then(|seconds| seconds.parse::<i64>().ok());
+        let since = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let Some(since) = since else { continue };
+        if now.duration_since(since) < grace {
+            continue;
+        }
+        put_back(store, &batch)?;
+        freed += size_below(&batch);
+        fs::remove_dir_all(&batch).or_else(ignore_missing).map_err(StoreError::io("removing", &batch))?;
+    }
+    Ok(freed)
+}
+
+/// Objects of a batch that are referred to return to their place.
+fn put_back(store: &Store, batch: &Path) -> Result<(), RetentionError> {
+    let locked = store.lock_now()?;
+    let living = Living::read(store, &locked)?;
+    for path in list(batch)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Ok(hash) = name.parse::<Sha256>() else { continue };
+        if living.objects.contains(&hash) && !store.has(&hash) {
+            return_object(store, &path, &hash)?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks for an object in the trash and puts it back.
+pub(super) fn from_trash(store: &Store, hash: &Sha256) -> Result<bool, RetentionError> {
+    for batch in list(&store.trash())? {
+        let path = batch.join(hash.hex());
+        if path.exists() {
+            return_object(store, &path, hash)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn return_object(store: &Store, from: &Path, hash: &Sha256) -> Result<(), RetentionError> {
+    let to = store.object(hash);
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
+    }
+    Ok(fs::rename(from, &to).map_err(StoreError::io("renaming to", &to))?)
+}
+
+/// One batch of things that were taken away at the same time.
+pub(super) struct Trash {
+    folder: PathBuf,
+}
+
+impl Trash {
+    pub(super) fn new(store: &Store, now: Timestamp, what: &str) -> Result<Self, RetentionError> {
+        let folder = store.trash().join(format!("{}-{what}-{}", now.as_second(), unique()));
+        fs::create_dir_all(&folder).map_err(StoreError::io("making", &folder))?;
+        Ok(Self { folder })
+    }
+
+    pub(super) fn folder_of(&self, name: &str) -> Result<PathBuf, RetentionError> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder).map_err(StoreError::io("making", &folder))?;
+        Ok(folder)
+    }
+
+    pub(super) fn take(&self, path: &Path, name: &str) -> Result<(), RetentionError> {
+        let to = self.folder.join(name);
+        Ok(fs::rename(path, &to).map_err(StoreError::io("renaming to", &to))?)
+    }
+
+    fn take_if_there(&self, path: &Path, name: &str) -> Result<bool, RetentionError> {
+        let to = self.folder.join(name);
+        match fs::rename(path, &to) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("renaming to", &to)(error).into()),
+        }
+    }
+}
+
+/// What lies in a folder; nothing where it is gone.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, RetentionError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(StoreError::io("reading", folder)(error).into()),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut paths = paths.map_err(StoreError::io("reading", folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn remove(path: &Path) -> Result<(), RetentionError> {
+    Ok(fs::remove_file(path).or_else(ignore_missing).map_err(StoreError::io("removing", path))?)
+}
+
+fn ignore_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// Folders of the pool that have become empty.
+fn prune(path: &Path, root: &Path) {
+    let mut folder = path.parent();
+    while let Some(one) = folder.filter(|one| *one != root && one.starts_with(root)) {
+        // It is not empty, or somebody else was faster: both are well.
+        if fs::remove_dir(one).is_err() {
+            return;
+        }
+        folder = one.parent();
+    }
+}
+
+fn size_below(path: &Path) -> u64 {
+    let Ok(there) = fs::symlink_metadata(path) else { return 0 };
+    if there.is_dir() {
+        return list(path).unwrap_or_default().iter().map(|entry| size_below(entry)).sum();
+    }
+    use std::os::unix::fs::MetadataExt as _;
+    // Another name of the same content keeps its bytes.
+    if there.nlink() == 1 { there.len() } else { 0 }
+}
