@@ -14,7 +14,7 @@ pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
 pub(crate) use pipelines::load;
 pub(crate) use span::{Length, length};
-pub(crate) use store::{NetArgs, StoreArgs, now, watched};
+pub(crate) use store::{NetArgs, StoreArgs, address, now, watched};
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]

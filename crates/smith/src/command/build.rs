@@ -1,11 +1,15 @@
 //! `smith build`: the world's packages, frozen into numbered builds.
 
+mod archive;
+mod check;
 mod create;
 mod diff;
 mod init;
+mod keep;
 mod key;
 mod list;
 mod packages;
+mod purge;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -28,6 +32,11 @@ enum Command {
     Show(show::Show),
     Packages(packages::Packages),
     Diff(diff::Diff),
+    Check(check::CheckBuild),
+    Keep(keep::KeepBuild),
+    Purge(purge::Purge),
+    Archive(archive::Archive),
+    Restore(archive::Restore),
 }
 
 pub(super) fn run(build: Build) -> Result<Exit, Failure> {
@@ -39,5 +48,10 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),
         Command::Diff(diff) => diff::run(&diff),
+        Command::Check(check) => check::run(&check),
+        Command::Keep(keep) => keep::run(&keep),
+        Command::Purge(purge) => purge::run(&purge),
+        Command::Archive(archive) => archive::run(&archive),
+        Command::Restore(restore) => archive::run_restore(&restore),
     }
 }

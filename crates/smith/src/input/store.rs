@@ -88,3 +88,12 @@ pub(crate) fn watched<T>(work: impl FnOnce(&dyn Progress) -> T) -> T {
         result
     })
 }
+
+/// The address of another store, which may be given as a folder.
+pub(crate) fn address(source: &str) -> String {
+    if source.contains("://") {
+        return source.to_owned();
+    }
+    let path = std::fs::canonicalize(source).unwrap_or_else(|_| PathBuf::from(source));
+    format!("file://{}", path.display())
+}

@@ -1,0 +1,42 @@
+//! `smith build keep`: builds that stay whatever their age.
+
+use clap::Args;
+use smith_repo::name::BuildNumber;
+use smith_repo::retention::{Pin, Pins};
+
+use super::purge::failed;
+use crate::failure::{Exit, Failure};
+use crate::input::{self, StoreArgs};
+
+/// Keep a build whatever its age, with a reason; `--end` ends that.
+#[derive(Debug, Args)]
+pub(super) struct KeepBuild {
+    /// The build
+    build: BuildNumber,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Who keeps it
+    #[arg(long, value_name = "NAME", env = "USER")]
+    who: String,
+    /// Why
+    #[arg(long, value_name = "TEXT", required_unless_present = "end")]
+    reason: Option<String>,
+    /// It need not be kept any more
+    #[arg(long, conflicts_with = "reason")]
+    end: bool,
+}
+
+pub(super) fn run(args: &KeepBuild) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let pin = args.reason.clone().filter(|_| !args.end);
+    if pin.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(Failure::new(Exit::Usage, "a reason is missing, expected a sentence that says why"));
+    }
+    if !store.build(args.build).exists() && !store.archived(args.build).exists() {
+        let error = format!("expected a build that there is, found {}", args.build);
+        return Err(Failure::new(Exit::NotThere, error));
+    }
+    let pin = pin.map(|reason| Pin { by: args.who.clone(), at: input::now(), reason });
+    Pins::change(&store, args.build, pin).map_err(failed)?;
+    Ok(Exit::Good)
+}

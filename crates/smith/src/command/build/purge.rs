@@ -1,0 +1,146 @@
+//! `smith build purge`: old builds go.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::SignedDuration;
+use serde::Serialize;
+use smith_repo::name::BuildNumber;
+use smith_repo::retention::{Keep, PurgePlan, RetentionError, Roots, Wish, empty_trash, plan, purge};
+
+use crate::failure::{Exit, Failure};
+use crate::input::{self, StoreArgs};
+use crate::output::{self, GOOD, WAITS, counted, styled};
+
+/// How long what was taken away can be put back.
+const GRACE_HOURS: i64 = 24;
+
+/// Take builds away, and what only they refer to.
+///
+/// Never a build that a channel is on or was on before, that somebody keeps, that machines are on, or the newest; nor what
+/// a sync or a create beside it relies on. What was taken away lies in the trash for a day and is deleted by a later purge;
+/// `--now` deletes at once. `--dry-run` says what and how much.
+#[derive(Debug, Args)]
+pub(super) struct Purge {
+    /// These builds
+    #[arg(value_name = "BUILD", required_unless_present_any = ["keep_newest", "older_than_days"])]
+    builds: Vec<BuildNumber>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// All but so many of the newest
+    #[arg(long, value_name = "N", conflicts_with_all = ["builds", "older_than_days"])]
+    keep_newest: Option<usize>,
+    /// Those that were made before so many days
+    #[arg(long, value_name = "DAYS", conflicts_with = "builds", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    older_than_days: Option<u32>,
+    /// Builds that machines were last brought to: lines of a number and how many machines
+    #[arg(long, value_name = "FILE")]
+    recorded: Option<PathBuf>,
+    /// Delete for good at once
+    #[arg(long)]
+    now: bool,
+    /// Only say what would be taken away
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    builds: Vec<BuildNumber>,
+    kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    objects: u64,
+    bytes: u64,
+    /// Bytes of this and of earlier purges that are free now.
+    freed: u64,
+}
+
+pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let now = input::now();
+    let wish = match (args.keep_newest, args.older_than_days) {
+        (Some(newest), _) => Wish::AllButNewest(newest),
+        (None, Some(days)) => Wish::CreatedBefore(now - SignedDuration::from_hours(24 * i64::from(days))),
+        (None, None) => Wish::These(args.builds.clone()),
+    };
+    let roots = Roots { recorded: recorded(args)?, ..Roots::default() };
+    let found = plan(&store, &wish, &roots).map_err(failed)?;
+    if args.dry_run {
+        return tell(args, &answer(&found, 0));
+    }
+    let purged = purge(&store, &found, &roots, now).map_err(failed)?;
+    let grace = if args.now { SignedDuration::ZERO } else { SignedDuration::from_hours(GRACE_HOURS) };
+    let freed = empty_trash(&store, grace, now).map_err(failed)?;
+    let mut kept = found.kept;
+    kept.extend(purged.kept);
+    let (objects, bytes) = (purged.objects, purged.bytes);
+    tell(args, &Answer { builds: purged.builds, kept, objects, bytes, freed })
+}
+
+fn answer(plan: &PurgePlan, freed: u64) -> Answer {
+    let PurgePlan { builds, kept, objects, bytes } = plan.clone();
+    Answer { builds, kept, objects, bytes, freed }
+}
+
+fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
+    if args.json {
+        output::json(answer)?;
+    } else {
+        let mut text = String::new();
+        for (build, why) in &answer.kept {
+            let why: Vec<String> = why.iter().map(ToString::to_string).collect();
+            text.push_str(&format!("{} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
+        }
+        let builds: Vec<String> = answer.builds.iter().map(ToString::to_string).collect();
+        let builds =
+            if builds.is_empty() { "no build".to_owned() } else { format!("builds {}", builds.join(", ")) };
+        let objects = counted(answer.objects, "object");
+        let verb = if args.dry_run { "would go" } else { "gone" };
+        text.push_str(&format!(
+            "{} {builds}: {objects}, {} bytes {verb}",
+            styled(GOOD, "good:"),
+            answer.bytes
+        ));
+        if !args.dry_run {
+            text.push_str(&format!(", {} bytes free now", answer.freed));
+        }
+        text.push('\n');
+        output::data(&text)?;
+    }
+    let is_refused = !args.builds.is_empty() && !answer.kept.is_empty();
+    Ok(if is_refused { Exit::Finding } else { Exit::Good })
+}
+
+fn recorded(args: &Purge) -> Result<BTreeMap<BuildNumber, u64>, Failure> {
+    let Some(path) = &args.recorded else { return Ok(BTreeMap::new()) };
+    let text =
+        std::fs::read_to_string(path).map_err(|error| input::unreadable("recorded builds", path, error))?;
+    let mut recorded = BTreeMap::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let mut words = line.split_whitespace();
+        let build = words.next().and_then(|word| word.parse::<BuildNumber>().ok());
+        let machines = words.next().map_or(Some(1), |word| word.parse::<u64>().ok());
+        let (Some(build), Some(machines), None) = (build, machines, words.next()) else {
+            let place = format!("{}:{number}:1", path.display());
+            let error = format!("{place}: expected a build and how many machines, found {line:?}");
+            return Err(Failure::new(Exit::BadInput, error));
+        };
+        *recorded.entry(build).or_default() += machines;
+    }
+    Ok(recorded)
+}
+
+pub(super) fn failed(error: RetentionError) -> Failure {
+    let exit = match &error {
+        RetentionError::Unknown { .. } | RetentionError::Archived { .. } => Exit::NotThere,
+        RetentionError::Store(_) => Exit::Output,
+        RetentionError::Pins { .. }
+        | RetentionError::Path { .. }
+        | RetentionError::Held(_)
+        | RetentionError::Channel(_) => Exit::BadInput,
+    };
+    Failure::new(exit, error)
+}
