@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::check::profile::read;
 use crate::check::{CheckError, Profile};
 use crate::deb822::{PackageRecord, Stanzas};
 use crate::diff::distribution_of;
 use crate::manifest::PackageList;
+use crate::select::basic;
 use crate::version;
 
 /// The largest packed index has 12 MB, unpacked 60.
@@ -19,12 +20,10 @@ const INDEX_MAX: u64 = 1 << 30;
 const OF_FILES: [&str; 8] =
     ["Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "Description-md5", "Phased-Update-Percentage"];
 
-/// A profile for each distribution of a build and this architecture: all packages of priority required and important, in
-/// their highest versions, installed.
+/// A profile for each distribution of a build and this architecture: a minimal system, as it is installed. It has all
+/// packages of priority required and important and what they need, in their highest versions.
 ///
-/// That is a minimal system as it is installed, not one that is in use: what such a machine has beyond it, and what the
-/// priorities leave out though these packages depend on it, is not there. apt is asked all the same and reports
-/// dependencies that lack.
+/// It is not a system in use: what a machine has beyond that is not there.
 pub fn like(build: &Path, packages: &PackageList, architecture: &str) -> Result<Vec<Profile>, CheckError> {
     let mut indexes: BTreeMap<&str, BTreeSet<(&str, &str, &str)>> = BTreeMap::new();
     for entry in packages.packages() {
@@ -34,21 +33,19 @@ pub fn like(build: &Path, packages: &PackageList, architecture: &str) -> Result<
     }
     let mut profiles = Vec::new();
     for (distribution, places) in indexes {
-        let mut chosen: BTreeMap<String, (String, String)> = BTreeMap::new();
+        let mut texts = Vec::new();
         for (upstream, suite, component) in &places {
             let below = match suite.ends_with('/') {
                 true => suite.to_string(),
                 false => format!("dists/{suite}/{component}/binary-{architecture}"),
             };
             let folder = build.join(upstream).join(below);
-            if let Some(text) = index(&folder)? {
-                choose(&folder, &text, &mut chosen)?;
-            }
+            texts.extend(index(&folder)?.map(|text| (folder, text)));
         }
-        if chosen.is_empty() {
+        let text = minimal(&texts)?;
+        if text.is_empty() {
             continue;
         }
-        let text: String = chosen.into_values().map(|(_, stanza)| stanza + "\n").collect();
         let suites = places.iter().map(|(_, suite, _)| (*suite).to_owned()).collect();
         let name = format!("like-{distribution}-{architecture}").replace('/', "-");
         profiles.push(Profile::implied(build, name, text, suites)?);
@@ -59,35 +56,35 @@ pub fn like(build: &Path, packages: &PackageList, architecture: &str) -> Result<
     Ok(profiles)
 }
 
-fn choose(
-    folder: &Path,
-    text: &[u8],
-    chosen: &mut BTreeMap<String, (String, String)>,
-) -> Result<(), CheckError> {
-    let wrong =
-        |found: String| CheckError::Form { path: folder.to_owned(), expected: "an index of packages", found };
-    for stanza in Stanzas::new(text) {
-        let stanza = stanza.map_err(|error| wrong(error.to_string()))?;
-        let record = PackageRecord::read(&stanza).map_err(|error| wrong(error.to_string()))?;
-        let is_basic = matches!(record.priority, Some("required" | "important"));
-        let known = chosen.get(record.package);
-        let is_newer =
-            known.is_none_or(|(known, _)| version::compare(known, record.version.as_str()).is_lt());
-        if !is_basic || !is_newer {
-            continue;
-        }
-        let mut installed = String::new();
-        for field in stanza.fields() {
-            let field = field.map_err(|error| wrong(error.to_string()))?;
-            if !OF_FILES.iter().any(|name| field.is(name)) {
-                let _ =
-                    writeln!(installed, "{}", String::from_utf8_lossy(field.whole()).trim_end_matches('\n'));
+/// The status file of a machine with a minimal system and nothing else.
+fn minimal(texts: &[(PathBuf, Vec<u8>)]) -> Result<String, CheckError> {
+    let mut records: BTreeMap<&str, PackageRecord<'_>> = BTreeMap::new();
+    let wrong = |folder: &Path, found: String| {
+        let path = folder.to_owned();
+        CheckError::Form { path, expected: "an index of packages", found }
+    };
+    for (folder, text) in texts {
+        for stanza in Stanzas::new(text) {
+            let stanza = stanza.map_err(|error| wrong(folder, error.to_string()))?;
+            let record = PackageRecord::read(&stanza).map_err(|error| wrong(folder, error.to_string()))?;
+            let newest = records.entry(record.package).or_insert_with(|| record.clone());
+            if version::compare(newest.version.as_str(), record.version.as_str()).is_lt() {
+                *newest = record;
             }
         }
-        installed.push_str("Status: install ok installed\n");
-        chosen.insert(record.package.to_owned(), (record.version.as_str().to_owned(), installed));
     }
-    Ok(())
+    let names = basic(records.values());
+    let mut status = String::new();
+    for (_, record) in records.iter().filter(|(name, _)| names.contains(**name)) {
+        for field in record.stanza.fields() {
+            let field = field.map_err(|error| wrong(Path::new(record.package), error.to_string()))?;
+            if !OF_FILES.iter().any(|name| field.is(name)) {
+                let _ = writeln!(status, "{}", String::from_utf8_lossy(field.whole()).trim_end_matches('\n'));
+            }
+        }
+        status.push_str("Status: install ok installed\n\n");
+    }
+    Ok(status)
 }
 
 /// An index in whichever form the build has it.
