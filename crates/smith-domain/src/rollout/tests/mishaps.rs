@@ -361,6 +361,13 @@ fn the_queue_of_a_lane_does_not_grow_with_every_call_back() {
     let lane = world.state.schedule.lane(rollout.step(0).runs[0].lanes[0]);
     assert!(lane.jobs().count() < 30, "{}", lane.jobs().count());
     assert_eq!(lane.waiting(), 2);
+    // Whoever waits is still in it.
+    world.script(
+        "unpause
+         run",
+    );
+    let rollout = world.state.rollouts.get(RolloutId(1)).expect("started");
+    assert_eq!((rollout.tally().done, rollout.has_ended()), (3, true), "{}", world.story());
 }
 
 #[test]
