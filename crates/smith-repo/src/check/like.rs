@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::check::profile::read;
 use crate::check::{CheckError, Profile};
 use crate::deb822::{PackageRecord, Stanzas};
 use crate::diff::distribution_of;
+use crate::index::unpack;
 use crate::manifest::PackageList;
 use crate::select::basic;
 use crate::version;
@@ -96,19 +96,7 @@ fn index(folder: &Path) -> Result<Option<Vec<u8>>, CheckError> {
         }
         let packed = read(&path, INDEX_MAX)?;
         let failed = |source| CheckError::Read { path: path.clone(), source };
-        let unpacked = match extension {
-            ".zst" => zstd::Decoder::new(packed.as_slice()).and_then(unpack),
-            ".gz" => unpack(flate2::read::MultiGzDecoder::new(packed.as_slice())),
-            ".xz" => unpack(liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice())),
-            _ => Ok(packed),
-        };
-        return unpacked.map(Some).map_err(failed);
+        return unpack(extension, &packed, INDEX_MAX).map(Some).map_err(failed);
     }
     Ok(None)
-}
-
-fn unpack(reader: impl io::Read) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    reader.take(INDEX_MAX).read_to_end(&mut text)?;
-    Ok(text)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::create::CreateError;
 use crate::deb822::{PackageRecord, Stanzas};
 use crate::hash::Sha256;
+use crate::index::unpack;
 use crate::manifest::Area;
 use crate::mirror::Held;
 use crate::name::PartName;
@@ -124,7 +124,7 @@ pub(super) fn before(
     } else {
         format!("dists/{suite}/")
     };
-    for (extension, unpack) in UNPACKERS {
+    for extension in [".zst", ".gz", ".xz"] {
         let path = format!("{upstream}/{folder}{stem}{extension}");
         let found =
             held.manifest.files().iter().find(|file| file.area == Area::Tree && file.path.as_str() == path);
@@ -133,23 +133,9 @@ pub(super) fn before(
         let number = held.info.number;
         let wrong = |what: String| CreateError::Before { number, what: format!("{path}: {what}") };
         let packed = fs::read(&object).map_err(|error| wrong(error.to_string()))?;
-        return unpack(&packed).map_err(|error| wrong(error.to_string()));
+        return unpack(extension, &packed, BEFORE_MAX).map_err(|error| wrong(error.to_string()));
     }
     Ok(Vec::new())
-}
-
-type Unpack = fn(&[u8]) -> std::io::Result<Vec<u8>>;
-
-const UNPACKERS: [(&str, Unpack); 3] = [
-    (".zst", |bytes| read(zstd::Decoder::new(bytes)?)),
-    (".gz", |bytes| read(flate2::read::MultiGzDecoder::new(bytes))),
-    (".xz", |bytes| read(liblzma::read::XzDecoder::new_multi_decoder(bytes))),
-];
-
-fn read(reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    reader.take(BEFORE_MAX).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// The names that are installed on any machine whose status file lies in these folders.

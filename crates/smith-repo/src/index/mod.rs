@@ -7,6 +7,7 @@ mod cache;
 mod compress;
 mod error;
 mod stanza;
+mod unpack;
 mod write;
 
 pub use cache::forget_packed;
@@ -16,3 +17,5 @@ pub use stanza::{IndexStanza, Phasing};
 pub use write::{
     Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, SuiteTree, TreeFile, sign_release, write_suite,
 };
+
+pub(crate) use unpack::unpack;

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use liblzma::read::XzDecoder;
-use liblzma::stream::{CONCATENATED, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::fetch::{Answer, FetchError, Fetcher, Validators};
 use crate::hash::Sha256;
+use crate::index::unpack;
 use crate::name::{RelPath, SuiteName};
 use crate::pgp::{Fingerprint, Keyring, Policy, SignedBy, verify_cleartext, verify_detached};
 use crate::release::{FileSum, Release};
@@ -29,9 +27,6 @@ const INDEX_MAX: u64 = 2 << 30;
 
 /// How an index may be packed, the smallest first.
 const PACKINGS: [&str; 4] = [".xz", ".zst", ".gz", ""];
-
-/// What unpacking may take: the largest preset needs 65 MiB.
-const XZ_MEMORY: u64 = 256 << 20;
 
 /// A mirror that is updated while it is read is asked again so often.
 const TRIES: u32 = 3;
@@ -245,7 +240,7 @@ impl Suite<'_> {
         };
         let bytes = self.fetch_index(believed, &path, &sum)?;
         let plain = RelPath::new(stem).ok().and_then(|path| believed.release.files.get(&path).copied());
-        let text = unpack(packing, &bytes, path.as_str(), plain)?;
+        let text = unpacked(packing, &bytes, path.as_str(), plain)?;
         Ok(IndexText { path: path.to_string(), sum, packed: bytes, text })
     }
 
@@ -328,27 +323,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
 }
 
 /// Unpacks what was hashed, and not a byte more than the Release says that there is.
-fn unpack(packing: &str, bytes: &[u8], path: &str, plain: Option<FileSum>) -> Result<Vec<u8>, Fault> {
+fn unpacked(packing: &str, bytes: &[u8], path: &str, plain: Option<FileSum>) -> Result<Vec<u8>, Fault> {
     let limit = plain.map_or(INDEX_MAX, |plain| plain.size.min(INDEX_MAX));
     let bad = |found: String| Fault::Unpack { path: path.to_owned(), limit, found };
-    let mut text = Vec::new();
-    let source = io::Cursor::new(bytes);
-    let read = match packing {
-        "" => return Ok(bytes.to_vec()),
-        ".xz" => match Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED) {
-            Ok(stream) => XzDecoder::new_stream(source, stream).take(limit + 1).read_to_end(&mut text),
-            Err(error) => Err(error.into()),
-        },
-        ".gz" => flate2::read::MultiGzDecoder::new(source).take(limit + 1).read_to_end(&mut text),
-        _ => match zstd::Decoder::new(source) {
-            Ok(decoder) => decoder.take(limit + 1).read_to_end(&mut text),
-            Err(error) => Err(error),
-        },
-    };
-    read.map_err(|error| bad(error.to_string()))?;
-    if text.len() as u64 > limit {
-        return Err(bad("more".to_owned()));
-    }
+    let text = unpack(packing, bytes, limit).map_err(|error| bad(error.to_string()))?;
     match plain {
         Some(plain) if Sha256::of(&text) != plain.sha256 || text.len() as u64 != plain.size => {
             Err(bad(format!("{} with sha256 {}", text.len(), Sha256::of(&text))))

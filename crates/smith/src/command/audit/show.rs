@@ -47,13 +47,13 @@ struct Line {
 }
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
+    let (lines, state) = lines(args)?;
     if let Some(name) = &args.machine {
-        input::machine_of(&input::opening(&args.journal)?.state, name)?;
+        input::machine_of(&state, name)?;
     }
     if let Some(id) = args.rollout {
-        input::rollout_of(&input::opening(&args.journal)?.state, id)?;
+        input::rollout_of(&state, id)?;
     }
-    let lines = lines(args)?;
     if args.json {
         output::json(&lines)?;
         return Ok(Exit::Good);
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
 }
 
 /// Folds the whole journal on the way: what an event means is known from the state that it met.
-fn lines(args: &Show) -> Result<VecDeque<Line>, Failure> {
+fn lines(args: &Show) -> Result<(VecDeque<Line>, State), Failure> {
     let (reader, codec) = (input::open_verified(&args.journal)?, Codec::default());
     let mut state = State::default();
     let mut lines = VecDeque::new();
@@ -93,7 +93,7 @@ fn lines(args: &Show) -> Result<VecDeque<Line>, Failure> {
         return Err(ReplayError::from(broken).into());
     }
     read.map_err(ReplayError::from)?;
-    Ok(lines)
+    Ok((lines, state))
 }
 
 fn wanted(args: &Show, state: &State, event: &Event) -> bool {
