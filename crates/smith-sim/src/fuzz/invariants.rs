@@ -72,6 +72,9 @@ pub(super) fn event(
             found.extend(gates_hold(memory, state, *rollout, *step, now));
             found.extend(exclusive_holds(state, *rollout, *step));
         }
+        Event::Rollout(RolloutEvent::GateOpened { rollout, step, gate }) => {
+            found.extend(newest_has_soaked(state, *rollout, *step, *gate));
+        }
         Event::Rollout(RolloutEvent::StepEnded { rollout, step, .. }) => {
             memory.ended.insert((*rollout, *step), now);
         }
@@ -210,6 +213,33 @@ fn budget_holds(state: &State, rollout: &Rollout, job: &Job, name: &str) -> Opti
             rollout.id
         )
     })
+}
+
+/// Invariant 3 when the gate of a soak opens: the newest run of what soaks is the one that counts, and is neither halted
+/// nor aborted.
+fn newest_has_soaked(state: &State, id: RolloutId, step: u16, gate: u16) -> Option<String> {
+    let rollout = state.rollouts.get(id)?;
+    let Gate::Soak { pipeline: Some(name), step: soaked, from, .. } =
+        rollout.rule(step).gates.get(usize::from(gate))?
+    else {
+        return None;
+    };
+    let opened = |other: &&Rollout| {
+        let same = other.pipeline.name == *name && other.build == rollout.build;
+        let run = other.pipeline.steps.iter().zip(&other.steps).find(|(rule, _)| rule.id == *soaked);
+        same && run.is_some_and(|(_, run)| run.opened_at.is_some())
+    };
+    let newest = state.rollouts.iter().rfind(opened)?;
+    let (_, run) = newest.pipeline.steps.iter().zip(&newest.steps).find(|(rule, _)| rule.id == *soaked)?;
+    let is_good = match from {
+        SoakFrom::Start => matches!(run.state, StepState::Open | StepState::Ended(StepEnd::Done)),
+        SoakFrom::End => run.state == StepState::Ended(StepEnd::Done),
+    };
+    let what = format!(
+        "project {id} opened a gate although the newest run of {soaked}, project {}, has not soaked",
+        newest.id
+    );
+    (!is_good).then_some(what)
 }
 
 /// Invariants 2 and 3 when a step opens, in true time.
