@@ -80,6 +80,18 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// The error and everything that led to it, in one line.
+    pub(crate) fn line(&self) -> String {
+        let What::Error(error) = &self.what else { return "there are mistakes in a file".to_owned() };
+        let mut line = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            line.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        line
+    }
+
     /// Somebody closed the pipe that the answer went into: they have seen enough.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         let What::Error(error) = &self.what else { return false };

@@ -3,6 +3,7 @@
 mod fleet;
 mod journal;
 mod pipelines;
+mod signing;
 mod span;
 mod store;
 
@@ -13,6 +14,7 @@ use thiserror::Error;
 pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
 pub(crate) use pipelines::load;
+pub(crate) use signing::{SigningArgs, signers};
 pub(crate) use span::{Length, length};
 pub(crate) use store::{NetArgs, StoreArgs, address, now, watched};
 

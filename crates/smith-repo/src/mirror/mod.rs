@@ -34,5 +34,6 @@ pub use status::{BuildStatus, Holding, Status, StatusError, Verified, record_ver
 pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync, sync_all, write_index};
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
-pub(crate) use held::packages_text;
-pub(crate) use sync::raise;
+pub(crate) use foreign::walk;
+pub(crate) use held::{packages_text, read_some};
+pub(crate) use sync::{base_url, raise};

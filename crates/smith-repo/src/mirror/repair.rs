@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::channel;
 use crate::fetch::{Fetcher, ObjectError, Progress, Want};
 use crate::hash::Sha256;
-use crate::mirror::foreign::walk;
 use crate::mirror::held::Held;
 use crate::mirror::verify::{Findings, Scope, pool_links, relative, verify};
 use crate::name::BuildNumber;
@@ -82,6 +82,14 @@ pub fn repair(
     for path in &before.foreign {
         mending.discard(&store.root().join(path))?;
     }
+    for name in channel::names(store)? {
+        // A channel that cannot be mended is found once more below.
+        if !channel::inspect(store, &name).is_ok_and(|troubles| troubles.is_empty())
+            && channel::mend(store, &name, now, None).is_ok()
+        {
+            mending.relinked += 1;
+        }
+    }
     let trash = mending.trash.exists().then_some(mending.trash);
     let after = verify(store, builds, scope)?;
     Ok(Repair { before, after, trash, fetched, relinked: mending.relinked, failed })
@@ -89,7 +97,7 @@ pub fn repair(
 
 impl Mending<'_> {
     /// Takes bad objects out of the way. Answers what has to come anew.
-    fn clear(&self, findings: &Findings) -> Result<BTreeMap<Sha256, u64>, StoreError> {
+    fn clear(&mut self, findings: &Findings) -> Result<BTreeMap<Sha256, u64>, StoreError> {
         let mut wanted = BTreeMap::new();
         for damaged in &findings.damaged {
             let object = Layout::object_path(&damaged.hash);
@@ -110,9 +118,8 @@ impl Mending<'_> {
             }
         }
         // Names of what was saved are led to it as well.
-        for hash in wanted.keys().filter(|hash| !still.contains_key(*hash)) {
-            self.relink_everywhere(&BTreeSet::from([*hash]))?;
-        }
+        let saved = wanted.keys().filter(|hash| !still.contains_key(*hash)).copied().collect();
+        self.lead_names(&saved, &BTreeSet::new())?;
         Ok(still)
     }
 
@@ -141,6 +148,10 @@ impl Mending<'_> {
         hashes.extend(findings.damaged.iter().map(|one| one.hash));
         hashes.extend(findings.missing.iter().map(|one| one.hash));
         let loose: BTreeSet<&String> = findings.links.iter().map(|one| &one.path).collect();
+        self.lead_names(&hashes, &loose)
+    }
+
+    fn lead_names(&mut self, hashes: &BTreeSet<Sha256>, loose: &BTreeSet<&String>) -> Result<(), StoreError> {
         for number in self.store.builds_present()? {
             let Ok(held) = Held::read(self.store, number) else { continue };
             for file in held.manifest.files() {
@@ -158,7 +169,7 @@ impl Mending<'_> {
                 }
             }
         }
-        self.relink_everywhere(&hashes)
+        Ok(())
     }
 
     fn relink_one(&self, name: &Path, hash: &Sha256) -> Result<u64, StoreError> {
@@ -173,22 +184,6 @@ impl Mending<'_> {
         }
         lead(&object, name)?;
         Ok(1)
-    }
-
-    /// By-hash names that a build has of its neighbours stand in no list of its own.
-    fn relink_everywhere(&self, hashes: &BTreeSet<Sha256>) -> Result<(), StoreError> {
-        for number in self.store.builds_present()? {
-            let folder = self.store.build(number);
-            let mut names = Vec::new();
-            walk(&folder, "", &mut |path, _| {
-                let name = path.rsplit('/').next().and_then(|name| name.parse::<Sha256>().ok());
-                names.extend(name.filter(|hash| hashes.contains(hash)).map(|hash| (folder.join(path), hash)));
-            })?;
-            for (name, hash) in names {
-                self.relink_one(&name, &hash)?;
-            }
-        }
-        Ok(())
     }
 
     /// Moves something to the trash, under the path that it had.

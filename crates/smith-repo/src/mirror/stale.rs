@@ -27,7 +27,18 @@ pub(super) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
 pub(super) fn folders(store: &Store) -> Vec<PathBuf> {
     let root = store.root().to_owned();
     let state = root.join("state");
-    vec![root, state, store.builds(), store.channels(), store.incoming(), store.partial(), store.leases()]
+    let mut folders = vec![
+        root,
+        state,
+        store.builds(),
+        store.channels(),
+        store.incoming(),
+        store.partial(),
+        store.leases(),
+    ];
+    // Made by the first channel.
+    folders.extend(Some(store.views()).filter(|views| views.exists()));
+    folders
 }
 
 /// Who made it: the number before the last.

@@ -251,7 +251,7 @@ mod tests {
         }
         let prod = ChannelName::new("prod").expect("a name");
         let order = Order { who: "ann".to_owned(), why: String::new(), at: Timestamp::UNIX_EPOCH };
-        set(&mirror, &prod, BuildNumber(1), &order).expect("set");
+        set(&mirror, &prod, BuildNumber(1), &order, None).expect("set");
         let lost = Recipe::of(20, |_| 2).pool.into_keys().next().expect("one");
         std::fs::remove_file(mirror.root().join("pool").join(&lost)).expect("removed");
         let findings = verify(&mirror, &[1, 2].map(BuildNumber), &Scope::QUICK).expect("verified");

@@ -189,6 +189,14 @@ impl S3 {
         }
     }
 
+    /// Bytes under a key that changes, whatever is there.
+    pub(super) fn put_over(&self, key: &str, bytes: Vec<u8>) -> Result<(), S3Error> {
+        let options = PutOptions { attributes: attributes(&Sha256::of(&bytes)), ..PutOptions::default() };
+        let path = self.path(key)?;
+        let put = self.runtime.block_on(self.bucket.put_opts(&path, PutPayload::from(bytes), options));
+        put.map(drop).map_err(|error| service("writing", key, &error))
+    }
+
     /// Replaces what has this tag, or makes what is not there. `None` if somebody else was faster.
     pub(super) fn swap(
         &self,

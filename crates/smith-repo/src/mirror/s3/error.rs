@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::channel::ChannelError;
 use crate::hash::Sha256;
 use crate::mirror::HeldError;
 use crate::name::{BuildNumber, ChannelName};
@@ -28,7 +29,15 @@ pub enum S3Error {
     #[error("channel {name} was moved by somebody else at the same time")]
     Overtaken { name: ChannelName },
     #[error(transparent)]
+    Channel(Box<ChannelError>),
+    #[error(transparent)]
     Held(#[from] HeldError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ChannelError> for S3Error {
+    fn from(error: ChannelError) -> Self {
+        Self::Channel(Box::new(error))
+    }
 }

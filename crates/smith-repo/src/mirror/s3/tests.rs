@@ -155,7 +155,7 @@ fn a_build_goes_in_once_and_comes_back_whole() {
     assert!(named.ends_with("a package"), "{named}");
     // The pool is shared: of the second build only the tree goes, which has two indexes by hash.
     let second = s3.push(&store, TWO, &check, Mode::Do, &Silent).expect("pushed");
-    assert_eq!(second.missing, 4);
+    assert_eq!(second.missing, 5);
     // It has no objects, but names, which is enough for a mirror to pull from it.
     let (_t, target) = crate::fixture::store();
     let limits = Limits { proxies: Proxies::None, ..Limits::default() };
@@ -195,7 +195,7 @@ fn what_is_wrong_in_a_bucket_is_named() {
     assert_eq!(found.foreign, ["builds/1/stranger"]);
     let order = order(0);
     let prod = ChannelName::new("prod").expect("a name");
-    let error = s3.set_channel(&store, &prod, ONE, &order).expect_err("not whole");
+    let error = s3.set_channel(&store, &prod, ONE, &order, None).expect_err("not whole");
     assert!(matches!(error, S3Error::NotWhole { .. }), "{error}");
 }
 
@@ -225,7 +225,7 @@ fn a_channel_moves_by_one_at_a_time_and_keeps_what_clients_may_ask_for() {
     assert_eq!(s3.channel(&prod).expect("read"), None);
     for build in [ONE, TWO] {
         s3.push(&store, build, &check, Mode::Do, &Silent).expect("pushed");
-        s3.set_channel(&store, &prod, build, &order(i64::from(build.0))).expect("set");
+        s3.set_channel(&store, &prod, build, &order(i64::from(build.0)), None).expect("set");
     }
     let pointer = s3.channel(&prod).expect("read").expect("there");
     assert_eq!((pointer.from, pointer.to, pointer.phase), (Some(ONE), TWO, Phase::Done));
@@ -245,8 +245,8 @@ fn a_channel_moves_by_one_at_a_time_and_keeps_what_clients_may_ask_for() {
         s3.swap("channels/prod.json", text.clone(), Some("\"stale\"".to_owned())).expect("asked").is_none()
     );
     assert!(s3.swap("channels/prod.json", text, tag).expect("asked").is_some());
-    let error = s3.set_channel(&store, &prod, ONE, &order(60)).expect_err("busy");
+    let error = s3.set_channel(&store, &prod, ONE, &order(60), None).expect_err("busy");
     assert!(matches!(error, S3Error::Busy { .. }), "{error}");
-    s3.set_channel(&store, &prod, ONE, &order(3600)).expect("taken over");
+    s3.set_channel(&store, &prod, ONE, &order(3600), None).expect("taken over");
     assert_eq!(s3.channel(&prod).expect("read").map(|pointer| pointer.to), Some(ONE));
 }
