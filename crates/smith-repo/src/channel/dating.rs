@@ -60,7 +60,9 @@ pub(crate) struct Dating<'a> {
 /// Whether this is one of the files that say what a suite has, and of which suite.
 pub(crate) fn suite_of(file: &FileEntry) -> Option<(&str, &str)> {
     let (folder, name) = file.path.as_str().rsplit_once('/')?;
-    (file.area == Area::Tree && NAMES.contains(&name)).then_some((folder, name))
+    // What the upstreams said is kept as it came.
+    let is_theirs = folder.split('/').nth(1) == Some("provenance");
+    (file.area == Area::Tree && NAMES.contains(&name) && !is_theirs).then_some((folder, name))
 }
 
 impl Dating<'_> {

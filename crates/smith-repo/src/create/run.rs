@@ -430,6 +430,10 @@ impl Create<'_> {
         for architecture in known {
             stanzas.entry(architecture.clone()).or_default();
         }
+        if stanzas.is_empty() {
+            // Nothing says which architectures there are; clients of every one read this index as well.
+            stanzas.insert(PartName::new("all")?, Vec::new());
+        }
         for one in stanzas.values_mut() {
             one.extend(for_all.iter().cloned());
         }

@@ -1,12 +1,11 @@
 //! `smith channel`: the names by which clients find a build.
 
 mod follow;
-mod place;
 mod set;
 mod show;
 
 use clap::{Args, Subcommand};
-use smith_repo::channel::{ChannelError, Order};
+use smith_repo::channel::Order;
 
 use crate::failure::{Exit, Failure};
 use crate::input;
@@ -31,7 +30,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct OrderArgs {
     /// Who wants it
-    #[arg(long, value_name = "NAME", env = "USER")]
+    #[arg(long, value_name = "NAME", default_value_t = input::who())]
     who: String,
     /// Why: a sentence, or the number of a change
     #[arg(long, value_name = "TEXT")]
@@ -55,23 +54,4 @@ impl OrderArgs {
         }
         Ok(Order { who: self.who.clone(), why: self.reason.clone(), at: input::now() })
     }
-}
-
-fn failed(error: ChannelError) -> Failure {
-    let exit = match &error {
-        ChannelError::NotWhole { .. } | ChannelError::NoPrevious { .. } | ChannelError::Unknown { .. } => {
-            Exit::NotThere
-        }
-        ChannelError::NotALink { .. }
-        | ChannelError::History { .. }
-        | ChannelError::View { .. }
-        | ChannelError::Release { .. }
-        | ChannelError::Source { .. }
-        | ChannelError::Fetch { .. }
-        | ChannelError::Sign(_)
-        | ChannelError::Name(_)
-        | ChannelError::Held(_) => Exit::BadInput,
-        ChannelError::Store(_) => Exit::Output,
-    };
-    Failure::new(exit, error)
 }

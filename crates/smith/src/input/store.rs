@@ -1,5 +1,6 @@
 //! Stores of builds, and how what is fetched is fetched.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -62,6 +63,16 @@ pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
+/// Who runs this: the name in the environment, which a timer may not have, or else the number of the user.
+pub(crate) fn who() -> String {
+    let named = ["USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    let named = named.into_iter().find(|name| !name.trim().is_empty());
+    named.unwrap_or_else(|| {
+        let user = std::fs::metadata("/proc/self").map(|metadata| metadata.uid());
+        user.map_or_else(|_| "unknown".to_owned(), |user| format!("uid {user}"))
+    })
 }
 
 /// Does something long, and tells a person at the terminal how far it is.

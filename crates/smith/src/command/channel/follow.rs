@@ -28,7 +28,7 @@ pub(super) struct Follow {
     #[arg(long, value_name = "FILE")]
     keyring: PathBuf,
     /// Who wants it
-    #[arg(long, value_name = "NAME", env = "USER")]
+    #[arg(long, value_name = "NAME", default_value_t = input::who())]
     who: String,
     #[command(flatten)]
     net: NetArgs,
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Follow) -> Result<Exit, Failure> {
     let signed = |text: &[u8], signature: &[u8]| input::signers(&keyring, text, signature);
     let source = input::address(&args.from);
     let followed = follow(&store, &args.channel, &source, &fetcher, &signed, &order);
-    let followed = followed.map_err(super::failed)?;
+    let followed = followed.map_err(input::channel_failed)?;
     let line = match followed.switched {
         Switched::WasThere => format!("channel {} was there already", args.channel),
         Switched::Moved(moved) => {

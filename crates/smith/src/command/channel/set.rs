@@ -8,9 +8,8 @@ use smith_repo::pgp::{Signer, SigningKeys};
 use smith_repo::store::Store;
 
 use crate::command::channel::OrderArgs;
-use crate::command::channel::place::{Place, PlaceArgs};
 use crate::failure::{Exit, Failure};
-use crate::input::{SigningArgs, StoreArgs};
+use crate::input::{Place, PlaceArgs, SigningArgs, StoreArgs};
 use crate::output::{self, BAD, GOOD, WAITS, styled};
 
 /// Move a channel to a build that is held whole

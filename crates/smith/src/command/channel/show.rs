@@ -7,7 +7,7 @@ use smith_repo::name::{BuildNumber, ChannelName};
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
-use crate::input::StoreArgs;
+use crate::input::{self, StoreArgs};
 use crate::output::{self, Align, Table};
 
 /// Where it is, and who moved it when and why; all channels where none is named
@@ -52,12 +52,12 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
 }
 
 fn read(store: &Store, name: &ChannelName) -> Result<Shown, Failure> {
-    let Some(view) = channel::current(store, name).map_err(super::failed)? else {
+    let Some(view) = channel::current(store, name).map_err(input::channel_failed)? else {
         let error = format!("expected a channel that there is, found {name}");
         return Err(Failure::new(Exit::NotThere, error));
     };
     let dated = view.suites.values().map(|suite| suite.date).min();
-    let moves = channel::history(store, name).map_err(super::failed)?;
+    let moves = channel::history(store, name).map_err(input::channel_failed)?;
     Ok(Shown { channel: name.clone(), build: view.build, dated, moves })
 }
 

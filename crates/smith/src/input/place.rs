@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 
 /// Which mirrors; the store itself where none is asked for.
 #[derive(Debug, Args)]
-pub(super) struct PlaceArgs {
+pub(crate) struct PlaceArgs {
     /// On these mirrors of the store
     #[arg(long = "mirror", value_name = "NAME")]
     mirrors: Vec<MirrorName>,
@@ -27,8 +27,8 @@ pub(super) struct PlaceArgs {
 }
 
 /// Something that serves a channel.
-pub(super) struct Place {
-    pub(super) name: Option<MirrorName>,
+pub(crate) struct Place {
+    pub(crate) name: Option<MirrorName>,
     at: At,
 }
 
@@ -38,11 +38,11 @@ enum At {
 }
 
 impl PlaceArgs {
-    pub(super) fn skips_unready(&self) -> bool {
+    pub(crate) fn skips_unready(&self) -> bool {
         self.skip_unready
     }
 
-    pub(super) fn places(&self, site: &Store) -> Result<Vec<Place>, Failure> {
+    pub(crate) fn places(&self, site: &Store) -> Result<Vec<Place>, Failure> {
         if self.mirrors.is_empty() && self.regions.is_empty() && !self.all_mirrors {
             return Ok(vec![Place { name: None, at: At::Store(site.clone()) }]);
         }
@@ -93,46 +93,46 @@ impl Place {
     }
 
     /// For a line: `on fra-01: `, or nothing for the store itself.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         self.name.as_ref().map_or_else(String::new, |name| format!("on {name}: "))
     }
 
-    pub(super) fn current(&self, channel: &ChannelName) -> Result<Option<BuildNumber>, Failure> {
+    pub(crate) fn current(&self, channel: &ChannelName) -> Result<Option<BuildNumber>, Failure> {
         match &self.at {
-            At::Store(store) => channel::get(store, channel).map_err(super::failed),
+            At::Store(store) => channel::get(store, channel).map_err(channel_failed),
             At::Bucket { bucket, .. } => {
                 Ok(bucket.channel(channel).map_err(bucket_failed)?.map(|pointer| pointer.to))
             }
         }
     }
 
-    pub(super) fn previous(&self, channel: &ChannelName) -> Result<BuildNumber, Failure> {
+    pub(crate) fn previous(&self, channel: &ChannelName) -> Result<BuildNumber, Failure> {
         match &self.at {
-            At::Store(store) => channel::previous(store, channel).map_err(super::failed),
+            At::Store(store) => channel::previous(store, channel).map_err(channel_failed),
             At::Bucket { bucket, .. } => {
                 let pointer = bucket.channel(channel).map_err(bucket_failed)?;
                 let from = pointer.and_then(|pointer| pointer.from);
-                from.ok_or_else(|| super::failed(ChannelError::NoPrevious { name: channel.clone() }))
+                from.ok_or_else(|| channel_failed(ChannelError::NoPrevious { name: channel.clone() }))
             }
         }
     }
 
     /// Why the channel cannot be led to this build here.
-    pub(super) fn check(&self, channel: &ChannelName, build: BuildNumber) -> Result<(), Failure> {
+    pub(crate) fn check(&self, channel: &ChannelName, build: BuildNumber) -> Result<(), Failure> {
         match &self.at {
-            At::Store(store) => channel::check(store, channel, build).map_err(super::failed),
+            At::Store(store) => channel::check(store, channel, build).map_err(channel_failed),
             At::Bucket { site, bucket } => {
                 let findings = bucket.verify(site, build, Depth::Quick).map_err(bucket_failed)?;
                 let (name, number, found) = (channel.clone(), build, findings.why());
                 if findings.is_good() {
                     return Ok(());
                 }
-                Err(super::failed(ChannelError::NotWhole { name, number, found }))
+                Err(channel_failed(ChannelError::NotWhole { name, number, found }))
             }
         }
     }
 
-    pub(super) fn set(
+    pub(crate) fn set(
         &self,
         channel: &ChannelName,
         build: BuildNumber,
@@ -140,26 +140,45 @@ impl Place {
         signer: Option<&dyn Signer>,
     ) -> Result<Switched, Failure> {
         match &self.at {
-            At::Store(store) => channel::set(store, channel, build, order, signer).map_err(super::failed),
+            At::Store(store) => channel::set(store, channel, build, order, signer).map_err(channel_failed),
             At::Bucket { site, bucket } => {
                 bucket.set_channel(site, channel, build, order, signer).map_err(bucket_failed)
             }
         }
     }
 
-    pub(super) fn refresh(
+    pub(crate) fn refresh(
         &self,
         channel: &ChannelName,
         order: &Order,
         signer: &dyn Signer,
     ) -> Result<Switched, Failure> {
         match &self.at {
-            At::Store(store) => channel::refresh(store, channel, order, signer).map_err(super::failed),
+            At::Store(store) => channel::refresh(store, channel, order, signer).map_err(channel_failed),
             At::Bucket { site, bucket } => {
                 bucket.refresh_channel(site, channel, order, signer).map_err(bucket_failed)
             }
         }
     }
+}
+
+pub(crate) fn channel_failed(error: ChannelError) -> Failure {
+    let exit = match &error {
+        ChannelError::NotWhole { .. } | ChannelError::NoPrevious { .. } | ChannelError::Unknown { .. } => {
+            Exit::NotThere
+        }
+        ChannelError::NotALink { .. }
+        | ChannelError::History { .. }
+        | ChannelError::View { .. }
+        | ChannelError::Release { .. }
+        | ChannelError::Source { .. }
+        | ChannelError::Fetch { .. }
+        | ChannelError::Sign(_)
+        | ChannelError::Name(_)
+        | ChannelError::Held(_) => Exit::BadInput,
+        ChannelError::Store(_) => Exit::Output,
+    };
+    Failure::new(exit, error)
 }
 
 fn bucket_failed(error: smith_repo::mirror::S3Error) -> Failure {
