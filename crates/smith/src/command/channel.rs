@@ -10,7 +10,7 @@ use smith_repo::channel::Order;
 use crate::failure::{Exit, Failure};
 use crate::input;
 
-/// Point a name such as `prod` to a build, at once for every client, on this store or on mirrors.
+/// Point a name such as `prod` to a build, at once for every client
 #[derive(Debug, Args)]
 pub(super) struct Channel {
     #[command(subcommand)]
