@@ -10,6 +10,7 @@
 
 pub mod channel;
 pub mod check;
+pub mod code;
 pub mod create;
 pub mod deb822;
 pub mod diff;

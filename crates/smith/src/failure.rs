@@ -80,6 +80,14 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// The code under which `docs/errors` has a page about it.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        match &self.what {
+            What::Mistakes { .. } => None,
+            What::Error(error) => smith_repo::code::of(error.as_ref()),
+        }
+    }
+
     /// Somebody closed the pipe that the answer went into: they have seen enough.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         let What::Error(error) = &self.what else { return false };

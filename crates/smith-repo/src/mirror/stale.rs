@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::store::{Store, StoreError};
 
 /// Takes away what dead processes left in these folders of a store.
-pub(super) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
     let mut cleared = Vec::new();
     for folder in folders {
         for entry in fs::read_dir(folder).map_err(StoreError::io("reading", folder))? {
@@ -24,7 +24,7 @@ pub(super) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// All folders of a store where something is made under a temporary name.
-pub(super) fn folders(store: &Store) -> Vec<PathBuf> {
+pub(crate) fn folders(store: &Store) -> Vec<PathBuf> {
     let root = store.root().to_owned();
     let state = root.join("state");
     vec![root, state, store.builds(), store.channels(), store.incoming(), store.partial(), store.leases()]

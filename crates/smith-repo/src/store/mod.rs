@@ -15,6 +15,7 @@ mod root;
 mod sync;
 
 pub use error::StoreError;
+pub(crate) use error::is_full;
 pub use intake::Intake;
 pub use layout::Layout;
 pub use lease::Lease;

@@ -12,6 +12,9 @@ use crate::hash::Sha256;
 use crate::name::{RelPath, UpstreamName};
 use crate::store::{Store, StoreError};
 
+/// A folder that is empty is taken away once in a purge; so often in a row is something else.
+const TRIES: u32 = 16;
+
 /// What became of a name in the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolLink {
@@ -79,14 +82,19 @@ impl Store {
 
 /// A hard link; folders on the way are made.
 pub(super) fn link(object: &Path, name: &Path) -> io::Result<()> {
-    match fs::hard_link(object, name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && object.exists() => {
-            if let Some(folder) = name.parent() {
-                fs::create_dir_all(folder)?;
+    let mut tries = 0;
+    loop {
+        match fs::hard_link(object, name) {
+            // A purge may take an empty folder away between the two.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES && object.exists() => {
+                tries += 1;
+                match name.parent().map_or(Ok(()), fs::create_dir_all) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Ok(()) | Err(_) => {}
+                }
             }
-            fs::hard_link(object, name)
+            linked => return linked,
         }
-        linked => linked,
     }
 }
 
