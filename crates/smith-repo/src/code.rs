@@ -7,6 +7,7 @@ use crate::channel::ChannelError;
 use crate::create::CreateError;
 use crate::deb822::{RecordError, ScanError};
 use crate::fetch::{FetchError, ObjectError};
+use crate::fsck::FsckError;
 use crate::index::IndexError;
 use crate::ingest::DebError;
 use crate::mirror::SyncError;
@@ -17,6 +18,9 @@ use crate::select::Refusal;
 use crate::store::{StoreError, is_full};
 use crate::upstream::{Fault, Refused};
 
+/// There is no room on the file system of the store.
+pub const DISK_FULL: &str = "S0380";
+
 /// The code of an error of this crate, if it has one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     None.or_else(|| error.downcast_ref::<CreateError>().and_then(CreateError::code))
@@ -24,6 +28,7 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref::<StoreError>().and_then(StoreError::code))
         .or_else(|| error.downcast_ref::<RetentionError>().and_then(RetentionError::code))
         .or_else(|| error.downcast_ref::<ChannelError>().and_then(ChannelError::code))
+        .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
         .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
 }
 
@@ -37,7 +42,7 @@ impl CreateError {
             Self::Deb { source, .. } => Some(source.code()),
             Self::Store(error) => error.code(),
             Self::Index(IndexError::Store(error)) => error.code(),
-            Self::Index(IndexError::Write { source, .. }) if is_full(source) => Some("S0380"),
+            Self::Index(IndexError::Write { source, .. }) if is_full(source) => Some(DISK_FULL),
             Self::Channel(error) => error.code(),
             Self::EmptyRecipe
             | Self::Taken { .. }
@@ -97,6 +102,15 @@ impl RetentionError {
             | Self::Pins { .. }
             | Self::Path { .. }
             | Self::Held(_) => None,
+        }
+    }
+}
+
+impl FsckError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Retention(error) => error.code(),
         }
     }
 }
@@ -227,8 +241,8 @@ impl FetchError {
 /// Of many objects that did not come the first says why; of its sources the one that says most.
 fn of_objects(failed: &[ObjectError]) -> &'static str {
     let codes = failed.iter().flat_map(|one| one.tried.iter().map(FetchError::code));
-    // A full disk stops everything else, and a wrong content says more than a server that is away.
-    codes.max_by_key(|code| (*code >= "S0380", *code)).unwrap_or("S0320")
+    // They are in this order: a full disk stops everything else, a wrong content says more than a server that is away.
+    codes.max().unwrap_or("S0320")
 }
 
 impl Refusal {
@@ -245,7 +259,7 @@ impl Refusal {
 impl DebError {
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(error) if is_full(error) => "S0380",
+            Self::Io(error) if is_full(error) => DISK_FULL,
             Self::Io(_) | Self::NotAFile => "S0378",
             Self::Store(error) => error.code().unwrap_or("S0382"),
             Self::Archive { .. } => "S0370",
@@ -271,7 +285,7 @@ impl StoreError {
             Self::Conflict { .. } => Some("S0381"),
             Self::Damaged { .. } => Some("S0382"),
             Self::Locked { .. } => Some("S0383"),
-            Self::Io { .. } => self.is_full().then_some("S0380"),
+            Self::Io { .. } => self.is_full().then_some(DISK_FULL),
             Self::NotAStore { .. } | Self::NotEmpty { .. } | Self::Format { .. } | Self::NoLinks { .. } => {
                 None
             }

@@ -17,6 +17,7 @@ pub mod diff;
 pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod fsck;
 pub mod hash;
 pub mod index;
 pub mod ingest;

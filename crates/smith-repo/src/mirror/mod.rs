@@ -35,5 +35,6 @@ pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync,
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
 pub(crate) use held::packages_text;
-pub(crate) use stale::{clear as clear_stale, folders as stale_folders};
+pub(crate) use objects::Objects;
+pub(crate) use stale::{clear as clear_stale, folders as stale_folders, is_alive, left as left_stale};
 pub(crate) use sync::raise;

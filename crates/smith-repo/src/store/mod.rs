@@ -19,6 +19,7 @@ pub(crate) use error::is_full;
 pub use intake::Intake;
 pub use layout::Layout;
 pub use lease::Lease;
+pub(crate) use lease::LeaseState;
 pub use lock::Locked;
 pub use partial::Partial;
 pub use pool::{PoolConflict, PoolLink};
