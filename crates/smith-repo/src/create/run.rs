@@ -446,6 +446,10 @@ impl Create<'_> {
         for architecture in known {
             stanzas.entry(architecture.clone()).or_default();
         }
+        if stanzas.is_empty() && !for_all.is_empty() {
+            // Nobody says for which architectures; clients of any look into this index too.
+            stanzas.insert(PartName::new("all")?, Vec::new());
+        }
         for one in stanzas.values_mut() {
             one.extend(for_all.iter().cloned());
         }

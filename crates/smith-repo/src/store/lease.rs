@@ -53,8 +53,10 @@ impl Store {
             let _ = fs::remove_file(&temporary);
             return Err(StoreError::io("writing", &temporary)(error));
         }
-        let _locked = self.lock_now()?;
+        let locked = self.lock_now()?;
         fs::rename(&temporary, &path).map_err(StoreError::io("renaming to", &path))?;
+        // Those of runs that were killed go with it.
+        self.leased(&locked)?;
         Ok(Lease { path, _file: file })
     }
 
