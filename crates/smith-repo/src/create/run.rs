@@ -289,10 +289,8 @@ impl Create<'_> {
         }
         let files = &frozen.believed.release.files;
         stems.retain(|stem| {
-            files.keys().any(|path| {
-                path.as_str().strip_suffix(".xz").or(path.as_str().strip_suffix(".gz")) == Some(stem)
-                    || path.as_str() == stem
-            })
+            let packed = |rest: &str| matches!(rest, "" | ".xz" | ".zst" | ".gz");
+            files.keys().any(|path| path.as_str().strip_prefix(stem.as_str()).is_some_and(packed))
         });
         stems
     }

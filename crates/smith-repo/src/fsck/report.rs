@@ -86,7 +86,7 @@ impl Kind {
     /// What becomes of it.
     pub fn fate(self) -> &'static str {
         match self {
-            Self::Temporary => "the next create, sync or recover clears it up",
+            Self::Temporary => "the next create, purge or recover clears it up",
             Self::Incoming => "the next run takes in what is good of it",
             Self::Partial => "the next run that wants it goes on there",
             Self::Lease => "whoever looks at it clears it up",

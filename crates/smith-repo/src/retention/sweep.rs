@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
-use crate::mirror::{Held, is_alive, write_index};
+use crate::mirror::{Held, clear_stale, is_alive, stale_folders, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Place, find};
@@ -38,6 +38,7 @@ pub fn purge(
     now: Timestamp,
 ) -> Result<Purged, RetentionError> {
     let mut purged = Purged::default();
+    clear_stale(&stale_folders(store))?;
     let trash = Trash::new(store, now, "purge")?;
     {
         let _locked = store.lock_now()?;

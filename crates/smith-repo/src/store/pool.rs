@@ -42,7 +42,9 @@ impl Store {
             Ok(()) => Ok(PoolLink::Made),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 match self.pool_conflict(upstream, path, hash)? {
-                    None => Ok(PoolLink::WasThere),
+                    None if fs::symlink_metadata(&name).is_ok() => Ok(PoolLink::WasThere),
+                    // What stood there of other content was being purged.
+                    None => self.link_pool(upstream, path, hash),
                     Some(PoolConflict { found }) => Err(StoreError::Conflict {
                         upstream: upstream.clone(),
                         path: path.to_string(),
@@ -75,8 +77,12 @@ impl Store {
             return Ok(None);
         }
         // A copy of the store may have lost its links; the content decides.
-        let (found, _) = Sha256::of_file(&name).map_err(StoreError::io("reading", &name))?;
-        Ok((found != *hash).then_some(PoolConflict { found }))
+        match Sha256::of_file(&name) {
+            Ok((found, _)) => Ok((found != *hash).then_some(PoolConflict { found })),
+            // A purge has taken the name since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("reading", &name)(error)),
+        }
     }
 }
 
