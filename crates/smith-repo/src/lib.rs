@@ -10,12 +10,14 @@
 
 pub mod channel;
 pub mod check;
+pub mod code;
 pub mod create;
 pub mod deb822;
 pub mod diff;
 pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod fsck;
 pub mod hash;
 pub mod index;
 pub mod ingest;

@@ -7,7 +7,7 @@ use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList};
 use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
-use crate::store::{Intake, sync_file_system};
+use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
 /// Level 9 packs a package list to a tenth in a quarter of a second.
 const PACKAGES_LEVEL: i32 = 9;
@@ -39,6 +39,24 @@ impl Files {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// A path of the pool that has another content on this store already is refused before anything is brought.
+    pub(super) fn check_pool(&self, store: &Store) -> Result<(), CreateError> {
+        for (path, (hash, _)) in &self.pool {
+            let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
+            let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);
+            if let Some(PoolConflict { found }) = store.pool_conflict(&upstream, &path, hash)? {
+                let path = path.to_string();
+                return Err(StoreError::Conflict { upstream, path, expected: *hash, found }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects of everything but package files.
+    pub(super) fn tree_objects(&self) -> impl Iterator<Item = Sha256> {
+        self.tree.values().map(|(hash, _)| *hash)
     }
 
     pub(super) fn add_tree(

@@ -16,7 +16,7 @@ use crate::index::{
 };
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
 use crate::manifest::{BuildInfo, Change, Origin, PackageEntry, UpstreamInfo};
-use crate::mirror::Held;
+use crate::mirror::{Held, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
 use crate::pgp::Signer;
 use crate::release::NewRelease;
@@ -87,6 +87,7 @@ impl Create<'_> {
         if let Some(number) = self.number.filter(|number| self.is_taken(*number)) {
             return Err(CreateError::Taken { number });
         }
+        clear_stale(&stale_folders(self.store))?;
         let parent =
             self.store.builds_present()?.last().map(|number| Held::read(self.store, *number)).transpose()?;
         let mut frozen = self.releases()?;
@@ -97,6 +98,9 @@ impl Create<'_> {
             && self.if_unchanged == IfUnchanged::Stop
             && is_unchanged(&parent.info, &frozen, config)
         {
+            self.remember(&frozen)?;
+            // A run that was killed when its build had just appeared may have left the list of builds behind.
+            write_index(self.store)?;
             return Ok(Created::Unchanged(Box::new(parent.info.clone())));
         }
         let (sources, extras) = self.sources(&mut frozen, parent.as_ref())?;
@@ -119,21 +123,33 @@ impl Create<'_> {
             .collect::<Result<_, _>>()?;
         let mut files = Files::default();
         self.pool(&sources, &chosen, &locals, &mut files)?;
+        files.check_pool(self.store)?;
         let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
         self.bring(&sources, &chosen, &intake)?;
         intake.settle()?;
-        for (at, suite) in frozen.iter().enumerate() {
-            self.write(&intake, suite, at, &sources, &chosen, &extras, &mut files)?;
+        let write = |files: &mut Files| -> Result<(), CreateError> {
+            for (at, suite) in frozen.iter().enumerate() {
+                self.write(&intake, suite, at, &sources, &chosen, &extras, files)?;
+            }
+            locals.iter().try_for_each(|local| self.write_local(&intake, local, files))?;
+            Ok(intake.settle().map(drop)?)
+        };
+        write(&mut files)?;
+        let tree_lease = self.store.lease(files.tree_objects())?;
+        // What stood there from a build that a purge took before the lease is written again.
+        if !files.tree_objects().all(|hash| self.store.has(&hash)) {
+            write(&mut files)?;
         }
-        for local in &locals {
-            self.write_local(&intake, local, &mut files)?;
-        }
-        intake.settle()?;
         let packages = self.packages(&frozen, &sources, &chosen, &locals)?;
         let info = |number| self.info(number, parent.as_ref(), config, &frozen, &selection.changes);
         let info = finish(self, &files, packages, parent.as_ref(), info)?;
-        drop(lease);
+        drop((lease, tree_lease));
+        self.remember(&frozen)?;
         Ok(Created::Made { info: Box::new(info), idle: selection.idle })
+    }
+
+    fn remember(&self, frozen: &[Frozen]) -> Result<(), CreateError> {
+        Ok(frozen.iter().try_for_each(|one| self.suite(one).remember(&one.believed))?)
     }
 
     pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
@@ -273,10 +289,8 @@ impl Create<'_> {
         }
         let files = &frozen.believed.release.files;
         stems.retain(|stem| {
-            files.keys().any(|path| {
-                path.as_str().strip_suffix(".xz").or(path.as_str().strip_suffix(".gz")) == Some(stem)
-                    || path.as_str() == stem
-            })
+            let packed = |rest: &str| matches!(rest, "" | ".xz" | ".zst" | ".gz");
+            files.keys().any(|path| path.as_str().strip_prefix(stem.as_str()).is_some_and(packed))
         });
         stems
     }
@@ -430,8 +444,8 @@ impl Create<'_> {
         for architecture in known {
             stanzas.entry(architecture.clone()).or_default();
         }
-        if stanzas.is_empty() {
-            // Nothing says which architectures there are; clients of every one read this index as well.
+        if stanzas.is_empty() && !for_all.is_empty() {
+            // Nobody says for which architectures; clients of any look into this index too.
             stanzas.insert(PartName::new("all")?, Vec::new());
         }
         for one in stanzas.values_mut() {

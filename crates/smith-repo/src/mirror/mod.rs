@@ -36,4 +36,6 @@ pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
 pub(crate) use foreign::walk;
 pub(crate) use held::{packages_text, read_some};
+pub(crate) use objects::Objects;
+pub(crate) use stale::{clear as clear_stale, folders as stale_folders, is_alive, left as left_stale};
 pub(crate) use sync::{base_url, raise};

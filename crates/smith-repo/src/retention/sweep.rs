@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
-use crate::mirror::{Held, write_index};
+use crate::mirror::{Held, clear_stale, is_alive, stale_folders, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Place, find};
@@ -38,6 +38,7 @@ pub fn purge(
     now: Timestamp,
 ) -> Result<Purged, RetentionError> {
     let mut purged = Purged::default();
+    clear_stale(&stale_folders(store))?;
     let trash = Trash::new(store, now, "purge")?;
     {
         let _locked = store.lock_now()?;
@@ -89,14 +90,15 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
 }
 
 /// What must stay.
-struct Living {
-    leased: BTreeSet<Sha256>,
-    objects: BTreeSet<Sha256>,
-    paths: BTreeSet<Box<str>>,
+pub(super) struct Living {
+    pub(super) leased: BTreeSet<Sha256>,
+    pub(super) objects: BTreeSet<Sha256>,
+    /// Below the pool.
+    pub(super) paths: BTreeSet<Box<str>>,
 }
 
 impl Living {
-    fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
+    pub(super) fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
         let leased = store.leased(locked)?;
         let mut living = Self { objects: leased.clone(), leased, paths: BTreeSet::new() };
         each_staying(store, &BTreeSet::new(), |place, manifest| living.add(place, manifest))?;
@@ -137,7 +139,7 @@ fn dead_files(store: &Store) -> Result<Vec<FileEntry>, RetentionError> {
 }
 
 /// Folders of builds in the trash whose objects were not swept.
-fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
+pub(crate) fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
     let mut folders = Vec::new();
     for batch in list(&store.trash())? {
         for entry in list(&batch)? {
@@ -166,19 +168,43 @@ fn mark_swept(store: &Store) -> Result<(), RetentionError> {
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
     let mut freed = 0;
-    for batch in list(&store.trash())? {
-        let name = batch.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let seconds = name.split('-').next().and_then(|seconds| seconds.parse::<i64>().ok());
-        let since = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-        let Some(since) = since else { continue };
-        if now.duration_since(since) < grace {
-            continue;
-        }
+    for batch in ripe(store, grace, now)? {
         put_back(store, &batch)?;
         freed += size_below(&batch);
         fs::remove_dir_all(&batch).or_else(ignore_missing).map_err(StoreError::io("removing", &batch))?;
     }
     Ok(freed)
+}
+
+/// What a purge that was killed had begun is ended.
+pub(crate) fn finish_sweep(store: &Store, now: Timestamp) -> Result<(), RetentionError> {
+    sweep(store, now).map(drop)
+}
+
+/// The batches of the trash whose time is over. One that another process is filling is not.
+pub(crate) fn ripe(
+    store: &Store,
+    grace: SignedDuration,
+    now: Timestamp,
+) -> Result<Vec<PathBuf>, RetentionError> {
+    let mut batches = list(&store.trash())?;
+    batches.retain(|batch| {
+        let name = batch.file_name().unwrap_or_default().to_string_lossy();
+        let is_over = since(&name).is_some_and(|since| now.duration_since(since) >= grace);
+        let process = name.rsplit('-').nth(1).and_then(|process| process.parse::<u32>().ok());
+        is_over && process.is_none_or(|process| process == std::process::id() || !is_alive(process))
+    });
+    Ok(batches)
+}
+
+/// When a batch was taken away: its name begins with seconds since 1970, or with a date that people read.
+fn since(name: &str) -> Option<Timestamp> {
+    let stamp = name.split('-').next()?;
+    if let Ok(seconds) = stamp.parse::<i64>() {
+        return Timestamp::from_second(seconds).ok();
+    }
+    let date = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok()?;
+    date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// Objects of a batch that are referred to return to their place.
@@ -238,7 +264,7 @@ impl Trash {
         Ok(fs::rename(path, &to).map_err(StoreError::io("renaming to", &to))?)
     }
 
-    fn take_if_there(&self, path: &Path, name: &str) -> Result<bool, RetentionError> {
+    pub(super) fn take_if_there(&self, path: &Path, name: &str) -> Result<bool, RetentionError> {
         let to = self.folder.join(name);
         match fs::rename(path, &to) {
             Ok(()) => Ok(true),
@@ -263,7 +289,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, RetentionError> {
     Ok(paths)
 }
 
-fn remove(path: &Path) -> Result<(), RetentionError> {
+pub(super) fn remove(path: &Path) -> Result<(), RetentionError> {
     Ok(fs::remove_file(path).or_else(ignore_missing).map_err(StoreError::io("removing", path))?)
 }
 
@@ -272,7 +298,7 @@ fn ignore_missing(error: io::Error) -> io::Result<()> {
 }
 
 /// Folders of the pool that have become empty.
-fn prune(path: &Path, root: &Path) {
+pub(super) fn prune(path: &Path, root: &Path) {
     let mut folder = path.parent();
     while let Some(one) = folder.filter(|one| *one != root && one.starts_with(root)) {
         // It is not empty, or somebody else was faster: both are well.

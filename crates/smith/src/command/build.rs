@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod create;
 mod diff;
+mod fsck;
 mod init;
 mod keep;
 mod key;
@@ -33,6 +34,7 @@ enum Command {
     Packages(packages::Packages),
     Diff(diff::Diff),
     Check(check::CheckBuild),
+    Fsck(fsck::Fsck),
     Keep(keep::KeepBuild),
     Purge(purge::Purge),
     Archive(archive::Archive),
@@ -49,6 +51,7 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Packages(packages) => packages::run(&packages),
         Command::Diff(diff) => diff::run(&diff),
         Command::Check(check) => check::run(&check),
+        Command::Fsck(fsck) => fsck::run(&fsck),
         Command::Keep(keep) => keep::run(&keep),
         Command::Purge(purge) => purge::run(&purge),
         Command::Archive(archive) => archive::run(&archive),

@@ -162,5 +162,14 @@ pub fn write_index(store: &Store) -> Result<(), StoreError> {
     let path = store.builds().join(INDEX);
     let text = serde_json::to_vec(&store.builds_present()?);
     let text = text.map_err(|error| StoreError::io("writing", &path)(error.into()))?;
-    write_atomically(&path, &text)
+    if std::fs::read(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    match write_atomically(&path, &text) {
+        // A purge on a full disk makes room here as elsewhere: the list that it writes is not longer.
+        Err(error) if error.is_full() && std::fs::remove_file(&path).is_ok() => {
+            write_atomically(&path, &text)
+        }
+        written => written,
+    }
 }

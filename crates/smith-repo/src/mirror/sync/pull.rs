@@ -79,6 +79,10 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
         .collect();
     if pull.store.build(build).exists() {
         compare(pull.store, build, &places)?;
+        if mode == Mode::Do {
+            // A run that was killed when the build had just appeared may have left the list of builds behind.
+            write_index(pull.store)?;
+        }
         return Ok(Synced::of(build, State::WasWhole, began));
     }
     let lists = first(build, &places, |place| place.lists(pull.store, pull.check))?;
@@ -96,7 +100,7 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
         return Ok(synced);
     }
     let _lease = pull.store.lease(sizes.keys().copied())?;
-    stale::clear(&[pull.store.builds()])?;
+    stale::clear(&stale::folders(pull.store))?;
     bring(pull, &places, &lists.manifest, &sizes, &mut synced)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
     let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;

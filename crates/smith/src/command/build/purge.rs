@@ -14,7 +14,7 @@ use crate::input::{self, StoreArgs};
 use crate::output::{self, GOOD, WAITS, counted, styled};
 
 /// How long what was taken away can be put back.
-const GRACE_HOURS: i64 = 24;
+pub(super) const GRACE_HOURS: i64 = 24;
 
 /// Take builds away, and what only they refer to.
 ///
