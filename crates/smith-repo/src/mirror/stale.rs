@@ -8,19 +8,25 @@ use crate::store::{Store, StoreError};
 
 /// Takes away what dead processes left in these folders of a store.
 pub(super) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
-    let mut cleared = Vec::new();
+    let left = find(folders)?;
+    left.iter().try_for_each(|path| remove(path))?;
+    Ok(left)
+}
+
+/// What dead processes left there.
+pub(super) fn find(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
+    let mut left = Vec::new();
     for folder in folders {
         for entry in fs::read_dir(folder).map_err(StoreError::io("reading", folder))? {
             let path = entry.map_err(StoreError::io("reading", folder))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if maker(name).is_some_and(is_dead) {
-                remove(&path)?;
-                cleared.push(path);
+                left.push(path);
             }
         }
     }
-    cleared.sort_unstable();
-    Ok(cleared)
+    left.sort_unstable();
+    Ok(left)
 }
 
 /// All folders of a store where something is made under a temporary name.

@@ -52,6 +52,11 @@ impl Store {
         Ok(Self { layout })
     }
 
+    /// What may become a store, for those who only say what they would do. Nothing is made, and nothing may be there.
+    pub fn planned(root: &Path) -> Self {
+        Self { layout: Layout::new(root) }
+    }
+
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let layout = Layout::new(root);
         let found = match fs::read_to_string(layout.marker()) {

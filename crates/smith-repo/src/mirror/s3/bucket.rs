@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path as FilePath;
+use std::time::Instant;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
@@ -15,7 +16,7 @@ use object_store::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::fetch::chain;
+use crate::fetch::{Bandwidth, chain};
 use crate::hash::Sha256;
 use crate::mirror::Bucket;
 use crate::mirror::s3::S3Error;
@@ -65,6 +66,7 @@ pub struct S3 {
     bucket: AmazonS3,
     /// Before every key; empty, or with a slash at its end.
     prefix: String,
+    bandwidth: Option<Bandwidth>,
 }
 
 /// Bytes, and the tag that they have as long as they do not change.
@@ -96,7 +98,21 @@ impl S3 {
         let store = builder.build().map_err(|error| set_up(chain(&error)))?;
         let prefix = bucket.prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { runtime, bucket: store, prefix })
+        Ok(Self { runtime, bucket: store, prefix, bandwidth: None })
+    }
+
+    /// The same with so many bytes per second for what is put there.
+    #[must_use]
+    pub fn limited(self, bandwidth: Option<u64>) -> Self {
+        Self { bandwidth: bandwidth.map(|rate| Bandwidth::new(rate, Instant::now())), ..self }
+    }
+
+    /// Waits until a file of this size may go.
+    pub(super) fn wait_for(&self, size: u64) {
+        if let Some(bandwidth) = &self.bandwidth {
+            let wait = bandwidth.take(usize::try_from(size).unwrap_or(usize::MAX), Instant::now());
+            std::thread::sleep(wait);
+        }
     }
 
     /// Every key below a folder, without the prefix, and its size.
@@ -137,11 +153,15 @@ impl S3 {
 
     /// A small thing, and its tag.
     pub(super) fn get(&self, key: &str) -> Result<Option<Tagged>, S3Error> {
+        self.get_up_to(key, SMALL_MAX)
+    }
+
+    pub(super) fn get_up_to(&self, key: &str, max: u64) -> Result<Option<Tagged>, S3Error> {
         let path = self.path(key)?;
         let read = async {
             let found = self.bucket.get(&path).await?;
             let tag = found.meta.e_tag.clone();
-            if found.meta.size > SMALL_MAX {
+            if found.meta.size > max {
                 return Ok(Err(found.meta.size));
             }
             Ok(Ok((found.bytes().await?.to_vec(), tag)))
@@ -149,7 +169,7 @@ impl S3 {
         match self.runtime.block_on(read) {
             Ok(Ok(found)) => Ok(Some(found)),
             Ok(Err(size)) => {
-                let expected = format!("at most {SMALL_MAX} bytes");
+                let expected = format!("at most {max} bytes");
                 Err(S3Error::Conflict { key: key.to_owned(), expected, found: format!("{size} bytes") })
             }
             Err(Error::NotFound { .. }) => Ok(None),
@@ -174,6 +194,37 @@ impl S3 {
             return Err(S3Error::Damaged { path: file.display().to_string(), expected: *hash, found });
         }
         self.put_once(key, bytes)
+    }
+
+    /// A file over what is there, which was found to be wrong.
+    pub(super) fn put_again(
+        &self,
+        key: &str,
+        file: &FilePath,
+        size: u64,
+        hash: &Sha256,
+    ) -> Result<(), S3Error> {
+        if size > SINGLE_MAX {
+            return self.put_parts(key, file, hash);
+        }
+        let bytes = crate::mirror::held::read_some(file, SINGLE_MAX)?;
+        let found = Sha256::of(&bytes);
+        if found != *hash {
+            return Err(S3Error::Damaged { path: file.display().to_string(), expected: *hash, found });
+        }
+        let options = PutOptions { attributes: attributes(hash), ..PutOptions::default() };
+        let path = self.path(key)?;
+        let put = self.runtime.block_on(self.bucket.put_opts(&path, PutPayload::from(bytes), options));
+        put.map(drop).map_err(|error| service("writing", key, &error))
+    }
+
+    /// What is gone already is well.
+    pub(super) fn delete(&self, key: &str) -> Result<(), S3Error> {
+        let path = self.path(key)?;
+        match self.runtime.block_on(self.bucket.delete(&path)) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(service("deleting", key, &error)),
+        }
     }
 
     /// Bytes under a key that never changes.
@@ -223,6 +274,11 @@ impl S3 {
         if self.hash_of(key)?.is_some() {
             return self.same(key, hash);
         }
+        self.put_parts(key, file, hash)?;
+        Ok(Put::Made)
+    }
+
+    fn put_parts(&self, key: &str, file: &FilePath, hash: &Sha256) -> Result<(), S3Error> {
         let (found, _) = Sha256::of_file(file).map_err(StoreError::io("reading", file))?;
         if found != *hash {
             return Err(S3Error::Damaged { path: file.display().to_string(), expected: *hash, found });
@@ -251,7 +307,7 @@ impl S3 {
             return Err(StoreError::io("reading", file)(error).into());
         }
         self.runtime.block_on(writer.finish()).map_err(|error| service("writing", key, &error))?;
-        Ok(Put::Made)
+        Ok(())
     }
 
     fn same(&self, key: &str, hash: &Sha256) -> Result<Put, S3Error> {

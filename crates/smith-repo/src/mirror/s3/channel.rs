@@ -3,6 +3,8 @@
 //! There are no links to swap, so the order of copies is what keeps clients whole: by-hash files first, which only add;
 //! then the plain indexes; then each suite's `InRelease`, whose one request is the moment in which the suite moves.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,7 @@ use crate::channel::Order;
 use crate::manifest::{Area, FileEntry};
 use crate::mirror::parallel::each_on;
 use crate::mirror::s3::bucket::CONNECTIONS;
+use crate::mirror::s3::naming::Naming;
 use crate::mirror::s3::{S3, S3Error};
 use crate::mirror::{Depth, Held};
 use crate::name::{BuildNumber, ChannelName};
@@ -50,6 +53,11 @@ impl S3 {
         build: BuildNumber,
         order: &Order,
     ) -> Result<Pointer, S3Error> {
+        if name.as_str().parse::<BuildNumber>().is_ok() {
+            // Its folder would be that of a build.
+            let expected = "the name of a channel, which is no number".to_owned();
+            return Err(S3Error::Conflict { key: key(name), expected, found: name.to_string() });
+        }
         let findings = self.verify(source, build, Depth::Quick)?;
         if !findings.is_good() {
             return Err(S3Error::NotWhole { name: name.clone(), build, found: findings.why() });
@@ -73,6 +81,7 @@ impl S3 {
     }
 
     fn copy_indexes(&self, name: &ChannelName, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
+        let naming = Naming::of(build, &held.manifest);
         let tree = held.manifest.files().iter().filter(|file| file.area == Area::Tree);
         let mut waves: [Vec<&FileEntry>; 4] = Default::default();
         for file in tree {
@@ -80,14 +89,25 @@ impl S3 {
         }
         for wave in &waves {
             let copy = |file: &&FileEntry| {
-                let path = &file.path;
-                self.copy(&format!("builds/{build}/{path}"), &format!("channels/{name}/{path}")).err()
+                let to = naming.of_channel(name, file.path.as_str())?;
+                self.copy(&naming.key(file), &to).err()
             };
             if let Some(error) = each_on(CONNECTIONS, 1, wave, copy).pop() {
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Every channel of the bucket, and where it is.
+    pub fn channels(&self) -> Result<BTreeMap<ChannelName, Pointer>, S3Error> {
+        let mut channels = BTreeMap::new();
+        for key in self.list("channels/")?.into_keys() {
+            let name = key.strip_prefix("channels/").and_then(|key| key.strip_suffix(".json"));
+            let Some(name) = name.and_then(|name| ChannelName::new(name).ok()) else { continue };
+            channels.extend(self.channel(&name)?.map(|pointer| (name, pointer)));
+        }
+        Ok(channels)
     }
 
     fn point(&self, name: &ChannelName, pointer: &Pointer, tag: Option<String>) -> Result<String, S3Error> {
