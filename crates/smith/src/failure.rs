@@ -80,6 +80,14 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// Everything in one line, for a log.
+    pub(crate) fn reason(&self) -> String {
+        match &self.what {
+            What::Error(error) => smith_repo::fetch::chain(error.as_ref()),
+            What::Mistakes { .. } => "there are mistakes in files".to_owned(),
+        }
+    }
+
     /// Somebody closed the pipe that the answer went into: they have seen enough.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         let What::Error(error) = &self.what else { return false };

@@ -56,6 +56,8 @@ pub struct Outcome {
     /// None where it failed before the builds were known.
     pub build: Option<BuildNumber>,
     pub action: Action,
+    /// What it came to, or why it did not.
+    #[serde(flatten, with = "said")]
     pub result: Result<Good, String>,
 }
 
@@ -67,6 +69,40 @@ pub struct Good {
     pub objects: u64,
     pub bytes: u64,
     pub seconds: f64,
+}
+
+/// `"result": "good"` with what there is to say of it, or `"result": "bad"` with why.
+mod said {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Good;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(tag = "result", rename_all = "kebab-case")]
+    enum Said {
+        Good(Good),
+        Bad { why: String },
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        result: &Result<Good, String>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match result {
+            Ok(good) => Said::Good(good.clone()),
+            Err(why) => Said::Bad { why: why.clone() },
+        }
+        .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Result<Good, String>, D::Error> {
+        Ok(match Said::deserialize(deserializer)? {
+            Said::Good(good) => Ok(good),
+            Said::Bad { why } => Err(why),
+        })
+    }
 }
 
 impl Outcome {
@@ -177,6 +213,13 @@ mod tests {
         let expected =
             "mirror=fra-01 build=725 action=sync result=good state=came objects=1268 bytes=5 seconds=1.50";
         assert_eq!(good.to_string(), expected);
+        let json = serde_json::to_string(&good).expect("json");
+        let golden = r#"{"mirror":"fra-01","build":725,"action":"sync","result":"good","state":"came","objects":1268,"bytes":5,"seconds":1.5}"#;
+        assert_eq!(json, golden);
+        for outcome in [good, bad(725)] {
+            let json = serde_json::to_string(&outcome).expect("json");
+            assert_eq!(serde_json::from_str::<Outcome>(&json).expect("read"), outcome);
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod verify_tests;
 pub use held::{Held, HeldError};
 pub use log::{Action, Good, Outcome, append_log, read_log};
 pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, purge_mirror};
-pub use record::{Verified, record_bucket_sync, record_bucket_verify, record_sync, record_verify};
+pub use record::{Verified, record_bucket_verify, record_mirror_sync, record_sync, record_verify};
 pub use recover::{RecoverError, Recovered, recover};
 pub use registry::{
     Bucket, Mirror, Place, RegistryError, Renamed, add_mirror, mirror, mirrors, remove_mirror, rename_mirror,
@@ -37,7 +37,7 @@ pub use s3::{BucketPurge, Keys, Mended, Phase, Pointer, Push, S3, S3Error, Wante
 pub use serve::{Counts, ServeError, ServeLimits, Serving};
 pub use status::{BuildStatus, Holding, Status, StatusError, status, status_all, table};
 pub use sync::{
-    Check, Mode, Pull, Reach, State, SyncError, Synced, Target, TargetError, Which, sync, sync_all,
+    Anew, Check, Mode, Pull, Reach, State, SyncError, Synced, Target, TargetError, Which, sync, sync_all,
     write_index,
 };
 pub use turn::{Turn, TurnError};

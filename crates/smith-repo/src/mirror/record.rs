@@ -69,7 +69,8 @@ pub fn record_sync(store: &Store, at: Timestamp) -> Result<(), StatusError> {
     synced(&store.root().join("state"), at)
 }
 
-pub fn record_bucket_sync(site: &Store, name: &MirrorName, at: Timestamp) -> Result<(), StatusError> {
+/// The same at the site, which so knows that a mirror was there.
+pub fn record_mirror_sync(site: &Store, name: &MirrorName, at: Timestamp) -> Result<(), StatusError> {
     synced(&folder_of(site, name), at)
 }
 

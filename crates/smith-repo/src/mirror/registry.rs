@@ -130,9 +130,9 @@ pub fn add_mirror(store: &Store, mirror: Mirror, mode: Mode) -> Result<(), Regis
         if all.iter().any(|one| one.name == mirror.name) {
             return Err(RegistryError::Exists { name: mirror.name });
         }
-        let taken = all.iter().find(|one| one.place == mirror.place);
+        let taken = all.iter().find(|one| overlap(&one.place, &mirror.place));
         if let Some(taken) = taken {
-            let expected = "a place that no other mirror has";
+            let expected = "a place apart from that of every other mirror";
             return Err(RegistryError::Bad {
                 name: mirror.name,
                 expected,
@@ -145,6 +145,19 @@ pub fn add_mirror(store: &Store, mirror: Mirror, mode: Mode) -> Result<(), Regis
         all.push(mirror);
         Ok(())
     })
+}
+
+/// Whether one would lie within the other.
+fn overlap(one: &Place, other: &Place) -> bool {
+    match (one, other) {
+        (Place::Directory { path: one }, Place::Directory { path: other }) => {
+            let real = |path: &PathBuf| fs::canonicalize(path).unwrap_or(path.clone());
+            let (one, other) = (real(one), real(other));
+            one.starts_with(&other) || other.starts_with(&one)
+        }
+        (Place::S3(one), Place::S3(other)) => one == other,
+        (Place::Directory { .. }, Place::S3(_)) | (Place::S3(_), Place::Directory { .. }) => false,
+    }
 }
 
 /// Forgets a mirror. What it holds stays where it is.
@@ -283,6 +296,9 @@ fn check(store: &Store, mirror: &Mirror) -> Result<(), RegistryError> {
             if path.starts_with(&root) || root.starts_with(&path) {
                 return bad("a folder apart from the site's own store", &path.to_string_lossy());
             }
+            if Store::planned(&path).is_err() {
+                return bad("a store, or a folder that is empty or not there", &path.to_string_lossy());
+            }
             Ok(())
         }
         Place::S3(bucket) => {
@@ -330,7 +346,9 @@ mod tests {
         add_mirror(&site, at("fra-01", &a), Mode::Do).expect("added");
         add_mirror(&site, at("ams-01", &b), Mode::Do).expect("added");
         assert!(matches!(add_mirror(&site, at("ams-01", &b), Mode::Do), Err(RegistryError::Exists { .. })));
-        assert!(matches!(add_mirror(&site, at("x", &b), Mode::Do), Err(RegistryError::Bad { .. })));
+        for taken in [&b, &b.join("below")] {
+            assert!(matches!(add_mirror(&site, at("x", taken), Mode::Do), Err(RegistryError::Bad { .. })));
+        }
         let renamed = rename_mirror(&site, &name("fra-01"), &name("fra-02"), Mode::Do).expect("renamed");
         let moved = folder.path().join("fra-02");
         assert_eq!(renamed.mirror.place, Place::Directory { path: moved.clone() });
@@ -381,6 +399,7 @@ mod tests {
             Mirror { place: Place::Directory { path: site.root().join("inside") }, ..good.clone() },
             Mirror { place: Place::Directory { path: site.root().to_owned() }, ..good.clone() },
             Mirror { place: Place::Directory { path: "/".into() }, ..good.clone() },
+            Mirror { place: Place::Directory { path: "/proc/self".into() }, ..good.clone() },
             Mirror { place: bucket("a/b", ""), ..good.clone() },
             Mirror { place: bucket("b", "../x"), ..good.clone() },
         ];

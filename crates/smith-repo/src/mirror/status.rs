@@ -74,6 +74,8 @@ pub enum Holding {
 pub enum StatusError {
     #[error("{}: expected what was written down of a mirror, found {found}", .path.display())]
     Record { path: PathBuf, found: String },
+    #[error("expected its store at {}, where it was at {at}, found nothing; is it mounted?", .path.display())]
+    Gone { path: PathBuf, at: Timestamp },
     #[error(transparent)]
     Held(#[from] HeldError),
     #[error(transparent)]
@@ -105,6 +107,9 @@ pub fn status(site: &Store, mirror: &Mirror, keys: &Keys) -> Result<Status, Stat
         Place::S3(bucket) => of_bucket(site, mirror, &S3::open(bucket, keys)?),
         // Nothing was synced yet.
         Place::Directory { path } if !path.exists() => {
+            if let Some(at) = synced_at(&folder_of(site, &mirror.name))? {
+                return Err(StatusError::Gone { path: path.clone(), at });
+            }
             let there = site.builds_present()?;
             let mut status = Status { lag: there.len() as u32, ..Status::unknown(mirror) };
             for build in there {

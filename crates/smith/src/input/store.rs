@@ -52,7 +52,7 @@ impl StoreArgs {
 impl StoreArgs {
     /// The store as it is, or as it would be made: for those who only say what they would do.
     pub(crate) fn planned(&self) -> Result<Store, Failure> {
-        if self.store.join("smith-store").exists() { self.open() } else { Ok(Store::planned(&self.store)) }
+        Store::planned(&self.store).map_err(|error| Failure::new(Exit::BadInput, error))
     }
 }
 

@@ -222,19 +222,23 @@ fn mirrors_are_synced_side_by_side_and_status_says_how_they_stand() {
     site.good(&["mirror", "sync", "syd-01", "--newest", "1"]);
     site.good(&["mirror", "status"]);
     assert!(site.good(&["mirror", "status", "--builds"]).contains("syd-01  1      partial"));
-    // One that cannot be reached holds up no other.
+    // One that cannot be reached holds up no other. A disk that is not mounted leaves an empty folder.
     fs::rename(site.path("mirrors/ams-01"), site.path("mirrors/away")).unwrap();
-    fs::write(site.path("mirrors/ams-01"), "a file").unwrap();
+    fs::create_dir(site.path("mirrors/ams-01")).unwrap();
     site.package("beta", "3.0", "");
     site.build();
     let ran = site.run(&["mirror", "sync", "--all"]);
     assert_eq!(ran.code, 1, "{}", ran.out);
     assert!(ran.err.contains("mirror=ams-01 action=sync result=bad why="), "{}", ran.err);
+    assert!(ran.err.contains("is it mounted?"), "{}", ran.err);
+    assert_eq!(fs::read_dir(site.path("mirrors/ams-01")).unwrap().count(), 0);
     assert!(site.path("mirrors/fra-01/builds/3").exists() && site.path("mirrors/syd-01/builds/3").exists());
     let bad = site.good(&["mirror", "log", "--bad"]);
     assert_eq!(bad.lines().count(), 1, "{bad}");
     let status = site.run(&["mirror", "status"]);
     assert!(status.code == 1 && status.out.contains("bad: ams-01: "), "{}", status.out);
+    assert!(site.good(&["mirror", "recover", "ams-01"]).contains("Brought build 3"));
+    site.good(&["mirror", "status"]);
 }
 
 #[test]
@@ -300,6 +304,10 @@ fn builds_that_the_site_has_no_more_leave_its_mirrors() {
     let order = ["--who", "ann", "--reason", "a trial"];
     let mirror = site.text("mirrors/fra-01");
     site.good(&[&["channel", "set", "prod", "2", "--store", &mirror][..], &order].concat());
+    // A build that is archived may be whole on the mirror alone.
+    site.good(&["build", "archive", "1", "2"]);
+    let none = site.json(&["mirror", "purge", "fra-01", "--json"]);
+    assert_eq!(none[0]["builds"].to_string(), "[]");
     site.good(&["build", "purge", "1", "2", "--now"]);
     let purge = ["mirror", "purge", "--all", "--json"];
     let would: serde_json::Value = serde_json::from_str(&site.tried(&purge).out).unwrap();

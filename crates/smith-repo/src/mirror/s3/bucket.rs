@@ -7,12 +7,12 @@ use std::io::Read as _;
 use std::path::Path as FilePath;
 use std::time::Instant;
 
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Error, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, UpdateVersion, WriteMultipart,
+    Attribute, Attributes, ClientConfigKey, Error, GetOptions, ObjectStore as _, ObjectStoreExt as _,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig, UpdateVersion, WriteMultipart,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,6 +30,12 @@ const SINGLE_MAX: u64 = 16 << 20;
 
 /// Larger ones go in parts of this size; services take no smaller ones than 5 MiB and up to 10,000 of them.
 const PART: usize = 8 << 20;
+
+/// For a whole request: a file of the size above over a line of 4 Mbit/s that eight share.
+const REQUEST: &str = "5 minutes";
+
+/// About ten seconds of a service that refuses, half a minute of one that does not answer.
+const RETRIES: usize = 5;
 
 /// Of things that are read back: a build's words, a channel's pointer.
 const SMALL_MAX: u64 = 4 << 20;
@@ -90,7 +96,11 @@ impl S3 {
                 AmazonS3Builder::new().with_access_key_id(access).with_secret_access_key(secret)
             }
         };
-        builder = builder.with_bucket_name(&bucket.bucket).with_region(&bucket.region);
+        builder = builder
+            .with_bucket_name(&bucket.bucket)
+            .with_region(&bucket.region)
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
+            .with_retry(RetryConfig { max_retries: RETRIES, ..RetryConfig::default() });
         if let Some(endpoint) = &bucket.endpoint {
             // Who writes http:// means it: a service in the same room, or a trial.
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));

@@ -1,13 +1,17 @@
 //! Many mirrors at the same time, each with its own outcome.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 
 use crate::fetch::{Fetcher, Limits, Progress, chain};
 use crate::mirror::log::{Action, Outcome};
+use crate::mirror::record::{folder_of, synced_at};
 use crate::mirror::registry::{Mirror, Place};
 use crate::mirror::sync::{Check, Mode, Pull, Synced, base_url, builds_at, sync_after};
 use crate::mirror::turn::Turn;
-use crate::mirror::{Keys, Push, S3, S3Error};
+use crate::mirror::{Keys, Push, S3, S3Error, StatusError};
 use crate::name::{BuildNumber, MirrorName};
 use crate::store::{Store, StoreError};
 
@@ -37,6 +41,18 @@ pub enum TargetError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Bucket(#[from] S3Error),
+    #[error("mirror {name}: expected its store at {}, where it was at {at}, found nothing; is it mounted?", .path.display())]
+    Gone { name: MirrorName, path: PathBuf, at: Timestamp },
+    #[error(transparent)]
+    Record(#[from] StatusError),
+}
+
+/// What to do about a store that was there and is not: a disk that is not mounted must not be filled into another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anew {
+    No,
+    /// It is lost and begins again.
+    Yes,
 }
 
 impl Target {
@@ -47,6 +63,7 @@ impl Target {
         mirror: &Mirror,
         limits: &Limits,
         keys: &Keys,
+        anew: Anew,
         mode: Mode,
     ) -> Result<Self, TargetError> {
         let bandwidth = mirror.bandwidth.or(limits.bandwidth);
@@ -55,13 +72,16 @@ impl Target {
                 let bucket = Box::new(S3::open(bucket, keys)?.limited(bandwidth));
                 Reach::Bucket { bucket, site: site.clone() }
             }
-            Place::Directory { path } if path.join("smith-store").exists() => {
-                Reach::Store(Store::open(path)?)
+            Place::Directory { path } => {
+                let store = Store::planned(path)?;
+                if anew == Anew::No && !store.marker().exists() {
+                    let name = mirror.name.clone();
+                    if let Some(at) = synced_at(&folder_of(site, &name))? {
+                        return Err(TargetError::Gone { name, path: path.clone(), at });
+                    }
+                }
+                Reach::Store(if mode == Mode::Do { Store::create(path)? } else { store })
             }
-            Place::Directory { path } => match mode {
-                Mode::Do => Reach::Store(Store::create(path)?),
-                Mode::DryRun => Reach::Store(Store::planned(path)),
-            },
         };
         let mut sources = mirror.sources.clone();
         sources.push(site.root().display().to_string());

@@ -14,7 +14,7 @@ use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
 use crate::mirror::sync::tree::upstreams;
 use crate::mirror::{
-    Keys, Mirror, Mode, Outcome, Place, Pull, Reach, Scope, State, SyncError, Synced, Target, Which,
+    Anew, Keys, Mirror, Mode, Outcome, Place, Pull, Reach, Scope, State, SyncError, Synced, Target, Which,
     add_mirror, append_log, sync, sync_all, verify, write_index,
 };
 use crate::name::{BuildNumber, MirrorName, RelPath};
@@ -341,7 +341,9 @@ fn a_mirror_of_the_registry_pulls_from_its_site() {
         bandwidth: Some(1 << 30),
     };
     add_mirror(&site, mirror.clone(), Mode::Do).expect("added");
-    let of = |mode| Target::of(&site, &mirror, &limits(), &Keys::FromEnvironment, mode).expect("a target");
+    let of = |mode| {
+        Target::of(&site, &mirror, &limits(), &Keys::FromEnvironment, Anew::No, mode).expect("a target")
+    };
     // Objects that two builds share are counted once, and nothing is made.
     let would = sync_all(&[of(Mode::DryRun)], &Which::All, Mode::DryRun, &check, &Silent, &|_| {});
     let count = |outcome: &Outcome| outcome.result.as_ref().map(|good| good.objects).expect("good");

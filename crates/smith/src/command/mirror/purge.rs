@@ -20,10 +20,10 @@ use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 /// How long a folder keeps what was taken away.
 const GRACE_HOURS: i64 = 24;
 
-/// Take builds off mirrors that the site has no more, or that are named, and what only they refer to.
+/// Take builds off mirrors that the site has no more, or that are named.
 ///
 /// Never a build that a channel of that mirror is on or was on before, that somebody keeps there, that machines are on, or
-/// the newest; nor what a sync beside it relies on. What was taken from a folder lies in its trash for a day and is deleted
+/// the newest; nor what a sync beside it relies on. A build that the site has archived is one that it has. What was taken from a folder lies in its trash for a day and is deleted
 /// by a later purge; `--now` deletes at once. A bucket has no trash: what goes is gone, unless the service keeps versions.
 /// `--dry-run` says what and how much. Ends with 1 when a build that was named stays, or a mirror cannot be purged.
 #[derive(Debug, Args)]
@@ -65,7 +65,12 @@ pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, error)
             .with_hint("`smith build purge` takes builds off the store itself"));
     }
-    let here = site.builds_present().map_err(|error| Failure::new(Exit::BadInput, error))?;
+    // What is archived here may be whole on mirrors alone.
+    let here = site.builds_present().and_then(|mut here| {
+        here.extend(site.builds_archived()?);
+        Ok(here)
+    });
+    let here = here.map_err(|error| Failure::new(Exit::BadInput, error))?;
     let is_listed = !builds.is_empty();
     let wanted = if is_listed { Wanted::These(builds) } else { Wanted::AllBut(here) };
     let roots = Roots { recorded: input::recorded(args.recorded.as_deref())?, ..Roots::default() };

@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::{Fetcher, Progress, chain};
 use smith_repo::mirror::{
-    Action, Check, Depth, Good, Keys, Mirror, Mode, Outcome, Pull, Push, Reach, S3, Target, Turn, mirror,
-    record_bucket_verify, recover,
+    Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Outcome, Pull, Push, Reach, S3, Target, Turn,
+    mirror, record_bucket_verify, recover,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -17,12 +17,11 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, Believed, DryRun, NetArgs, StoreArgs, Word};
 use crate::output::{self, BAD, GOOD, counted, styled};
 
-/// Make a mirror whole again after a crash, a full disk or a lost one, and say what was done.
+/// Make a mirror whole again after a crash or a lost disk, and say what was done.
 ///
 /// Clears what killed runs left, takes in what they had brought, sets builds aside whose lists cannot be read, verifies
 /// every byte, mends it, and brings every build of the site, or the builds that are named. At a site for a mirror that it
-/// knows; without a name for the store itself, `--from` others. Ends with 1 when something is still wrong. Nobody else has
-/// to be stopped.
+/// knows; without a name for the store itself, `--from` others. Ends with 1 when something is still wrong.
 #[derive(Debug, Args)]
 pub(super) struct Recover {
     /// A mirror by its name, builds by number
@@ -79,7 +78,14 @@ pub(super) fn run(args: &Recover) -> Result<Exit, Failure> {
             } else {
                 builds
             };
-            let answer = of_mirror(args, &site, &mirror, &builds, &believed, mode)?;
+            let answer = match of_mirror(args, &site, &mirror, &builds, &believed, mode) {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    let outcome = Outcome::bad(name, Action::Recover, None, failure.reason());
+                    input::tell(&site, &[outcome], mode)?;
+                    return Err(failure);
+                }
+            };
             let outcome = outcome(name, &answer, began.elapsed().as_secs_f64(), mode);
             input::tell(&site, &[outcome], mode)?;
             tell(args, &answer, mode)
@@ -123,7 +129,7 @@ fn of_mirror(
     believed: &Believed,
     mode: Mode,
 ) -> Result<Answer, Failure> {
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, mode)
+    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::Yes, mode)
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(store) => {

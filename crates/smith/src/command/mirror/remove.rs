@@ -8,7 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, DryRun, StoreArgs};
 use crate::output::{self, GOOD, counted, styled};
 
-/// Forget a mirror. What lies there stays, clients go on, and `smith mirror add` makes it known again.
+/// Forget a mirror; what lies there stays.
+///
+/// Clients go on, and `smith mirror add` makes it known again.
 #[derive(Debug, Args)]
 pub(super) struct Remove {
     /// The mirror

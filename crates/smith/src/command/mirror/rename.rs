@@ -8,8 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, DryRun, StoreArgs};
 use crate::output::{self, GOOD, styled};
 
-/// Give a mirror another name. A folder that is called like the mirror is renamed too; what clients read is then elsewhere.
+/// Give a mirror another name.
 ///
+/// A folder that is called like the mirror is renamed too; what clients read is then elsewhere.
 /// A run that was killed half way is finished by the same command.
 #[derive(Debug, Args)]
 pub(super) struct Rename {

@@ -9,7 +9,9 @@ use crate::failure::{Exit, Failure};
 use crate::input::{ManyArgs, StoreArgs};
 use crate::output::{self, Align, BAD, Table, styled};
 
-/// What mirrors hold, good or bad and why, what they serve, when they were last synced and verified, and how far they lag.
+/// What mirrors hold, good or bad and why, what they serve, and how far they lag.
+///
+/// With it when each was last synced and verified, and how much space is free there.
 ///
 /// Asks lists and folders and reads no package, so it is quick; what is damaged is known since the last `smith mirror
 /// verify`. Ends with 1 when a mirror cannot be asked, holds something bad, or lacks the newest build of the site.

@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::Size;
 use smith_repo::mirror::{
-    Action, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, Target, Which, record_bucket_sync,
-    record_sync, sync, sync_all,
+    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, Target, Which,
+    record_mirror_sync, record_sync, sync, sync_all,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, Believed, DryRun, ManyArgs, NetArgs, StoreArgs, Word};
 use crate::output::{self, BAD, GOOD, counted, styled};
 
-/// Bring builds to mirrors: what is missing, verified, whole or not at all, to all of them at the same time.
+/// Bring builds to mirrors: what is missing, verified, whole or not at all.
 ///
 /// At a site, for the mirrors that it knows: `sync fra-01 ams-02`, `--region eu` or `--all`, and every build of the site
 /// that a mirror lacks, or the builds that are named. On a mirror's own host, without a name: `sync BUILD… --from` pulls into
@@ -122,7 +122,7 @@ fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Ta
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
     let (mut targets, mut outcomes) = (Vec::new(), Vec::new());
     for mirror in mirrors {
-        match Target::of(site, mirror, &limits, &keys, mode) {
+        match Target::of(site, mirror, &limits, &keys, Anew::No, mode) {
             Ok(target) => targets.push(target),
             Err(error) => {
                 let why = smith_repo::fetch::chain(&error);
@@ -139,9 +139,9 @@ fn remember(site: &Store, targets: &[Target], outcomes: &[Outcome]) -> Result<()
         if outcomes.iter().any(|one| one.mirror == target.name && one.result.is_err()) {
             continue;
         }
-        match &target.reach {
-            Reach::Store(store) => record_sync(store, now)?,
-            Reach::Bucket { .. } => record_bucket_sync(site, &target.name, now)?,
+        record_mirror_sync(site, &target.name, now)?;
+        if let Reach::Store(store) = &target.reach {
+            record_sync(store, now)?;
         }
     }
     Ok(())

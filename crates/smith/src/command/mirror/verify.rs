@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::{Fetcher, chain};
 use smith_repo::mirror::{
-    Action, Depth, Findings, Good, Keys, Mirror, Mode, Outcome, Push, Reach, RepairPlan, Scope, Supply,
+    Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Outcome, Push, Reach, RepairPlan, Scope, Supply,
     Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, Believed, DryRun, ManyArgs, NetArgs, StoreArgs, Word};
 use crate::output::{self, BAD, GOOD, counted, styled};
 
-/// Compare what lies in a store, or on mirrors, with the builds, every byte of it, and mend what is wrong.
+/// Compare what lies on mirrors, or in a store, with the builds, every byte of it, and mend it.
 ///
 /// Without a mirror it is about the store itself. Of a bucket the service is asked for names, sizes and the hashes that were
 /// kept beside them. `--repair` fetches what is missing or damaged again, from where the mirror pulls or `--from` others,
@@ -166,7 +166,7 @@ fn of_mirrors(
     for mirror in args.many.chosen(&site, names)? {
         let began = Instant::now();
         let looked = of_mirror(args, &site, &mirror, builds, mode);
-        let trouble = looked.as_ref().err().map(reason);
+        let trouble = looked.as_ref().err().map(Failure::reason);
         let answer = Answer { mirror: mirror.name, looked: looked.unwrap_or_default(), trouble };
         input::tell(&site, &outcomes(args, &answer, began.elapsed().as_secs_f64()), mode)?;
         answers.push(answer);
@@ -186,13 +186,6 @@ fn of_mirrors(
     Ok(if answers.iter().all(is_good) { Exit::Good } else { Exit::Finding })
 }
 
-fn reason(failure: &Failure) -> String {
-    match &failure.what {
-        crate::failure::What::Error(error) => chain(error.as_ref()),
-        crate::failure::What::Mistakes { .. } => "there are mistakes in files".to_owned(),
-    }
-}
-
 fn of_mirror(
     args: &Verify,
     site: &Store,
@@ -201,7 +194,7 @@ fn of_mirror(
     mode: Mode,
 ) -> Result<Looked, Failure> {
     // Never made here: a mirror that is not there holds nothing.
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Mode::DryRun)
+    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::No, Mode::DryRun)
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(planned) => {
