@@ -62,6 +62,10 @@ impl ManyArgs {
     /// What is meant. A name that is not known, and a region without a mirror, are mistakes.
     pub(crate) fn chosen(&self, site: &Store, names: &[MirrorName]) -> Result<Vec<Mirror>, Failure> {
         let all = mirrors(site).map_err(registry)?;
+        if self.all && all.is_empty() {
+            let error = "expected a mirror that the site knows, found none";
+            return Err(Failure::new(Exit::NotThere, error).with_hint("`smith mirror add` makes one known"));
+        }
         if self.all {
             return Ok(all);
         }

@@ -138,6 +138,7 @@ impl Site {
 #[test]
 fn mirrors_are_added_renamed_and_forgotten() {
     let Some(site) = Site::new() else { return };
+    assert_eq!(site.run(&["mirror", "sync", "--all"]).code, 5);
     let path = site.text("mirrors/fra-01");
     let add = ["mirror", "add", "fra-01", "--region", "eu", "--path", &path, "--label", "rack=7"];
     let would = site.tried(&add);

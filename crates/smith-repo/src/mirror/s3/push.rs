@@ -77,6 +77,11 @@ impl S3 {
         synced.bytes = files.iter().map(|file| file.size).sum();
         synced.missing = missing.len() as u64;
         synced.missing_bytes = missing.iter().map(|file| file.size).sum();
+        // Told before anything goes: of a build that leaves packages upstream this store may not have all.
+        let absent = missing.iter().filter(|file| !source.has(&file.hash)).count();
+        if absent > 0 {
+            return Err(S3Error::NotHere { build, absent, wanted: missing.len() });
+        }
         synced.state = State::WouldCome;
         if mode == Mode::Do {
             self.mark()?;

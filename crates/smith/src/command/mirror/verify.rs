@@ -374,7 +374,7 @@ fn each(findings: &Findings) -> String {
         text.push_str(&format!("foreign  {one}\n"));
     }
     for (build, why) in &findings.lists {
-        text.push_str(&format!("list     build {build}: {why}\n"));
+        text.push_str(&format!("list     build {build}: {why}; `smith mirror recover` brings it again\n"));
     }
     text
 }
