@@ -83,16 +83,12 @@ impl Failure {
         Self { hint, ..self }
     }
 
-    /// The error and everything that led to it, in one line.
-    pub(crate) fn line(&self) -> String {
-        let What::Error(error) = &self.what else { return "there are mistakes in a file".to_owned() };
-        let mut line = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            line.push_str(&format!(": {cause}"));
-            source = cause.source();
+    /// Everything in one line, for a log.
+    pub(crate) fn reason(&self) -> String {
+        match &self.what {
+            What::Error(error) => smith_repo::fetch::chain(error.as_ref()),
+            What::Mistakes { .. } => "there are mistakes in files".to_owned(),
         }
-        line
     }
 
     /// The code under which `docs/errors` has a page about it.

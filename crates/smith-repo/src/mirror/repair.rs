@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::channel;
 use crate::fetch::{Fetcher, ObjectError, Progress, Want};
@@ -27,6 +28,7 @@ pub struct Repair {
     /// Where bad and foreign files went, if there were any.
     pub trash: Option<PathBuf>,
     pub fetched: u64,
+    pub fetched_bytes: u64,
     pub relinked: u64,
     /// Objects that no source gave.
     pub failed: Vec<ObjectError>,
@@ -69,15 +71,14 @@ pub fn repair(
 ) -> Result<Repair, RepairError> {
     let before = verify(store, builds, scope)?;
     if before.is_good() {
-        let after = before.clone();
-        return Ok(Repair { before, after, trash: None, fetched: 0, relinked: 0, failed: Vec::new() });
+        return Ok(Repair { after: before.clone(), ..Repair::nothing(before) });
     }
     let stamp = now.strftime("%Y%m%dT%H%M%SZ");
     let trash = store.trash().join(format!("{stamp}-repair-{}", unique()));
     let mut mending = Mending { store, trash, relinked: 0 };
     let wanted = mending.clear(&before)?;
     let _lease = store.lease(wanted.keys().copied())?;
-    let (fetched, failed) = refetch(store, &wanted, supply)?;
+    let came = refetch(store, &wanted, supply)?;
     mending.relink(&before, &wanted)?;
     for path in &before.foreign {
         mending.discard(&store.root().join(path))?;
@@ -92,7 +93,30 @@ pub fn repair(
     }
     let trash = mending.trash.exists().then_some(mending.trash);
     let after = verify(store, builds, scope)?;
-    Ok(Repair { before, after, trash, fetched, relinked: mending.relinked, failed })
+    let relinked = mending.relinked;
+    Ok(Repair {
+        before,
+        after,
+        trash,
+        fetched: came.objects,
+        fetched_bytes: came.bytes,
+        relinked,
+        failed: came.failed,
+    })
+}
+
+impl Repair {
+    fn nothing(before: Findings) -> Self {
+        let after = Findings::default();
+        Self { before, after, trash: None, fetched: 0, fetched_bytes: 0, relinked: 0, failed: Vec::new() }
+    }
+}
+
+#[derive(Default)]
+struct Came {
+    objects: u64,
+    bytes: u64,
+    failed: Vec<ObjectError>,
 }
 
 impl Mending<'_> {
@@ -125,21 +149,9 @@ impl Mending<'_> {
 
     /// A name that outlived its object, with the right content, becomes the object again.
     fn save(&self, findings: &Findings, hash: &Sha256) -> Result<bool, StoreError> {
-        let bad: BTreeSet<&String> = findings.damaged.iter().flat_map(|one| &one.paths).collect();
-        let object = self.store.object(hash);
-        for number in &findings.builds {
-            let Ok(held) = Held::read(self.store, *number) else { continue };
-            for file in held.manifest.files().iter().filter(|file| file.hash == *hash) {
-                let name = file.below(self.store, *number);
-                let is_good = !bad.contains(&relative(self.store, &name))
-                    && Sha256::of_file(&name).is_ok_and(|(found, _)| found == *hash);
-                if is_good {
-                    lead(&name, &object)?;
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        let Some(name) = outlived(self.store, findings, hash) else { return Ok(false) };
+        lead(&name, &self.store.object(hash))?;
+        Ok(true)
     }
 
     /// Leads every name of these objects, in all builds, to the file that is now theirs.
@@ -201,6 +213,61 @@ impl Mending<'_> {
     }
 }
 
+/// A name of this object that still has the right content.
+fn outlived(store: &Store, findings: &Findings, hash: &Sha256) -> Option<PathBuf> {
+    let bad: BTreeSet<&String> = findings.damaged.iter().flat_map(|one| &one.paths).collect();
+    for number in &findings.builds {
+        let Ok(held) = Held::read(store, *number) else { continue };
+        for file in held.manifest.files().iter().filter(|file| file.hash == *hash) {
+            let name = file.below(store, *number);
+            let is_good = !bad.contains(&relative(store, &name))
+                && Sha256::of_file(&name).is_ok_and(|(found, _)| found == *hash);
+            if is_good {
+                return Some(name);
+            }
+        }
+    }
+    None
+}
+
+/// What a repair of what was found would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct RepairPlan {
+    /// Objects that would be fetched, and their bytes.
+    pub fetch: u64,
+    pub fetch_bytes: u64,
+    /// Names that are missing or wrong and would be made anew.
+    pub names: u64,
+    /// Files that would be put away into the trash.
+    pub put_away: u64,
+}
+
+/// Changes nothing.
+pub fn plan_repair(store: &Store, findings: &Findings) -> RepairPlan {
+    let is_object = |path: &String, hash: &Sha256| *path == Layout::object_path(hash);
+    let mut plan = RepairPlan { put_away: findings.foreign.len() as u64, ..RepairPlan::default() };
+    let mut lost = BTreeMap::new();
+    for one in &findings.missing {
+        if is_object(&one.path, &one.hash) {
+            lost.insert(one.hash, one.size);
+        } else {
+            plan.names += 1;
+        }
+    }
+    for one in &findings.damaged {
+        if one.paths.iter().any(|path| is_object(path, &one.hash)) {
+            lost.insert(one.hash, one.size);
+            plan.put_away += 1;
+        }
+        plan.names += one.paths.iter().filter(|path| !is_object(path, &one.hash)).count() as u64;
+    }
+    plan.names += findings.links.len() as u64;
+    lost.retain(|hash, _| outlived(store, findings, hash).is_none());
+    plan.fetch = lost.len() as u64;
+    plan.fetch_bytes = lost.values().sum();
+    plan
+}
+
 /// Makes `name` another name of `file`; readers see the old one or the new one.
 fn lead(file: &Path, name: &Path) -> Result<(), StoreError> {
     let folder = name.parent().unwrap_or(Path::new("."));
@@ -213,13 +280,9 @@ fn lead(file: &Path, name: &Path) -> Result<(), StoreError> {
     renamed
 }
 
-fn refetch(
-    store: &Store,
-    wanted: &BTreeMap<Sha256, u64>,
-    supply: Supply<'_>,
-) -> Result<(u64, Vec<ObjectError>), StoreError> {
+fn refetch(store: &Store, wanted: &BTreeMap<Sha256, u64>, supply: Supply<'_>) -> Result<Came, StoreError> {
     if wanted.is_empty() {
-        return Ok((0, Vec::new()));
+        return Ok(Came::default());
     }
     let want = |(hash, size): (&Sha256, &u64)| {
         let path = Layout::object_path(hash);
@@ -229,6 +292,6 @@ fn refetch(
     let wants: Vec<Want> = wanted.iter().map(want).collect();
     let intake = store.intake()?;
     let failed = supply.fetcher.objects(&wants, &intake, supply.progress).err().unwrap_or_default();
-    let fetched = wants.iter().filter(|want| store.has(&want.hash)).count();
-    Ok((fetched as u64, failed))
+    let fetched: Vec<u64> = wants.iter().filter(|want| store.has(&want.hash)).map(|want| want.size).collect();
+    Ok(Came { objects: fetched.len() as u64, bytes: fetched.iter().sum(), failed })
 }

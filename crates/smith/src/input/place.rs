@@ -2,7 +2,7 @@
 
 use clap::Args;
 use smith_repo::channel::{self, ChannelError, Order, Switched};
-use smith_repo::mirror::{Depth, Keys, Mirror, Place as Lies, S3, mirrors};
+use smith_repo::mirror::{Depth, Keys, Mirror, Place as Lies, S3, Turn, mirrors};
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::Signer;
 use smith_repo::store::Store;
@@ -34,7 +34,12 @@ pub(crate) struct Place {
 
 enum At {
     Store(Store),
-    Bucket { site: Store, bucket: Box<S3> },
+    Bucket {
+        site: Store,
+        bucket: Box<S3>,
+        /// No purge of it begins as long as this is held.
+        _turn: Turn,
+    },
 }
 
 impl PlaceArgs {
@@ -86,7 +91,9 @@ impl Place {
             Lies::S3(bucket) => {
                 let bucket = S3::open(bucket, &Keys::FromEnvironment);
                 let bucket = bucket.map_err(|error| Failure::new(Exit::BadInput, error))?;
-                At::Bucket { site: site.clone(), bucket: Box::new(bucket) }
+                let turn = Turn::to_bring(site, &mirror.name);
+                let turn = turn.map_err(|error| Failure::new(Exit::NotThere, error))?;
+                At::Bucket { site: site.clone(), bucket: Box::new(bucket), _turn: turn }
             }
         };
         Ok(Self { name: Some(mirror.name.clone()), at })
@@ -121,7 +128,7 @@ impl Place {
     pub(crate) fn check(&self, channel: &ChannelName, build: BuildNumber) -> Result<(), Failure> {
         match &self.at {
             At::Store(store) => channel::check(store, channel, build).map_err(channel_failed),
-            At::Bucket { site, bucket } => {
+            At::Bucket { site, bucket, .. } => {
                 let findings = bucket.verify(site, build, Depth::Quick).map_err(bucket_failed)?;
                 let (name, number, found) = (channel.clone(), build, findings.why());
                 if findings.is_good() {
@@ -141,7 +148,7 @@ impl Place {
     ) -> Result<Switched, Failure> {
         match &self.at {
             At::Store(store) => channel::set(store, channel, build, order, signer).map_err(channel_failed),
-            At::Bucket { site, bucket } => {
+            At::Bucket { site, bucket, .. } => {
                 bucket.set_channel(site, channel, build, order, signer).map_err(bucket_failed)
             }
         }
@@ -155,7 +162,7 @@ impl Place {
     ) -> Result<Switched, Failure> {
         match &self.at {
             At::Store(store) => channel::refresh(store, channel, order, signer).map_err(channel_failed),
-            At::Bucket { site, bucket } => {
+            At::Bucket { site, bucket, .. } => {
                 bucket.refresh_channel(site, channel, order, signer).map_err(bucket_failed)
             }
         }

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bucket;
 mod fleet;
 mod help;
 mod journal;
+mod mirror;
 mod pipeline;
 mod run;
 mod simulate;

@@ -12,6 +12,7 @@ use crate::channel::{ChannelError, Dated, Dating, Moved, Order, Switched, When, 
 use crate::manifest::{Area, FileEntry};
 use crate::mirror::parallel::each_on;
 use crate::mirror::s3::bucket::CONNECTIONS;
+use crate::mirror::s3::naming::Naming;
 use crate::mirror::s3::{S3, S3Error};
 use crate::mirror::{Depth, Held};
 use crate::name::{BuildNumber, ChannelName};
@@ -80,6 +81,11 @@ impl S3 {
         order: &Order,
         (when, signer): (When, Option<&dyn Signer>),
     ) -> Result<Switched, S3Error> {
+        if name.as_str().parse::<BuildNumber>().is_ok() {
+            // Its folder would be that of a build.
+            let expected = "the name of a channel, which is no number".to_owned();
+            return Err(S3Error::Conflict { key: key(name), expected, found: name.to_string() });
+        }
         let findings = self.verify(source, build, Depth::Quick)?;
         if !findings.is_good() {
             return Err(S3Error::NotWhole { name: name.clone(), build, found: findings.why() });
@@ -112,7 +118,7 @@ impl S3 {
         let mut pointer = Pointer { from, to: build, at: order.at, who, why, phase: Phase::Moving, dates };
         let tag = self.point(name, &pointer, tag)?;
         self.copy_indexes(name, build, &held)?;
-        self.put_releases(name, &dated)?;
+        self.put_releases(name, &Naming::of(build, &held.manifest), &dated)?;
         pointer.phase = Phase::Done;
         self.point(name, &pointer, Some(tag))?;
         let suites = dated.into_iter().map(|one| (one.folder, one.how)).collect();
@@ -120,11 +126,13 @@ impl S3 {
     }
 
     /// What clients fetch first comes last, and of that what names the others.
-    fn put_releases(&self, name: &ChannelName, dated: &[Dated]) -> Result<(), S3Error> {
+    fn put_releases(&self, name: &ChannelName, naming: &Naming, dated: &[Dated]) -> Result<(), S3Error> {
         for is_last in [false, true] {
             for one in dated {
                 for (file, bytes) in one.files.iter().filter(|(file, _)| (*file == "InRelease") == is_last) {
-                    self.put_over(&format!("channels/{name}/{}/{file}", one.folder), bytes.clone())?;
+                    if let Some(key) = naming.of_channel(name, &format!("{}/{file}", one.folder)) {
+                        self.put_over(&key, bytes.clone())?;
+                    }
                 }
             }
         }
@@ -132,6 +140,7 @@ impl S3 {
     }
 
     fn copy_indexes(&self, name: &ChannelName, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
+        let naming = Naming::of(build, &held.manifest);
         let tree =
             held.manifest.files().iter().filter(|file| file.area == Area::Tree && suite_of(file).is_none());
         let mut waves: [Vec<&FileEntry>; 2] = Default::default();
@@ -140,14 +149,25 @@ impl S3 {
         }
         for wave in &waves {
             let copy = |file: &&FileEntry| {
-                let path = &file.path;
-                self.copy(&format!("builds/{build}/{path}"), &format!("channels/{name}/{path}")).err()
+                let to = naming.of_channel(name, file.path.as_str())?;
+                self.copy(&naming.key(file), &to).err()
             };
             if let Some(error) = each_on(CONNECTIONS, 1, wave, copy).pop() {
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Every channel of the bucket, and where it is.
+    pub fn channels(&self) -> Result<BTreeMap<ChannelName, Pointer>, S3Error> {
+        let mut channels = BTreeMap::new();
+        for key in self.list("channels/")?.into_keys() {
+            let name = key.strip_prefix("channels/").and_then(|key| key.strip_suffix(".json"));
+            let Some(name) = name.and_then(|name| ChannelName::new(name).ok()) else { continue };
+            channels.extend(self.channel(&name)?.map(|pointer| (name, pointer)));
+        }
+        Ok(channels)
     }
 
     fn point(&self, name: &ChannelName, pointer: &Pointer, tag: Option<String>) -> Result<String, S3Error> {

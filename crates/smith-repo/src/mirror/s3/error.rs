@@ -20,6 +20,11 @@ pub enum S3Error {
     Damaged { path: String, expected: Sha256, found: Sha256 },
     #[error("build {build}: {failed} of {wanted} files did not go; {first}")]
     Push { build: BuildNumber, wanted: usize, failed: usize, first: Box<S3Error> },
+    #[error(
+        "build {build}: expected all its objects in this store, found {absent} of {wanted} files that would go \
+         missing; fetch or mend them first"
+    )]
+    NotHere { build: BuildNumber, absent: usize, wanted: usize },
     #[error("build {build}: expected a good signature of its build.json, found {why}")]
     Signature { build: BuildNumber, why: String },
     #[error("channel {name} cannot be set to build {build}: expected it whole in the bucket, found {found}")]

@@ -209,7 +209,7 @@ fn a_channel_is_followed_and_a_mirror_of_the_mirror_is_the_same() {
     let limits = Limits { proxies: Proxies::None, ..Limits::default() };
     let targets = [Target {
         name: MirrorName::new("m").expect("a name"),
-        store: target.clone(),
+        reach: crate::mirror::Reach::Store(target.clone()),
         sources: vec![url],
         limits,
     }];

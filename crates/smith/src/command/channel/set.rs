@@ -2,7 +2,7 @@
 
 use clap::Args;
 use smith_repo::channel::{How, Order, Switched};
-use smith_repo::mirror::{Good, Outcome, append_log};
+use smith_repo::mirror::{Action, Good, Outcome, append_log};
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::{Signer, SigningKeys};
 use smith_repo::store::Store;
@@ -178,8 +178,8 @@ impl Moving {
             }
         }
         let state = match switched {
-            Switched::WasThere => format!("channel-{channel}-was-there"),
-            Switched::Moved(_) => format!("channel-{channel}-moved"),
+            Switched::WasThere => format!("{channel}-was-there"),
+            Switched::Moved(_) => format!("{channel}-moved"),
         };
         let good = Good { state, objects: 0, bytes: 0, seconds: 0.0 };
         self.log(site, &step.place.name, Some(step.to), Ok(good))
@@ -192,7 +192,7 @@ impl Moving {
         place: &Place,
         failure: &Failure,
     ) -> Result<(), Failure> {
-        let why = format!("channel {channel}: {}", failure.line());
+        let why = format!("channel {channel}: {}", failure.reason());
         output::data(&format!("{} {}{why}\n", styled(BAD, "bad:"), place.words()))?;
         self.log(site, &place.name, None, Err(why))
     }
@@ -205,7 +205,7 @@ impl Moving {
         result: Result<Good, String>,
     ) -> Result<(), Failure> {
         let Some(mirror) = mirror.clone().filter(|_| !self.dry_run) else { return Ok(()) };
-        let outcome = Outcome { mirror, build, result };
+        let outcome = Outcome { mirror, build, action: Action::Channel, result };
         let logged = append_log(site, crate::input::now(), &[outcome]);
         logged.map_err(|error| Failure::new(Exit::Output, error))
     }
@@ -221,7 +221,7 @@ fn refused(unready: Vec<(Place, Failure)>) -> Result<Exit, Failure> {
             let exit = first.1.exit;
             let mut text = format!("{many} mirrors cannot take it, and nothing was moved");
             for (place, failure) in std::iter::once(first).chain(unready) {
-                text.push_str(&format!("\n  {}{}", place.words(), failure.line()));
+                text.push_str(&format!("\n  {}{}", place.words(), failure.reason()));
             }
             Err(Failure::new(exit, text).with_hint("`--skip-unready` moves the others"))
         }
