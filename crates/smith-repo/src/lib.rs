@@ -6,7 +6,8 @@
 //! reads; [`create`] makes a build of it all, [`diff`] says what changes between
 //! two, and [`check`] what machines would make of it. [`fetch`] brings bytes from
 //! elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the
-//! next, and [`retention`] what becomes of old ones.
+//! next, and [`retention`] what becomes of old ones. [`fsck`] looks at a whole store, and [`code`] has the codes of errors
+//! that have a page.
 
 pub mod channel;
 pub mod check;

@@ -1,6 +1,6 @@
 //! Looks at everything and changes nothing, but for leases of the dead, which whoever reads them takes away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::fetch::chain;
 use crate::fsck::leftover::leftovers;
 use crate::fsck::protection::unprotected;
 use crate::fsck::{Damage, FsckError, Kind, Report};
-use crate::mirror::{Depth, Findings, Foreign, Held, Scope, verify};
+use crate::mirror::{Depth, Findings, Foreign, Held, Scope, stale_folders, verify};
 use crate::pgp::{Keyring, Policy, verify_detached};
 use crate::retention::{Pins, orphans};
 use crate::store::Store;
@@ -50,6 +50,7 @@ pub fn check(what: &Checked<'_>) -> Result<Report, FsckError> {
     if let Err(error) = Pins::read(store) {
         report.damage.push(damage("state/pins.json", "the builds that are kept", chain(&error)));
     }
+    suites(store, &mut report);
     report.damage.extend(unprotected(store)?);
     leftovers(what, leases, &mut report)?;
     report.damage.sort_unstable();
@@ -130,6 +131,18 @@ fn signatures(what: &Checked<'_>, report: &mut Report) {
         }
     }
     report.leave(Kind::Unsigned, unsigned);
+}
+
+/// What was seen of each suite. Without it an older state would be taken for a new one.
+fn suites(store: &Store, report: &mut Report) {
+    for folder in stale_folders(store) {
+        let path = folder.join("seen.json");
+        let Ok(bytes) = fs::read(&path) else { continue };
+        if let Err(error) = serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(&bytes) {
+            let name = path.strip_prefix(store.root()).unwrap_or(&path).to_string_lossy();
+            report.damage.push(damage(&name, "what was seen of a suite", error.to_string()));
+        }
+    }
 }
 
 /// What channels serve was looked at with the builds; this is the rest of them.

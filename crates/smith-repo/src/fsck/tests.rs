@@ -57,10 +57,14 @@ fn damage_is_named_and_not_mended_by_guessing() {
     fs::write(&object, bytes).expect("written");
     symlink("../builds/9", store.channels().join("prod")).expect("linked");
     fs::write(store.build(BuildNumber(1)).join("evil"), "x").expect("written");
+    let seen = store.root().join("state/upstream/debian/stable");
+    fs::create_dir_all(&seen).expect("made");
+    fs::write(seen.join("seen.json"), "{\"da").expect("written");
     fs::write(store.keys().join("A.active"), "secret").expect("written");
     fs::set_permissions(store.keys().join("A.active"), fs::Permissions::from_mode(0o640)).expect("opened");
 
     let quick = damaged(&store, Depth::Quick);
+    assert!(quick.iter().any(|found| found.contains("stable/seen.json: EOF")), "{quick:?}");
     let expected = [
         "builds/1/evil: a file",
         "channels/prod: channel prod: expected a link to one of its views, found ../builds/9",

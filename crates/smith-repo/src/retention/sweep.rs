@@ -61,10 +61,11 @@ pub fn purge(
 /// Moves what only purged builds referred to into the trash: of this purge, and of any that was killed before its sweep.
 pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionError> {
     let mut swept = Purged::default();
-    let dead = dead_files(store)?;
-    if dead.is_empty() {
+    let builds = dead_builds(store)?;
+    if builds.is_empty() {
         return Ok(swept);
     }
+    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|(_, files)| files).collect();
     let trash = Trash::new(store, now, "sweep")?;
     let locked = store.lock_now()?;
     let living = Living::read(store, &locked)?;
@@ -85,7 +86,14 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
         }
     }
     drop(locked);
-    mark_swept(store)?;
+    for (folder, files) in &builds {
+        // What a running operation holds may be nobody's when that ends: the next purge looks again.
+        if !files.iter().any(|file| living.leased.contains(&file.hash)) {
+            let mark = folder.join(SWEPT);
+            // Another purge may have swept it as well and emptied the trash since.
+            fs::write(&mark, "").or_else(ignore_missing).map_err(StoreError::io("writing", &mark))?;
+        }
+    }
     Ok(swept)
 }
 
@@ -123,19 +131,18 @@ impl Living {
 
 /// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
 /// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
-fn dead_files(store: &Store) -> Result<Vec<FileEntry>, RetentionError> {
-    let mut dead = BTreeSet::new();
+fn dead_builds(store: &Store) -> Result<Vec<(PathBuf, Vec<FileEntry>)>, RetentionError> {
+    let mut dead = Vec::new();
     for folder in unswept(store)? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(number) = name.strip_prefix("build-").and_then(|number| number.parse().ok()) else {
             continue;
         };
         // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
-        if let Ok(held) = Held::read_in(&folder, number) {
-            dead.extend(held.manifest.files().iter().cloned());
-        }
+        let files = Held::read_in(&folder, number).map(|held| held.manifest.files().to_vec());
+        dead.push((folder, files.unwrap_or_default()));
     }
-    Ok(dead.into_iter().collect())
+    Ok(dead)
 }
 
 /// Folders of builds in the trash whose objects were not swept.
@@ -156,19 +163,16 @@ pub(crate) fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
 /// Stands in the folder of a purged build once its objects were swept.
 const SWEPT: &str = ".swept";
 
-fn mark_swept(store: &Store) -> Result<(), RetentionError> {
-    for folder in unswept(store)? {
-        let mark = folder.join(SWEPT);
-        fs::write(&mark, "").map_err(StoreError::io("writing", &mark))?;
-    }
-    Ok(())
-}
-
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
     let mut freed = 0;
+    let unswept = unswept(store)?;
     for batch in ripe(store, grace, now)? {
+        // Only there it stands what its builds referred to.
+        if unswept.iter().any(|build| build.starts_with(&batch)) {
+            continue;
+        }
         put_back(store, &batch)?;
         freed += size_below(&batch);
         fs::remove_dir_all(&batch).or_else(ignore_missing).map_err(StoreError::io("removing", &batch))?;

@@ -226,6 +226,9 @@ fn a_purge_beside_syncs_breaks_neither() {
             }
         });
     });
+    // What the last sync held when the last purge swept is swept now.
+    let (found, roots) = (PurgePlan::default(), Roots::default());
+    purge(&store, &found, &roots, now()).expect("purged");
     is_good(&store);
 }
 

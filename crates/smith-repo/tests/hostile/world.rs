@@ -219,7 +219,7 @@ pub(crate) fn short() -> Limits {
         connect: Duration::from_millis(400),
         answer: Duration::from_millis(600),
         slowest: 1 << 20,
-        retries: 1,
+        retries: 0,
         back_off: Duration::from_millis(1),
         back_off_max: Duration::from_millis(2),
         proxies: Proxies::None,

@@ -4,6 +4,7 @@
 
 mod bucket;
 mod fleet;
+mod fsck;
 mod help;
 mod journal;
 mod mirror;

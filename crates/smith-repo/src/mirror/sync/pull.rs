@@ -88,6 +88,7 @@ pub(crate) fn sync_after(
         compare(pull.store, build, &places)?;
         if mode == Mode::Do {
             // A run that was killed when the build had just appeared may have left the list of builds behind.
+            stale::clear(&stale::folders(pull.store))?;
             write_index(pull.store)?;
         }
         return Ok(Synced::of(build, State::WasWhole, began));
