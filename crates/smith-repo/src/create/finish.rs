@@ -1,13 +1,15 @@
 //! The last part: lists, words, signature, and the moment at which the build is there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
-use crate::create::{Create, CreateError};
+use crate::create::run::Run;
+use crate::create::{CreateError, Signing};
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList};
 use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
-use crate::store::{Intake, sync_file_system};
+use crate::store::{Intake, StoreError, sync_file_system};
 
 /// Level 9 packs a package list to a tenth in a quarter of a second.
 const PACKAGES_LEVEL: i32 = 9;
@@ -18,6 +20,8 @@ pub(super) struct Files {
     pub(super) pool: BTreeMap<RelPath, (Sha256, u64)>,
     tree: BTreeMap<RelPath, (Sha256, u64)>,
     upstreams: BTreeSet<UpstreamName>,
+    /// Releases that are signed elsewhere.
+    signed_apart: BTreeMap<RelPath, Sha256>,
 }
 
 impl Files {
@@ -52,6 +56,16 @@ impl Files {
         Ok(())
     }
 
+    pub(super) fn sign_apart(
+        &mut self,
+        upstream: &UpstreamName,
+        path: &RelPath,
+        hash: Sha256,
+    ) -> Result<(), CreateError> {
+        self.signed_apart.insert(RelPath::new(&format!("{upstream}/{path}"))?, hash);
+        Ok(())
+    }
+
     /// A file that is made here.
     pub(super) fn put(
         &mut self,
@@ -80,7 +94,7 @@ impl Files {
 
 /// Writes the lists, gives the build its number, signs what is said of it, and lets it appear.
 pub(super) fn finish(
-    create: &Create<'_>,
+    create: &Run<'_>,
     files: &Files,
     packages: Vec<PackageEntry>,
     parent: Option<&Held>,
@@ -110,6 +124,7 @@ pub(super) fn finish(
         package_count: packages.packages().len() as u64,
         file_count: manifest.files().len() as u64,
         bytes: manifest.bytes(),
+        signed_apart: files.signed_apart.clone(),
         ..info(number)
     };
     // The folder is made under the number that is free now; if somebody else takes that meanwhile, another is taken.
@@ -120,10 +135,16 @@ pub(super) fn finish(
         };
         let info = complete(number);
         let json = serde_json::to_vec_pretty(&info)?;
-        let signature = create.signer.sign_binary(&json, create.now.max(create.signed_from))?;
         let mut all = lists.clone();
+        let to = match create.manner.signing {
+            Signing::Here => {
+                let signature = create.signer.sign_binary(&json, create.now.max(create.signed_from))?;
+                all.push(("build.json.sig".to_owned(), signature));
+                store.build(number)
+            }
+            Signing::Elsewhere => store.unsigned_build(number),
+        };
         all.push(("build.json".to_owned(), json));
-        all.push(("build.json.sig".to_owned(), signature));
         let rising = raise(store, number, &manifest, &all, &files.upstreams)?;
         sync_file_system(store.root())?;
         let _locked = store.lock_now()?;
@@ -133,16 +154,21 @@ pub(super) fn finish(
                 None => continue,
             }
         }
-        store.appear(&rising.folder, &store.build(number))?;
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
+        }
+        store.appear(&rising.folder, &to)?;
         crate::mirror::write_index(store)?;
         return Ok(info);
     }
 }
 
 /// One more than the highest number that any build here has or had.
-fn next(create: &Create<'_>) -> Result<BuildNumber, CreateError> {
+fn next(create: &Run<'_>) -> Result<BuildNumber, CreateError> {
     let present = create.store.builds_present()?;
     let archived = create.store.builds_archived()?;
-    let highest = present.last().into_iter().chain(archived.last()).map(|number| number.0).max();
+    let unsigned = create.store.builds_unsigned()?;
+    let all = [present.last(), archived.last(), unsigned.last()];
+    let highest = all.into_iter().flatten().map(|number| number.0).max();
     Ok(BuildNumber(highest.unwrap_or(0) + 1))
 }

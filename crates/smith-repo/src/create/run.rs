@@ -1,6 +1,7 @@
 //! From a recipe to a build.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::thread;
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
 use crate::manifest::{BuildInfo, Change, Origin, PackageEntry, UpstreamInfo};
 use crate::mirror::Held;
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
-use crate::pgp::Signer;
+use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
 use crate::select::{Candidate, Choice, choose};
 use crate::store::{Intake, Store};
@@ -51,6 +52,36 @@ pub struct Create<'a> {
     pub made_by: &'a str,
 }
 
+/// Who signs a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signing {
+    /// The signer.
+    #[default]
+    Here,
+    /// Somebody on another machine; until then the build is whole and not yet published.
+    Elsewhere,
+}
+
+/// How a build is made where not as usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    pub signing: Signing,
+}
+
+/// A build that is being made.
+pub(super) struct Run<'a> {
+    create: &'a Create<'a>,
+    pub(super) manner: Manner,
+}
+
+impl<'a> Deref for Run<'a> {
+    type Target = Create<'a>;
+
+    fn deref(&self) -> &Create<'a> {
+        self.create
+    }
+}
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -81,6 +112,16 @@ struct Local<'a> {
 
 impl Create<'_> {
     pub fn run(&self) -> Result<Created, CreateError> {
+        self.run_as(Manner::default())
+    }
+
+    pub fn run_as(&self, manner: Manner) -> Result<Created, CreateError> {
+        Run { create: self, manner }.run()
+    }
+}
+
+impl Run<'_> {
+    fn run(&self) -> Result<Created, CreateError> {
         if self.recipe.upstreams.is_empty() && self.recipe.local.is_empty() {
             return Err(CreateError::EmptyRecipe);
         }
@@ -93,11 +134,11 @@ impl Create<'_> {
         let intake = self.store.intake()?;
         let locals = self.locals(&intake)?;
         let config = self.config(&locals)?;
-        if let Some(parent) = &parent
-            && self.if_unchanged == IfUnchanged::Stop
-            && is_unchanged(&parent.info, &frozen, config)
+        if self.if_unchanged == IfUnchanged::Stop
+            && let Some(newest) = self.newest(parent.as_ref())?
+            && is_unchanged(&newest, &frozen, config)
         {
-            return Ok(Created::Unchanged(Box::new(parent.info.clone())));
+            return Ok(Created::Unchanged(Box::new(newest)));
         }
         let (sources, extras) = self.sources(&mut frozen, parent.as_ref())?;
         let mut read = Vec::with_capacity(sources.len());
@@ -137,7 +178,18 @@ impl Create<'_> {
     }
 
     pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
-        self.store.build(number).exists() || self.store.archived(number).exists()
+        let store = self.store;
+        let places = [store.build(number), store.archived(number), store.unsigned_build(number)];
+        places.iter().any(|place| place.exists())
+    }
+
+    /// The newest build: the parent, unless a newer one waits for its signatures.
+    fn newest(&self, parent: Option<&Held>) -> Result<Option<BuildInfo>, CreateError> {
+        let waiting = self.store.builds_unsigned()?.last().copied();
+        match waiting.filter(|number| parent.is_none_or(|parent| parent.info.number < *number)) {
+            Some(number) => Ok(Some(Held::info_of_any(self.store, number)?)),
+            None => Ok(parent.map(|parent| parent.info.clone())),
+        }
     }
 
     fn suite<'b>(&'b self, frozen: &'b Frozen) -> Suite<'b> {
@@ -145,7 +197,7 @@ impl Create<'_> {
     }
 
     fn suite_of<'b>(&'b self, upstream: usize, suite: &'b SuiteName) -> Suite<'b> {
-        let Self { store, fetcher, now, replay, .. } = *self;
+        let Create { store, fetcher, now, replay, .. } = *self.create;
         Suite { store, fetcher, upstream: &self.recipe.upstreams[upstream], suite, now, replay }
     }
 
@@ -489,8 +541,22 @@ impl Create<'_> {
             compressions: compressions.map(|(compression, _)| compression).collect(),
             md5: if publish.md5 == Wanted::Yes { Md5Sums::Listed } else { Md5Sums::LeftOut },
         };
-        let tree = write_suite(self.store, intake, index, Some((self.signer, at)))?;
+        let signer = match self.manner.signing {
+            Signing::Here => Some((self.signer, at)),
+            Signing::Elsewhere => None,
+        };
+        let tree = write_suite(self.store, intake, index, signer)?;
+        let unsigned = match self.manner.signing {
+            Signing::Here => None,
+            Signing::Elsewhere => {
+                check_text(&tree.release)?;
+                Some(Sha256::of(tree.release.as_bytes()))
+            }
+        };
         for file in tree.files {
+            if unsigned == Some(file.sha256) && file.path.file_name() == "Release" {
+                files.sign_apart(upstream, &file.path, file.sha256)?;
+            }
             files.add_tree(upstream, &file.path, file.sha256, file.size)?;
         }
         Ok(())
@@ -568,8 +634,12 @@ impl Create<'_> {
             package_count: 0,
             file_count: 0,
             bytes: 0,
-            signed_by: self.signer.fingerprints().iter().map(ToString::to_string).collect(),
+            signed_by: match self.manner.signing {
+                Signing::Here => self.signer.fingerprints().iter().map(ToString::to_string).collect(),
+                Signing::Elsewhere => Vec::new(),
+            },
             lazy_count: 0,
+            signed_apart: BTreeMap::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::hash::Sha256;
 use crate::manifest::Area;
-use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE};
+use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
 use crate::mirror::objects::Objects;
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::BuildNumber;
@@ -47,6 +47,12 @@ impl Known {
                 Err(_) => known.is_whole = false,
             }
         }
+        for number in store.builds_unsigned()? {
+            match Held::read_bare(&store.unsigned_build(number), number) {
+                Ok(held) => known.take(number, &held),
+                Err(_) => known.is_whole = false,
+            }
+        }
         Ok(known)
     }
 
@@ -68,7 +74,7 @@ impl Known {
     }
 
     fn knows_in_build(&self, number: BuildNumber, path: &str, metadata: &fs::Metadata) -> bool {
-        let is_own = matches!(path, INFO | SIGNATURE | MANIFEST | PACKAGES)
+        let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES)
             || path
                 .strip_prefix("from-")
                 .and_then(|rest| rest.strip_suffix(".zst"))

@@ -34,5 +34,7 @@ pub use status::{BuildStatus, Holding, Status, StatusError, Verified, record_ver
 pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync, sync_all, write_index};
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
-pub(crate) use held::packages_text;
+pub(crate) use held::{
+    FORMS, INFO, INFO_MAX, MANIFEST, SIGNATURE, SIGNED, beside, packages_text, read_some, with_signed,
+};
 pub(crate) use sync::raise;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::fetch::{Fetcher, Progress, Want};
 use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry};
-use crate::mirror::write_index;
+use crate::mirror::{INFO, MANIFEST, SIGNED, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Found, Place, find, live};
@@ -51,9 +51,11 @@ impl Trash {
     /// What the sweep looks at: the lists of the build, as if it had been purged. Its indexes stay marked.
     fn note_archived(&self, build: &Found) -> Result<(), RetentionError> {
         let folder = self.folder_of(&format!("build-{}", build.number))?;
-        for name in ["manifest.zst", "build.json"] {
+        for name in [MANIFEST, INFO, SIGNED] {
             let (from, to) = (build.folder.join(name), folder.join(name));
-            fs::copy(&from, &to).map_err(StoreError::io("copying to", &to))?;
+            if name != SIGNED || from.exists() {
+                fs::copy(&from, &to).map_err(StoreError::io("copying to", &to))?;
+            }
         }
         Ok(())
     }
@@ -79,8 +81,10 @@ pub fn restore(
 ) -> Result<Restored, RetentionError> {
     let build = find(store, number)?;
     let mut restored = Restored::default();
-    if build.place == Place::Live {
-        return Ok(restored);
+    match build.place {
+        Place::Live => return Ok(restored),
+        Place::Unsigned => return Err(RetentionError::Unsigned { number }),
+        Place::Archived => {}
     }
     let manifest = &build.held.manifest;
     let lease = store.lease(manifest.objects())?;

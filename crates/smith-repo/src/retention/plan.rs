@@ -174,7 +174,7 @@ pub(super) fn marked(
     let mut marked = BTreeSet::new();
     each_staying(store, going, |place, manifest| {
         let files = manifest.files().iter();
-        let counted = files.filter(|file| place == Place::Live || file.area == Area::Tree);
+        let counted = files.filter(|file| place != Place::Archived || file.area == Area::Tree);
         marked.extend(counted.map(|file| file.hash));
     })?;
     Ok(marked)
@@ -188,6 +188,7 @@ pub(super) fn each_staying(
 ) -> Result<(), RetentionError> {
     let mut staying = store.builds_present()?;
     staying.extend(store.builds_archived()?);
+    staying.extend(store.builds_unsigned()?);
     for number in staying.into_iter().filter(|number| !going.contains(number)) {
         match find(store, number) {
             Ok(found) => with(found.place, &found.held.manifest),

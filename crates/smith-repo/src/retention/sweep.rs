@@ -49,6 +49,8 @@ pub fn purge(
             }
             let Ok(found) = find(store, *number) else { continue };
             trash.take(&found.folder, &format!("build-{number}"))?;
+            // What its publication left behind because it was killed.
+            trash.take_if_there(&store.unsigned_build(*number), &format!("unsigned-{number}"))?;
             purged.builds.push(*number);
         }
     }
@@ -107,11 +109,11 @@ impl Living {
         for file in manifest.files() {
             match (place, file.area) {
                 (Place::Archived, Area::Pool) => {}
-                (Place::Live, Area::Pool) => {
+                (Place::Live | Place::Unsigned, Area::Pool) => {
                     self.objects.insert(file.hash);
                     self.paths.insert(file.path.as_str().into());
                 }
-                (Place::Live | Place::Archived, Area::Tree) => {
+                (Place::Live | Place::Archived | Place::Unsigned, Area::Tree) => {
                     self.objects.insert(file.hash);
                 }
             }
@@ -129,7 +131,8 @@ fn dead_files(store: &Store) -> Result<Vec<FileEntry>, RetentionError> {
             continue;
         };
         // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
-        if let Ok(held) = Held::read_in(&folder, number) {
+        let held = Held::read_in(&folder, number).or_else(|_| Held::read_bare(&folder, number));
+        if let Ok(held) = held {
             dead.extend(held.manifest.files().iter().cloned());
         }
     }

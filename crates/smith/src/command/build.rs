@@ -11,6 +11,7 @@ mod list;
 mod packages;
 mod purge;
 mod show;
+mod sign;
 
 use clap::{Args, Subcommand};
 
@@ -28,6 +29,7 @@ enum Command {
     Init(init::Init),
     Key(key::Key),
     Create(create::Create),
+    Sign(sign::Sign),
     List(list::List),
     Show(show::Show),
     Packages(packages::Packages),
@@ -44,6 +46,7 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Init(init) => init::run(&init),
         Command::Key(key) => key::run(&key),
         Command::Create(create) => create::run(&create),
+        Command::Sign(sign) => sign::run(&sign),
         Command::List(list) => list::run(&list),
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),

@@ -7,5 +7,6 @@ mod help;
 mod journal;
 mod pipeline;
 mod run;
+mod signing;
 mod simulate;
 mod why;

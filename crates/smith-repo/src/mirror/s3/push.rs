@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::fetch::Progress;
 use crate::manifest::{Area, FileEntry};
-use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, read_some};
+use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, read_some};
 use crate::mirror::parallel::each_on;
 use crate::mirror::s3::bucket::{CONNECTIONS, Put};
 use crate::mirror::s3::{S3, S3Error};
@@ -120,8 +120,9 @@ impl S3 {
         let folder = format!("builds/{build}/");
         let known: std::collections::BTreeSet<String> =
             held.manifest.files().iter().map(|file| key(build, file)).collect();
-        let is_list =
-            |name: &str| matches!(name, INFO | SIGNATURE | MANIFEST | PACKAGES) || name.starts_with("from-");
+        let is_list = |name: &str| {
+            matches!(name, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES) || name.starts_with("from-")
+        };
         let below = there.keys().filter(|path| path.starts_with(&folder));
         below.filter(|path| !known.contains(*path) && !is_list(&path[folder.len()..])).cloned().collect()
     }
@@ -174,7 +175,7 @@ impl S3 {
 
     fn put_lists(&self, source: &Store, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
         let delta = held.info.parent.map(|parent| format!("from-{parent}.zst"));
-        let names = [MANIFEST, PACKAGES].map(str::to_owned);
+        let names = [MANIFEST, PACKAGES, SIGNED].map(str::to_owned);
         for name in names.into_iter().chain(delta) {
             let path = source.build(build).join(&name);
             // A store that was restored may have no difference to a parent that it never had.

@@ -12,6 +12,7 @@ use crate::mirror::held::INFO;
 use crate::mirror::objects::Objects;
 use crate::mirror::stale;
 use crate::mirror::sync::SyncError;
+use crate::mirror::sync::apart::check_signed;
 use crate::mirror::sync::lists::{Lists, Place, base_url, folder_of, write_index};
 use crate::mirror::sync::local::link_from;
 use crate::mirror::sync::tree::{link_pool, raise, upstreams};
@@ -98,6 +99,7 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
     let _lease = pull.store.lease(sizes.keys().copied())?;
     stale::clear(&[pull.store.builds()])?;
     bring(pull, &places, &lists.manifest, &sizes, &mut synced)?;
+    check_signed(pull.store, &lists.info, &lists.manifest, pull.check)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
     let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;
     sync_file_system(pull.store.root())?;

@@ -135,7 +135,9 @@ fn recorded(args: &Purge) -> Result<BTreeMap<BuildNumber, u64>, Failure> {
 
 pub(super) fn failed(error: RetentionError) -> Failure {
     let exit = match &error {
-        RetentionError::Unknown { .. } | RetentionError::Archived { .. } => Exit::NotThere,
+        RetentionError::Unknown { .. }
+        | RetentionError::Archived { .. }
+        | RetentionError::Unsigned { .. } => Exit::NotThere,
         RetentionError::Store(_) => Exit::Output,
         RetentionError::Pins { .. }
         | RetentionError::Path { .. }

@@ -22,12 +22,15 @@ pub(super) struct Show {
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let info = Held::info(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
+    let info = Held::info_of_any(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     if args.json {
         output::json(&info)?;
         return Ok(Exit::Good);
     }
     let mut text = format!("build {}, made at {} by {}\n", info.number, info.created_at, info.made_by);
+    if !store.build(args.build).exists() {
+        text.push_str("unsigned: it waits for `smith build sign`\n");
+    }
     if let Some(parent) = info.parent {
         text.push_str(&format!("after build {parent}\n"));
     }
