@@ -62,7 +62,8 @@ pub fn purge(
 /// Moves what only purged builds referred to into the trash: of this purge, and of any that was killed before its sweep.
 pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionError> {
     let mut swept = Purged::default();
-    let dead = dead_files(store)?;
+    let builds = unswept_builds(store)?;
+    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|build| &build.files).collect();
     if dead.is_empty() {
         return Ok(swept);
     }
@@ -71,7 +72,7 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
     let living = Living::read(store, &locked)?;
     for file in dead {
         let is_path_used = file.area != Area::Pool || living.paths.contains(file.path.as_str());
-        let is_used = living.objects.contains(&file.hash);
+        let is_used = living.has(&file.hash);
         if !is_path_used && !living.leased.contains(&file.hash) {
             let name = file.path.below(&store.root().join("pool"));
             remove(&name)?;
@@ -86,21 +87,29 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
         }
     }
     drop(locked);
-    mark_swept(store)?;
+    for build in &builds {
+        // What a running operation relies on was spared; if no build comes of it, a later sweep takes it.
+        let is_spared = |file: &FileEntry| living.leased.contains(&file.hash) && !living.is_referred_to(file);
+        if !build.files.iter().any(is_spared) {
+            let mark = build.folder.join(SWEPT);
+            fs::write(&mark, "").map_err(StoreError::io("writing", &mark))?;
+        }
+    }
     Ok(swept)
 }
 
 /// What must stay.
 struct Living {
     leased: BTreeSet<Sha256>,
-    objects: BTreeSet<Sha256>,
+    /// Of builds.
+    referred: BTreeSet<Sha256>,
     paths: BTreeSet<Box<str>>,
 }
 
 impl Living {
     fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
         let leased = store.leased(locked)?;
-        let mut living = Self { objects: leased.clone(), leased, paths: BTreeSet::new() };
+        let mut living = Self { leased, referred: BTreeSet::new(), paths: BTreeSet::new() };
         each_staying(store, &BTreeSet::new(), |place, manifest| living.add(place, manifest))?;
         Ok(living)
     }
@@ -110,21 +119,37 @@ impl Living {
             match (place, file.area) {
                 (Place::Archived, Area::Pool) => {}
                 (Place::Live | Place::Unsigned, Area::Pool) => {
-                    self.objects.insert(file.hash);
+                    self.referred.insert(file.hash);
                     self.paths.insert(file.path.as_str().into());
                 }
                 (Place::Live | Place::Archived | Place::Unsigned, Area::Tree) => {
-                    self.objects.insert(file.hash);
+                    self.referred.insert(file.hash);
                 }
             }
         }
     }
+
+    fn has(&self, hash: &Sha256) -> bool {
+        self.referred.contains(hash) || self.leased.contains(hash)
+    }
+
+    /// Whether it stays where it is for the sake of a build, and under its name if it has one in the pool.
+    fn is_referred_to(&self, file: &FileEntry) -> bool {
+        let is_named = file.area != Area::Pool || self.paths.contains(file.path.as_str());
+        is_named && self.referred.contains(&file.hash)
+    }
+}
+
+/// A build in the trash of which something may still lie in the store.
+struct Unswept {
+    folder: PathBuf,
+    files: Vec<FileEntry>,
 }
 
 /// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
 /// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
-fn dead_files(store: &Store) -> Result<Vec<FileEntry>, RetentionError> {
-    let mut dead = BTreeSet::new();
+fn unswept_builds(store: &Store) -> Result<Vec<Unswept>, RetentionError> {
+    let mut builds = Vec::new();
     for folder in unswept(store)? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(number) = name.strip_prefix("build-").and_then(|number| number.parse().ok()) else {
@@ -133,10 +158,10 @@ fn dead_files(store: &Store) -> Result<Vec<FileEntry>, RetentionError> {
         // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
         let held = Held::read_in(&folder, number).or_else(|_| Held::read_bare(&folder, number));
         if let Ok(held) = held {
-            dead.extend(held.manifest.files().iter().cloned());
+            builds.push(Unswept { folder, files: held.manifest.files().to_vec() });
         }
     }
-    Ok(dead.into_iter().collect())
+    Ok(builds)
 }
 
 /// Folders of builds in the trash whose objects were not swept.
@@ -157,14 +182,6 @@ fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
 /// Stands in the folder of a purged build once its objects were swept.
 const SWEPT: &str = ".swept";
 
-fn mark_swept(store: &Store) -> Result<(), RetentionError> {
-    for folder in unswept(store)? {
-        let mark = folder.join(SWEPT);
-        fs::write(&mark, "").map_err(StoreError::io("writing", &mark))?;
-    }
-    Ok(())
-}
-
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
@@ -175,6 +192,10 @@ pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Resu
         let since = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
         let Some(since) = since else { continue };
         if now.duration_since(since) < grace {
+            continue;
+        }
+        // It says what is still to be swept; of what cannot be read nothing ever is.
+        if unswept_builds(store)?.iter().any(|build| build.folder.starts_with(&batch)) {
             continue;
         }
         put_back(store, &batch)?;
@@ -191,7 +212,7 @@ fn put_back(store: &Store, batch: &Path) -> Result<(), RetentionError> {
     for path in list(batch)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(hash) = name.parse::<Sha256>() else { continue };
-        if living.objects.contains(&hash) && !store.has(&hash) {
+        if living.has(&hash) && !store.has(&hash) {
             return_object(store, &path, &hash)?;
         }
     }
