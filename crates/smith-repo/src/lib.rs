@@ -5,7 +5,7 @@
 //! whether that is believed, [`select`] which of them a build has, [`ingest`] adds our own, and [`index`] writes what apt
 //! reads; [`create`] makes a build of it all, [`unsigned`] has it signed by keys on another machine, [`diff`] says what changes between
 //! two, and [`check`] what machines would make of it. [`fetch`] brings bytes from
-//! elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the
+//! elsewhere, [`lazy`] only when somebody asks for them; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the
 //! next, and [`retention`] what becomes of old ones.
 
 pub mod channel;
@@ -19,6 +19,7 @@ pub(crate) mod fixture;
 pub mod hash;
 pub mod index;
 pub mod ingest;
+pub mod lazy;
 pub mod manifest;
 pub mod mirror;
 pub mod name;

@@ -6,11 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use smith_repo::channel::{Order, set};
-use smith_repo::create::{Created, Manner, Signing, packages_of};
+use smith_repo::create::{Bring, Created, Manner, Signing, packages_of};
 use smith_repo::fetch::Silent;
 use smith_repo::mirror::{Held, Mode, Pull, State, sync};
-use smith_repo::name::{BuildNumber, ChannelName};
+use smith_repo::name::BuildNumber;
 use smith_repo::pgp::{KeyFolder, Keyring, Passphrase, Policy, verify_detached};
 use smith_repo::retention::{Roots, Wish, plan, purge};
 use smith_repo::store::Store;
@@ -18,7 +17,7 @@ use smith_repo::unsigned::{UnsignedError, export, sign, take};
 
 use world::{Outcome, World, has, new_key, run};
 
-const ELSEWHERE: Manner = Manner { signing: Signing::Elsewhere };
+const ELSEWHERE: Manner = Manner { signing: Signing::Elsewhere, bring: Bring::Now };
 
 const TOOLS: [&str; 4] = ["gpg", "gpgv", "apt-get", "dpkg-deb"];
 
@@ -116,10 +115,6 @@ fn reads(world: &World, store: &Store, build: BuildNumber) -> Outcome {
     Ok(())
 }
 
-fn order(world: &World) -> Order {
-    Order { who: "me".to_owned(), why: "test".to_owned(), at: world.now }
-}
-
 #[test]
 fn what_gpg_signed_elsewhere_is_published_and_believed() -> Outcome {
     if !has(&TOOLS) {
@@ -132,7 +127,7 @@ fn what_gpg_signed_elsewhere_is_published_and_believed() -> Outcome {
     assert_eq!((info.number, info.signed_by.len(), info.signed_apart.len()), (ONE, 0, 1));
     // It is nowhere where a client, a mirror or the next build would look, and is not made twice.
     assert_eq!((world.store.builds_present()?, world.store.builds_unsigned()?), (vec![], vec![ONE]));
-    let refused = set(&world.store, &ChannelName::new("prod")?, ONE, &order(&world)).err().ok_or("set")?;
+    let refused = Held::info(&world.store, ONE).err().ok_or("it is there")?;
     assert!(refused.to_string().contains("waits for its signatures"), "{refused}");
     assert!(matches!(world.create(&recipe, ELSEWHERE)?, Created::Unchanged(same) if same.number == ONE));
     assert_eq!(packages_of(&world.store, ONE)?.packages().len(), 3);
@@ -144,7 +139,6 @@ fn what_gpg_signed_elsewhere_is_published_and_believed() -> Outcome {
     assert_eq!((world.store.builds_present()?, world.store.builds_unsigned()?), (vec![ONE], vec![]));
     world.is_good(&world.store)?;
     reads(&world, &world.store, ONE)?;
-    set(&world.store, &ChannelName::new("prod")?, ONE, &order(&world))?;
     Ok(())
 }
 

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 
 use crate::create::run::Run;
-use crate::create::{CreateError, Signing};
+use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
-use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList};
+use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList, UpstreamInfo};
 use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
-use crate::store::{Intake, StoreError, sync_file_system};
+use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
 /// Level 9 packs a package list to a tenth in a quarter of a second.
 const PACKAGES_LEVEL: i32 = 9;
@@ -78,6 +79,16 @@ impl Files {
         self.add_tree(upstream, &RelPath::new(path)?, hash, bytes.len() as u64)
     }
 
+    /// Files of these upstreams in the pool, each content once.
+    fn count_of(&self, upstreams: &[UpstreamInfo]) -> u64 {
+        let names: BTreeSet<&str> = upstreams.iter().map(|one| one.name.as_str()).collect();
+        let is_theirs = |path: &RelPath| {
+            path.as_str().split_once('/').is_some_and(|(upstream, _)| names.contains(upstream))
+        };
+        let hashes = self.pool.iter().filter(|(path, _)| is_theirs(path)).map(|(_, (hash, _))| *hash);
+        hashes.collect::<BTreeSet<Sha256>>().len() as u64
+    }
+
     fn manifest(&self) -> Result<Manifest, CreateError> {
         let entry = |area| {
             move |(path, (hash, size)): (&RelPath, &(Sha256, u64))| FileEntry {
@@ -114,18 +125,22 @@ pub(super) fn finish(
         lists.push((format!("from-{}.zst", parent.info.number), delta));
     }
     let (manifest_hash, packages_hash) = (manifest.hash(), Sha256::of(text.as_bytes()));
-    for (path, (hash, _)) in &files.pool {
-        let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
-        store.link_pool(&UpstreamName::new(upstream)?, &RelPath::new(path)?, hash)?;
-    }
-    let complete = |number| BuildInfo {
-        manifest: manifest_hash,
-        packages: packages_hash,
-        package_count: packages.packages().len() as u64,
-        file_count: manifest.files().len() as u64,
-        bytes: manifest.bytes(),
-        signed_apart: files.signed_apart.clone(),
-        ..info(number)
+    link(create, files)?;
+    let complete = |number| {
+        let info = info(number);
+        BuildInfo {
+            manifest: manifest_hash,
+            packages: packages_hash,
+            package_count: packages.packages().len() as u64,
+            file_count: manifest.files().len() as u64,
+            bytes: manifest.bytes(),
+            signed_apart: files.signed_apart.clone(),
+            lazy_count: match create.manner.bring {
+                Bring::Now => 0,
+                Bring::OnFirstUse => files.count_of(&info.upstreams),
+            },
+            ..info
+        }
     };
     // The folder is made under the number that is free now; if somebody else takes that meanwhile, another is taken.
     loop {
@@ -142,7 +157,7 @@ pub(super) fn finish(
                 all.push(("build.json.sig".to_owned(), signature));
                 store.build(number)
             }
-            Signing::Elsewhere => store.unsigned_build(number),
+            Signing::Elsewhere => waiting(store, number)?,
         };
         all.push(("build.json".to_owned(), json));
         let rising = raise(store, number, &manifest, &all, &files.upstreams)?;
@@ -154,12 +169,46 @@ pub(super) fn finish(
                 None => continue,
             }
         }
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
-        }
         store.appear(&rising.folder, &to)?;
         crate::mirror::write_index(store)?;
         return Ok(info);
+    }
+}
+
+/// Where a build waits for its signatures. Stores that were made before there were such builds have no folder for them.
+fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
+    let folder = store.unsigned();
+    fs::create_dir_all(&folder).map_err(StoreError::io("making", &folder))?;
+    Ok(store.unsigned_build(number))
+}
+
+/// The names in the pool, of what is here.
+fn link(create: &Run<'_>, files: &Files) -> Result<(), CreateError> {
+    let store = create.store;
+    for (path, (hash, _)) in &files.pool {
+        let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
+        let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);
+        match create.manner.bring {
+            Bring::OnFirstUse if !store.has(hash) => no_conflict(store, upstream, &path, hash)?,
+            Bring::Now | Bring::OnFirstUse => drop(store.link_pool(&upstream, &path, hash)?),
+        }
+    }
+    Ok(())
+}
+
+/// What will be fetched later must be able to have its name then.
+fn no_conflict(
+    store: &Store,
+    upstream: UpstreamName,
+    path: &RelPath,
+    hash: &Sha256,
+) -> Result<(), CreateError> {
+    match store.pool_conflict(&upstream, path, hash)? {
+        None => Ok(()),
+        Some(PoolConflict { found }) => {
+            let (path, expected) = (path.to_string(), *hash);
+            Err(StoreError::Conflict { upstream, path, expected, found }.into())
+        }
     }
 }
 

@@ -11,4 +11,4 @@ mod run;
 
 pub use error::CreateError;
 pub use packages::packages_of;
-pub use run::{Create, Created, IfUnchanged, Manner, Signing};
+pub use run::{Bring, Create, Created, IfUnchanged, Manner, Signing};

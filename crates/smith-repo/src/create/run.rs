@@ -10,12 +10,13 @@ use crate::create::CreateError;
 use crate::create::finish::{Files, finish};
 use crate::create::gather::{Frozen, Source, before, candidate, installed, parts, records, stem};
 use crate::deb822::{PackageRecord, Stanzas};
-use crate::fetch::{Fetcher, Progress, Want};
+use crate::fetch::{Fetcher, Progress, Want, encoded, without_password};
 use crate::hash::Sha256;
 use crate::index::{
     Blob, Compression, IndexStanza, Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, write_suite,
 };
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
+use crate::lazy::ELSEWHERE;
 use crate::manifest::{BuildInfo, Change, Origin, PackageEntry, UpstreamInfo};
 use crate::mirror::Held;
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
@@ -62,10 +63,20 @@ pub enum Signing {
     Elsewhere,
 }
 
+/// Whether package files are brought when a build is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bring {
+    #[default]
+    Now,
+    /// They stay at the upstream until somebody asks for them.
+    OnFirstUse,
+}
+
 /// How a build is made where not as usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Manner {
     pub signing: Signing,
+    pub bring: Bring,
 }
 
 /// A build that is being made.
@@ -156,12 +167,15 @@ impl Run<'_> {
         let chosen: Vec<Chosen<'_>> = selection
             .chosen
             .iter()
-            .map(|at| self.place(places[*at], candidates[*at].index))
+            .map(|at| self.place(places[*at], &candidates[*at]))
             .collect::<Result<_, _>>()?;
         let mut files = Files::default();
         self.pool(&sources, &chosen, &locals, &mut files)?;
         let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
-        self.bring(&sources, &chosen, &intake)?;
+        match self.manner.bring {
+            Bring::Now => self.bring(&sources, &chosen, parent.as_ref(), &intake)?,
+            Bring::OnFirstUse => self.check_addresses()?,
+        }
         intake.settle()?;
         for (at, suite) in frozen.iter().enumerate() {
             self.write(&intake, suite, at, &sources, &chosen, &extras, &mut files)?;
@@ -353,15 +367,44 @@ impl Run<'_> {
         (candidates, places)
     }
 
-    fn place<'b>(&self, record: &'b PackageRecord<'b>, source: usize) -> Result<Chosen<'b>, CreateError> {
-        match record.filename.as_str().strip_prefix("pool/") {
+    fn place<'b>(
+        &self,
+        record: &'b PackageRecord<'b>,
+        candidate: &Candidate<'_>,
+    ) -> Result<Chosen<'b>, CreateError> {
+        let source = candidate.index;
+        // From its path here it must be clear what the upstream calls it. What the build before had is where it was.
+        let is_clear = |path: &&str| candidate.from == Choice::BuildBefore || !path.starts_with(ELSEWHERE);
+        match record.filename.as_str().strip_prefix("pool/").filter(is_clear) {
             Some(path) => Ok(Chosen { record, source, path: RelPath::new(path)?, moved: false }),
             // Not every repository has a pool; in ours every file is in one.
             None => {
-                let path = RelPath::new(&format!("other/{}", record.filename))?;
+                let path = RelPath::new(&format!("{ELSEWHERE}{}", record.filename))?;
                 Ok(Chosen { record, source, path, moved: true })
             }
         }
+    }
+
+    /// Where files of an upstream can be fetched: where it is, and where it was for the build before, of which a rule may
+    /// have kept something.
+    fn addresses(&self, upstream: usize, parent: Option<&Held>) -> Vec<String> {
+        let upstream = &self.recipe.upstreams[upstream];
+        let mut addresses = upstream.addresses();
+        let keeps = self.recipe.rules.iter().any(|rule| !matches!(rule.kind, RuleKind::Exclude));
+        if let Some(held) = parent.filter(|held| keeps && held.info.lazy_count > 0) {
+            for one in held.info.upstreams.iter().filter(|one| one.name == upstream.name) {
+                let new = one.uris.iter().filter(|uri| !addresses.contains(uri)).cloned();
+                addresses.extend(new.collect::<Vec<_>>());
+            }
+        }
+        addresses
+    }
+
+    /// A lazy build tells whoever has it where its files are, which must not need a secret.
+    fn check_addresses(&self) -> Result<(), CreateError> {
+        let has_password = |uri: &String| without_password(uri) != *uri;
+        let secret = self.recipe.upstreams.iter().find(|one| one.addresses().iter().any(has_password));
+        secret.map_or(Ok(()), |one| Err(CreateError::Password { upstream: one.name.clone() }))
     }
 
     /// The names that the build's files have in the pool.
@@ -389,15 +432,18 @@ impl Run<'_> {
         &self,
         sources: &[Source],
         chosen: &[Chosen<'_>],
+        parent: Option<&Held>,
         intake: &Intake<'_>,
     ) -> Result<(), CreateError> {
+        let all = 0..self.recipe.upstreams.len();
+        let addresses: Vec<Vec<String>> = all.map(|upstream| self.addresses(upstream, parent)).collect();
         let want = |one: &Chosen<'_>| {
-            let upstream = &self.recipe.upstreams[sources[one.source].upstream];
-            let from = |uri: &String| format!("{uri}/{}", one.record.filename);
+            let filename = encoded(one.record.filename.as_str());
+            let uris = &addresses[sources[one.source].upstream];
             Want {
                 hash: one.record.sha256,
                 size: one.record.size,
-                sources: upstream.addresses().iter().map(from).collect(),
+                sources: uris.iter().map(|uri| format!("{uri}/{filename}")).collect(),
             }
         };
         let wants: Vec<Want> = chosen.iter().map(want).collect();
@@ -613,7 +659,8 @@ impl Run<'_> {
         let upstream = |one: &Frozen| UpstreamInfo {
             name: self.recipe.upstreams[one.upstream].name.clone(),
             suite: one.suite.clone(),
-            uri: one.believed.uri.clone(),
+            uri: without_password(&one.believed.uri),
+            uris: self.addresses(one.upstream, parent).iter().map(|uri| without_password(uri)).collect(),
             release: one.believed.hash,
             date: one.believed.release.date,
             valid_until: one.believed.release.valid_until,

@@ -23,3 +23,4 @@ pub use limits::{Limits, Proxies};
 pub use objects::Want;
 pub(crate) use progress::Size;
 pub use progress::{Progress, Silent, Snapshot, Tally};
+pub(crate) use source::{encoded, without_password};

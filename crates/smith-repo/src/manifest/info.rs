@@ -34,7 +34,8 @@ pub struct BuildInfo {
     pub bytes: u64,
     /// Fingerprints of the keys that signed its indexes; none where they are signed after this was written.
     pub signed_by: Vec<String>,
-    /// Package files that were left at the upstream and are fetched when they are first asked for.
+    /// Package files that were not brought when it was made, and are fetched when they are first asked for: all of its
+    /// upstreams', also those that another build had brought. None where the build was made whole.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lazy_count: u64,
     /// Releases that are signed after this was written, by their paths in the build. What is signed cannot name its own
@@ -58,6 +59,9 @@ pub struct UpstreamInfo {
     pub suite: SuiteName,
     /// The address that it was fetched from.
     pub uri: String,
+    /// All addresses that its files can be fetched from, without passwords.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uris: Vec<String>,
     /// The hash of the Release text that was verified.
     pub release: Sha256,
     pub date: Timestamp,

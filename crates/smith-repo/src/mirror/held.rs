@@ -93,6 +93,14 @@ impl Held {
         }
     }
 
+    /// A build, also while it waits for its signatures.
+    pub fn read_any(store: &Store, number: BuildNumber) -> Result<Self, HeldError> {
+        match Self::read(store, number) {
+            Err(HeldError::Unsigned { .. }) => Self::read_bare(&store.unsigned_build(number), number),
+            held => held,
+        }
+    }
+
     /// The words about a build, also while it waits for its signatures.
     pub fn info_of_any(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
         match Self::info(store, number) {

@@ -37,4 +37,4 @@ pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 pub(crate) use held::{
     FORMS, INFO, INFO_MAX, MANIFEST, SIGNATURE, SIGNED, beside, packages_text, read_some, with_signed,
 };
-pub(crate) use sync::raise;
+pub(crate) use sync::{base_url, raise};

@@ -68,7 +68,7 @@ pub fn repair(
     now: Timestamp,
 ) -> Result<Repair, RepairError> {
     let before = verify(store, builds, scope)?;
-    if before.is_good() {
+    if before.is_sound() {
         let after = before.clone();
         return Ok(Repair { before, after, trash: None, fetched: 0, relinked: 0, failed: Vec::new() });
     }

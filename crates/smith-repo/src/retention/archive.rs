@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::fetch::{Fetcher, Progress, Want};
 use crate::hash::Sha256;
+use crate::lazy::{addresses, may_be_left};
 use crate::manifest::{Area, FileEntry};
 use crate::mirror::{INFO, MANIFEST, SIGNED, write_index};
 use crate::name::BuildNumber;
@@ -71,7 +72,8 @@ pub struct Restored {
     pub missing: Vec<String>,
 }
 
-/// Brings an archived build back: its package files from the trash, or from other stores that hold them.
+/// Brings an archived build back: its package files from the trash, or from other stores that hold them. What a lazy build
+/// had left at its upstream may be there again.
 pub fn restore(
     store: &Store,
     number: BuildNumber,
@@ -90,13 +92,14 @@ pub fn restore(
     let lease = store.lease(manifest.objects())?;
     let mut wanted: Vec<&FileEntry> = Vec::new();
     let mut seen: BTreeSet<Sha256> = BTreeSet::new();
+    let addresses = addresses(&build.held.info);
     for file in manifest.files().iter().filter(|file| !store.has(&file.hash)) {
         if !seen.insert(file.hash) {
             continue;
         }
         if from_trash(store, &file.hash)? {
             restored.from_trash += 1;
-        } else {
+        } else if may_be_left(&addresses, file).is_none() {
             wanted.push(file);
         }
     }
@@ -104,7 +107,7 @@ pub fn restore(
     if !restored.missing.is_empty() {
         return Ok(restored);
     }
-    for file in manifest.files().iter().filter(|file| file.area == Area::Pool) {
+    for file in manifest.files().iter().filter(|file| file.area == Area::Pool && store.has(&file.hash)) {
         let (upstream, path) =
             file.in_pool().ok_or_else(|| RetentionError::Path { number, path: file.path.to_string() })?;
         store.link_pool(&upstream, &path, &file.hash)?;

@@ -153,6 +153,17 @@ impl World {
         Ok(())
     }
 
+    /// Puts a package file where the upstream has it, without naming it anywhere.
+    pub(crate) fn lay_pool(&self, name: &str) -> Outcome {
+        let workshop = Store::create(&self.path("workshop"))?;
+        let intake = workshop.intake()?;
+        let deb = self.path("debs").join(format!("{name}.deb"));
+        let ingested =
+            ingest(std::slice::from_ref(&deb), &PartName::new("main")?, Destination::Store(&intake));
+        let filename = ingested.debs.first().ok_or("no package")?.filename.to_string();
+        lay(&self.path("up").join(filename), &fs::read(deb)?)
+    }
+
     pub(crate) fn recipe(&self) -> Outcome<Recipe> {
         let upstream = Upstream {
             name: UpstreamName::new("debian")?,

@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod create;
 mod diff;
+mod fetch;
 mod init;
 mod keep;
 mod key;
@@ -30,6 +31,7 @@ enum Command {
     Key(key::Key),
     Create(create::Create),
     Sign(sign::Sign),
+    Fetch(fetch::Fetch),
     List(list::List),
     Show(show::Show),
     Packages(packages::Packages),
@@ -47,6 +49,7 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Key(key) => key::run(&key),
         Command::Create(create) => create::run(&create),
         Command::Sign(sign) => sign::run(&sign),
+        Command::Fetch(fetch) => fetch::run(&fetch),
         Command::List(list) => list::run(&list),
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),

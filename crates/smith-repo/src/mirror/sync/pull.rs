@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::fetch::{Fetcher, Progress, Want};
+use crate::fetch::{Fetcher, Progress, Want, encoded};
 use crate::hash::Sha256;
+use crate::lazy::left_at_upstream;
 use crate::manifest::{FileEntry, Manifest};
 use crate::mirror::held::INFO;
 use crate::mirror::objects::Objects;
@@ -98,7 +99,7 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
     }
     let _lease = pull.store.lease(sizes.keys().copied())?;
     stale::clear(&[pull.store.builds()])?;
-    bring(pull, &places, &lists.manifest, &sizes, &mut synced)?;
+    bring(pull, &places, &lists, &sizes, &mut synced)?;
     check_signed(pull.store, &lists.info, &lists.manifest, pull.check)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
     let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;
@@ -160,7 +161,7 @@ fn missing(store: &Store, sizes: &BTreeMap<Sha256, u64>) -> Result<Vec<(Sha256, 
 fn bring(
     pull: &Pull<'_>,
     places: &[Place<'_>],
-    manifest: &Manifest,
+    lists: &Lists,
     sizes: &BTreeMap<Sha256, u64>,
     synced: &mut Synced,
 ) -> Result<(), SyncError> {
@@ -169,7 +170,14 @@ fn bring(
     intake.settle()?;
     let missing = missing(pull.store, sizes)?;
     synced.count(&missing);
-    let mut wants = wants(places, manifest, synced.build, &missing);
+    let mut wants = wants(places, &lists.manifest, synced.build, &missing);
+    // A source need not have what it left at its upstream. A mirror is made whole, so it asks there in the end.
+    let left =
+        left_at_upstream(&lists.info, &lists.manifest).into_iter().map(|left| (left.hash, left.sources));
+    let mut left: BTreeMap<Sha256, Vec<String>> = left.collect();
+    for want in &mut wants {
+        want.sources.extend(left.remove(&want.hash).unwrap_or_default());
+    }
     for folder in places.iter().filter_map(|place| folder_of(&place.url)) {
         wants = link_from(&folder, wants, &intake, pull.progress);
     }
@@ -192,7 +200,7 @@ fn wants(
     let root = Layout::new(Path::new(""));
     let want = |(hash, size): &(Sha256, u64)| {
         let name = names.get(hash).map(|file| file.below(&root, build));
-        let name = name.and_then(|name| name.to_str().map(encode));
+        let name = name.and_then(|name| name.to_str().map(encoded));
         let paths = [Some(Layout::object_path(hash)), name];
         let sources = paths
             .iter()
@@ -201,11 +209,6 @@ fn wants(
         Want { hash: *hash, size: *size, sources: sources.collect() }
     };
     missing.iter().map(want).collect()
-}
-
-/// What has another meaning in an address.
-fn encode(path: &str) -> String {
-    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
 }
 
 /// Under the store's lock, so that a purge sees the build or our lease. The base may have been purged since its names in

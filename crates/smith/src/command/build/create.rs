@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use smith_repo::create::{Create as Making, CreateError, Created, IfUnchanged, Manner, Signing};
+use smith_repo::create::{Bring, Create as Making, CreateError, Created, IfUnchanged, Manner, Signing};
 use smith_repo::name::BuildNumber;
 use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, Passphrase, SigningKeys};
 use smith_repo::upstream::Replay;
@@ -36,6 +36,9 @@ pub(super) struct Create {
     /// Leave the signing to keys on another machine: the build waits for `smith build sign`
     #[arg(long)]
     unsigned: bool,
+    /// Leave package files at their upstreams: each is fetched when it is first asked for, or by `smith build fetch`
+    #[arg(long)]
+    lazy: bool,
     /// Take Releases that are older than those that were seen
     #[arg(long)]
     allow_older: bool,
@@ -68,6 +71,7 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
         false => (keys.signing_keys(&passphrase), Signing::Here),
     };
     let signer = signer.map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let bring = if args.lazy { Bring::OnFirstUse } else { Bring::Now };
     let fetcher = args.net.fetcher()?;
     let created = input::watched(|progress| {
         let making = Making {
@@ -83,7 +87,7 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
             now,
             made_by: concat!("smith ", env!("CARGO_PKG_VERSION")),
         };
-        making.run_as(Manner { signing })
+        making.run_as(Manner { signing, bring })
     });
     tell(args, created.map_err(failed)?)
 }
@@ -121,6 +125,13 @@ fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
         let line =
             format!("{} build {}, {packages}, {} bytes\n", styled(GOOD, "good:"), info.number, info.bytes);
         output::data(&line)?;
+        if info.lazy_count > 0 {
+            let files = counted(info.lazy_count, "package file");
+            output::note(&format!(
+                "{files} at their upstreams until somebody asks; `smith build fetch {}` brings them",
+                info.number
+            ));
+        }
         if args.unsigned {
             output::note(&format!(
                 "it waits for its signatures: `smith build sign {} --export FOLDER`",
@@ -139,6 +150,7 @@ fn failed(error: CreateError) -> Failure {
         CreateError::Store(_) => Exit::Output,
         CreateError::Upstream(_)
         | CreateError::Choice(_)
+        | CreateError::Password { .. }
         | CreateError::EmptyRecipe
         | CreateError::Objects { .. }
         | CreateError::TwoContents { .. }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use smith_repo::channel;
+use smith_repo::lazy::{Here, here};
 use smith_repo::manifest::BuildState;
 use smith_repo::mirror::Held;
 
@@ -27,6 +28,8 @@ struct Line {
     created: String,
     packages: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lazy: Option<Here>,
     channels: Vec<String>,
 }
 
@@ -55,6 +58,7 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
             created: info.created_at.to_string(),
             packages: info.package_count,
             bytes: info.bytes,
+            lazy: here(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?,
             channels: on
                 .iter()
                 .filter(|(build, _)| *build == number.0)
@@ -72,6 +76,7 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
         ("created", Align::Left),
         ("packages", Align::Right),
         ("bytes", Align::Right),
+        ("lazy", Align::Left),
         ("channels", Align::Left),
     ]);
     for line in lines {
@@ -81,6 +86,7 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
             line.created,
             line.packages.to_string(),
             line.bytes.to_string(),
+            line.lazy.map_or_else(String::new, |here| format!("{} of {}", here.here, here.of)),
             line.channels.join(", "),
         ]);
     }

@@ -1,6 +1,7 @@
 //! `smith build show`: what a build was made from, and by whom it is signed.
 
 use clap::Args;
+use smith_repo::lazy::here;
 use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
 
@@ -33,6 +34,9 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     }
     if let Some(parent) = info.parent {
         text.push_str(&format!("after build {parent}\n"));
+    }
+    if let Some(here) = here(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))? {
+        text.push_str(&format!("{}\n", super::fetch::words(&here)));
     }
     text.push_str(&format!(
         "{} packages, {} files, {} bytes\n",

@@ -58,14 +58,18 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
     } else {
         output::data(&text(&findings))?;
     }
-    Ok(if findings.is_good() { Exit::Good } else { Exit::Finding })
+    Ok(if findings.is_sound() { Exit::Good } else { Exit::Finding })
 }
 
 fn text(findings: &Findings) -> String {
     let builds: Vec<String> = findings.builds.iter().map(ToString::to_string).collect();
-    if findings.is_good() {
+    if findings.is_sound() {
         let files = counted(findings.files, "file");
-        return format!("{} builds {} hold, {files}\n", styled(GOOD, "good:"), builds.join(", "));
+        let left = match findings.left.len() as u64 {
+            0 => String::new(),
+            left => format!(", {left} of them left upstream"),
+        };
+        return format!("{} builds {} hold, {files}{left}\n", styled(GOOD, "good:"), builds.join(", "));
     }
     let mut text = format!("{} {}\n", styled(BAD, "bad:"), findings.why());
     for one in &findings.missing {
