@@ -55,6 +55,8 @@ struct Inner {
     store: Store,
     fetcher: Fetcher,
     catalog: Mutex<Arc<Catalog>>,
+    /// Held while the lists of builds are read: they are large, and a fleet asks all at once.
+    reading: Mutex<()>,
     running: Mutex<BTreeMap<Sha256, watch::Receiver<Option<Brought>>>>,
     failed: Mutex<HashMap<Sha256, (Instant, Brought)>>,
     places: Semaphore,
@@ -82,6 +84,7 @@ impl Demand {
             store: store.clone(),
             fetcher,
             catalog: Mutex::default(),
+            reading: Mutex::new(()),
             running: Mutex::default(),
             failed: Mutex::default(),
             places: Semaphore::new(AT_A_TIME),
@@ -111,9 +114,14 @@ impl Demand {
 impl Inner {
     /// Looks it up; builds that came since the last look are looked at now.
     fn find(&self, key: &Key) -> Result<Option<Arc<Left>>, StoreError> {
-        let known = Arc::clone(&lock(&self.catalog));
         let builds = self.store.builds_present()?;
-        if known.builds == builds {
+        let known = || Some(Arc::clone(&lock(&self.catalog))).filter(|known| known.builds == builds);
+        if let Some(known) = known() {
+            return Ok(known.find(key));
+        }
+        let _reading = lock(&self.reading);
+        // Somebody else may have read them while we waited.
+        if let Some(known) = known() {
             return Ok(known.find(key));
         }
         let catalog = Arc::new(Catalog::read(&self.store, builds));
