@@ -6,8 +6,10 @@
 mod error;
 mod finish;
 mod gather;
+mod indexes;
 mod packages;
 mod run;
+mod sources;
 
 pub use error::CreateError;
 pub use packages::packages_of;

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use crate::create::CreateError;
 use crate::create::finish::{Files, finish};
-use crate::create::gather::{Frozen, Source, before, candidate, installed, parts, records, stem};
+use crate::create::gather::{Frozen, Source, candidate, installed, records, stem};
+use crate::create::indexes::{Indexes, ReadyIndex};
+use crate::create::sources::{ChosenSource, ChosenSources, SourceText, written};
 use crate::deb822::{PackageRecord, Stanzas};
 use crate::fetch::{Fetcher, Progress, Want, encoded, without_password};
 use crate::hash::Sha256;
@@ -24,7 +26,7 @@ use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
 use crate::select::{Candidate, Choice, choose};
 use crate::store::{Intake, Store};
-use crate::upstream::{Believed, IndexText, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
+use crate::upstream::{Believed, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
 
 /// What to do when the world is as it was for the build before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,7 +102,7 @@ pub enum Created {
     Unchanged(Box<BuildInfo>),
     Made {
         info: Box<BuildInfo>,
-        /// Rules that did nothing, and why.
+        /// What the recipe asks for and had no effect, and why.
         idle: Vec<String>,
     },
 }
@@ -113,6 +115,14 @@ struct Chosen<'a> {
     path: RelPath,
     /// Where its file lies is not where the upstream says.
     moved: bool,
+}
+
+/// Everything that was chosen, and the indexes that it was chosen from.
+struct From<'a> {
+    sources: &'a [Source],
+    chosen: &'a [Chosen<'a>],
+    texts: &'a [SourceText],
+    chosen_sources: &'a [ChosenSource<'a>],
 }
 
 /// A local folder's packages.
@@ -151,7 +161,9 @@ impl Run<'_> {
         {
             return Ok(Created::Unchanged(Box::new(newest)));
         }
-        let (sources, extras) = self.sources(&mut frozen, parent.as_ref())?;
+        let Indexes { packages: sources, sources: source_texts, extras, mut notes } =
+            self.indexes(&mut frozen, parent.as_ref())?;
+        let read_sources = self.read_sources(&frozen, &source_texts)?;
         let mut read = Vec::with_capacity(sources.len());
         for source in &sources {
             let suite = self.suite(&frozen[source.suite]);
@@ -159,26 +171,35 @@ impl Run<'_> {
             read.push((records(&suite, &index, &source.text)?, records(&suite, &index, &source.before)?));
         }
         let (candidates, places) = self.candidates(&frozen, &sources, &read);
-        let mut installed_on = Vec::with_capacity(self.recipe.upstreams.len());
-        for upstream in &self.recipe.upstreams {
-            installed_on.push(installed(&upstream.filter.installed)?);
-        }
+        let upstreams = self.recipe.upstreams.iter();
+        let installed_on = upstreams.map(|upstream| installed(&upstream.filter.installed));
+        let installed_on: Vec<BTreeSet<String>> = installed_on.collect::<Result<_, _>>()?;
         let selection = choose(self.recipe, &installed_on, &candidates)?;
         let chosen: Vec<Chosen<'_>> = selection
             .chosen
             .iter()
             .map(|at| self.place(places[*at], &candidates[*at]))
             .collect::<Result<_, _>>()?;
+        let wanted = self.wanted_sources(&sources, &chosen);
+        let ChosenSources { chosen: chosen_sources, note } =
+            self.choose_sources(&source_texts, &read_sources, &wanted);
+        notes.extend(note);
+        let from = From {
+            sources: &sources,
+            chosen: &chosen,
+            texts: &source_texts,
+            chosen_sources: &chosen_sources,
+        };
         let mut files = Files::default();
-        self.pool(&sources, &chosen, &locals, &mut files)?;
+        self.pool(&from, &locals, &mut files)?;
         let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
         match self.manner.bring {
-            Bring::Now => self.bring(&sources, &chosen, parent.as_ref(), &intake)?,
+            Bring::Now => self.bring(&from, parent.as_ref(), &intake)?,
             Bring::OnFirstUse => self.check_addresses()?,
         }
         intake.settle()?;
         for (at, suite) in frozen.iter().enumerate() {
-            self.write(&intake, suite, at, &sources, &chosen, &extras, &mut files)?;
+            self.write(&intake, suite, at, &from, &extras, &mut files)?;
         }
         for local in &locals {
             self.write_local(&intake, local, &mut files)?;
@@ -188,7 +209,8 @@ impl Run<'_> {
         let info = |number| self.info(number, parent.as_ref(), config, &frozen, &selection.changes);
         let info = finish(self, &files, packages, parent.as_ref(), info)?;
         drop(lease);
-        Ok(Created::Made { info: Box::new(info), idle: selection.idle })
+        notes.extend(selection.idle);
+        Ok(Created::Made { info: Box::new(info), idle: notes })
     }
 
     pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
@@ -210,7 +232,7 @@ impl Run<'_> {
         self.suite_of(frozen.upstream, &frozen.suite)
     }
 
-    fn suite_of<'b>(&'b self, upstream: usize, suite: &'b SuiteName) -> Suite<'b> {
+    pub(super) fn suite_of<'b>(&'b self, upstream: usize, suite: &'b SuiteName) -> Suite<'b> {
         let Create { store, fetcher, now, replay, .. } = *self.create;
         Suite { store, fetcher, upstream: &self.recipe.upstreams[upstream], suite, now, replay }
     }
@@ -244,7 +266,13 @@ impl Run<'_> {
         });
         let mut frozen = Vec::with_capacity(found.len());
         for ((upstream, suite), believed) in wanted.into_iter().zip(found) {
-            frozen.push(Frozen { upstream, suite: suite.clone(), believed: believed?, indexes: Vec::new() });
+            frozen.push(Frozen {
+                upstream,
+                suite: suite.clone(),
+                believed: believed?,
+                indexes: Vec::new(),
+                absent: Vec::new(),
+            });
         }
         Ok(frozen)
     }
@@ -280,71 +308,6 @@ impl Run<'_> {
             }
         }
         Ok(Sha256::of(text.as_bytes()))
-    }
-
-    /// All indexes, and what is passed on with them.
-    fn sources(
-        &self,
-        frozen: &mut [Frozen],
-        parent: Option<&Held>,
-    ) -> Result<(Vec<Source>, Extras), CreateError> {
-        let keeps = self.recipe.rules.iter().any(|rule| !matches!(rule.kind, RuleKind::Exclude));
-        let (mut sources, mut extras) = (Vec::new(), Vec::new());
-        for (at, one) in frozen.iter_mut().enumerate() {
-            let parts: Vec<Option<(PartName, PartName)>> = if one.suite.is_flat() {
-                vec![None]
-            } else {
-                parts(self.recipe, one).into_iter().map(Some).collect()
-            };
-            let mut stems: Vec<String> = parts.iter().map(|part| stem(part.as_ref())).collect();
-            let wanted_extras = self.extras(one);
-            stems.extend(wanted_extras.iter().cloned());
-            let suite_name = one.suite.clone();
-            let suite = self.suite_of(one.upstream, &suite_name);
-            let (believed, texts) = suite.indexes(one.believed.clone(), &stems)?;
-            one.believed = believed;
-            let mut texts = texts.into_iter();
-            for part in parts {
-                let Some(index) = texts.next() else { break };
-                one.note(&index);
-                let upstream = &self.recipe.upstreams[one.upstream];
-                let before = match parent.filter(|_| keeps) {
-                    Some(held) => {
-                        let (name, suite) = (upstream.name.as_str(), suite_name.as_str());
-                        before(self.store, held, name, suite, &stem(part.as_ref()))?
-                    }
-                    None => Vec::new(),
-                };
-                sources.push(Source { upstream: one.upstream, suite: at, part, text: index.text, before });
-            }
-            for (stem, index) in wanted_extras.into_iter().zip(texts) {
-                one.note(&index);
-                extras.push((at, ReadyIndex { stem, index }));
-            }
-        }
-        Ok((sources, extras))
-    }
-
-    /// Indexes that are passed on as they are, of those that the Release names.
-    fn extras(&self, frozen: &Frozen) -> Vec<String> {
-        let upstream = &self.recipe.upstreams[frozen.upstream];
-        let mut stems = Vec::new();
-        for component in &upstream.components {
-            let languages = upstream.extras.translations.iter();
-            stems.extend(languages.map(|language| format!("{component}/i18n/Translation-{language}")));
-            if upstream.extras.contents == Wanted::Yes {
-                let archs = upstream.architectures.iter();
-                stems.extend(archs.map(|architecture| format!("{component}/Contents-{architecture}")));
-            }
-        }
-        let files = &frozen.believed.release.files;
-        stems.retain(|stem| {
-            files.keys().any(|path| {
-                path.as_str().strip_suffix(".xz").or(path.as_str().strip_suffix(".gz")) == Some(stem)
-                    || path.as_str() == stem
-            })
-        });
-        stems
     }
 
     fn candidates<'b>(
@@ -407,17 +370,26 @@ impl Run<'_> {
         secret.map_or(Ok(()), |one| Err(CreateError::Password { upstream: one.name.clone() }))
     }
 
+    /// The sources of chosen packages, where they are asked for.
+    fn wanted_sources<'b>(&self, sources: &[Source], chosen: &[Chosen<'b>]) -> BTreeSet<(&'b str, &'b str)> {
+        let are_asked_for = |one: &&Chosen<'_>| {
+            self.recipe.upstreams[sources[one.source].upstream].extras.sources == Wanted::Yes
+        };
+        let wanted = chosen.iter().filter(are_asked_for);
+        wanted.map(|one| (one.record.source_name(), one.record.source_version())).collect()
+    }
+
     /// The names that the build's files have in the pool.
-    fn pool(
-        &self,
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
-        locals: &[Local<'_>],
-        files: &mut Files,
-    ) -> Result<(), CreateError> {
-        for one in chosen {
-            let upstream = &self.recipe.upstreams[sources[one.source].upstream].name;
+    fn pool(&self, from: &From<'_>, locals: &[Local<'_>], files: &mut Files) -> Result<(), CreateError> {
+        for one in from.chosen {
+            let upstream = &self.recipe.upstreams[from.sources[one.source].upstream].name;
             files.add_pool(upstream, &one.path, one.record.sha256, one.record.size)?;
+        }
+        for one in from.chosen_sources {
+            let upstream = &self.recipe.upstreams[from.texts[one.index].upstream].name;
+            for (path, file) in one.files()? {
+                files.add_pool(upstream, &path, file.sha256, file.size)?;
+            }
         }
         for local in locals {
             for deb in &local.debs {
@@ -428,25 +400,25 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn bring(
-        &self,
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
-        parent: Option<&Held>,
-        intake: &Intake<'_>,
-    ) -> Result<(), CreateError> {
+    fn bring(&self, from: &From<'_>, parent: Option<&Held>, intake: &Intake<'_>) -> Result<(), CreateError> {
         let all = 0..self.recipe.upstreams.len();
         let addresses: Vec<Vec<String>> = all.map(|upstream| self.addresses(upstream, parent)).collect();
-        let want = |one: &Chosen<'_>| {
-            let filename = encoded(one.record.filename.as_str());
-            let uris = &addresses[sources[one.source].upstream];
-            Want {
-                hash: one.record.sha256,
-                size: one.record.size,
-                sources: uris.iter().map(|uri| format!("{uri}/{filename}")).collect(),
-            }
+        let want = |upstream: usize, filename: &str, hash: Sha256, size: u64| {
+            let filename = encoded(filename);
+            let sources = addresses[upstream].iter().map(|uri| format!("{uri}/{filename}"));
+            Want { hash, size, sources: sources.collect() }
         };
-        let wants: Vec<Want> = chosen.iter().map(want).collect();
+        let packages = from.chosen.iter().map(|one| {
+            let record = one.record;
+            let upstream = from.sources[one.source].upstream;
+            want(upstream, record.filename.as_str(), record.sha256, record.size)
+        });
+        let mut wants: Vec<Want> = packages.collect();
+        for one in from.chosen_sources {
+            let upstream = from.texts[one.index].upstream;
+            let files = one.record.files.iter();
+            wants.extend(files.map(|file| want(upstream, &one.record.path(file), file.sha256, file.size)));
+        }
         let fetched = self.fetcher.objects(&wants, intake, self.progress);
         fetched.map_err(|failed| CreateError::Objects { wanted: wants.len(), failed })
     }
@@ -460,16 +432,15 @@ impl Run<'_> {
         intake: &Intake<'_>,
         frozen: &Frozen,
         at: usize,
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
+        from: &From<'_>,
         extras: &[(usize, ReadyIndex)],
         files: &mut Files,
     ) -> Result<(), CreateError> {
         let upstream = &self.recipe.upstreams[frozen.upstream];
         let mut packages = Vec::new();
         let (mut components, mut architectures) = (BTreeSet::new(), BTreeSet::new());
-        for (number, source) in sources.iter().enumerate().filter(|(_, source)| source.suite == at) {
-            let mut own: Vec<&Chosen<'_>> = chosen.iter().filter(|one| one.source == number).collect();
+        for (number, source) in from.sources.iter().enumerate().filter(|(_, source)| source.suite == at) {
+            let mut own: Vec<&Chosen<'_>> = from.chosen.iter().filter(|one| one.source == number).collect();
             // Packages of the build before stand after the others; an index is in order.
             if !source.before.is_empty() {
                 own.sort_by_key(|one| {
@@ -486,6 +457,9 @@ impl Run<'_> {
                 }
                 None => PackagesIndex::flat(stanzas),
             });
+        }
+        for (number, text) in from.texts.iter().enumerate().filter(|(_, text)| text.suite == at) {
+            packages.push(written(text, number, from.chosen_sources)?);
         }
         let mut release = NewRelease::like(&frozen.believed.release, frozen.believed.release.date);
         release.components = components.into_iter().collect();
@@ -666,6 +640,7 @@ impl Run<'_> {
             valid_until: one.believed.release.valid_until,
             signers: one.believed.signers.iter().map(|signer| signer.fingerprint.to_string()).collect(),
             indexes: one.indexes.iter().cloned().collect(),
+            absent: one.absent.clone(),
         };
         BuildInfo {
             format: BuildInfo::FORMAT,
@@ -713,15 +688,6 @@ impl Asked<'_> {
         Suite { store, fetcher, upstream: &self.recipe.upstreams[self.upstream], suite, now, replay }
             .release()
     }
-}
-
-/// Indexes that are passed on, each with the suite that it is of.
-type Extras = Vec<(usize, ReadyIndex)>;
-
-/// An index that is passed on.
-struct ReadyIndex {
-    stem: String,
-    index: IndexText,
 }
 
 fn ready<'a>(

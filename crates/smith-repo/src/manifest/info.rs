@@ -70,6 +70,9 @@ pub struct UpstreamInfo {
     pub signers: Vec<String>,
     /// Indexes that were taken, by their path below the suite.
     pub indexes: BTreeMap<String, Sha256>,
+    /// Indexes that the recipe asks for and this suite does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 /// A person's decision that made the build differ from its upstreams.
