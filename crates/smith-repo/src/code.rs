@@ -45,6 +45,7 @@ impl CreateError {
             Self::Index(IndexError::Write { source, .. }) if is_full(source) => Some(DISK_FULL),
             Self::Channel(error) => error.code(),
             Self::EmptyRecipe
+            | Self::Password { .. }
             | Self::Taken { .. }
             | Self::Folder { .. }
             | Self::Status { .. }
@@ -105,6 +106,7 @@ impl RetentionError {
             Self::Store(error) => error.code(),
             Self::Channel(error) => error.code(),
             Self::Unknown { .. }
+            | Self::Unsigned { .. }
             | Self::Archived { .. }
             | Self::Pins { .. }
             | Self::Path { .. }

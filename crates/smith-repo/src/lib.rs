@@ -3,11 +3,11 @@
 //! [`store`] is where everything lies; [`name`] and [`hash`] are what things are called; [`manifest`] is what a build is.
 //! [`upstream`] says where packages come from, [`deb822`], [`version`] and [`release`] read what is said of them, [`pgp`]
 //! whether that is believed, [`select`] which of them a build has, [`ingest`] adds our own, and [`index`] writes what apt
-//! reads; [`create`] makes a build of it all, [`diff`] says what changes between
+//! reads; [`create`] makes a build of it all, [`unsigned`] has it signed by keys on another machine, [`diff`] says what changes between
 //! two, and [`check`] what machines would make of it. [`fetch`] brings bytes from
-//! elsewhere; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the
-//! next, and [`retention`] what becomes of old ones. [`fsck`] looks at a whole store, and [`code`] has the codes of errors
-//! that have a page.
+//! elsewhere, [`lazy`] only when somebody asks for them; [`mirror`] keeps stores alike; [`channel`] is how clients get
+//! from one build to the next, and [`retention`] what becomes of old ones. [`fsck`] looks at a whole store, and [`code`]
+//! has the codes of errors that have a page.
 
 pub mod channel;
 pub mod check;
@@ -22,6 +22,7 @@ pub mod fsck;
 pub mod hash;
 pub mod index;
 pub mod ingest;
+pub mod lazy;
 pub mod manifest;
 pub mod mirror;
 pub mod name;
@@ -32,5 +33,6 @@ pub mod release;
 pub mod retention;
 pub mod select;
 pub mod store;
+pub mod unsigned;
 pub mod upstream;
 pub mod version;

@@ -10,7 +10,7 @@ use crate::index::IndexError;
 use crate::ingest::DebError;
 use crate::manifest::ManifestError;
 use crate::mirror::HeldError;
-use crate::name::{BadName, BuildNumber};
+use crate::name::{BadName, BuildNumber, UpstreamName};
 use crate::pgp::SignError;
 use crate::select::Refusal;
 use crate::store::StoreError;
@@ -24,6 +24,10 @@ pub enum CreateError {
     Choice(#[from] Refusal),
     #[error("the recipe names no upstream and no folder of packages")]
     EmptyRecipe,
+    #[error(
+        "upstream {upstream}: expected an address without a password, since a lazy build tells its mirrors where files are"
+    )]
+    Password { upstream: UpstreamName },
     #[error("{} of {wanted} package files cannot be fetched: {}", .failed.len(), first(.failed))]
     Objects { wanted: usize, failed: Vec<ObjectError> },
     #[error(

@@ -1,10 +1,13 @@
 //! The last part: lists, words, signature, and the moment at which the build is there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 
-use crate::create::{Create, CreateError};
+use crate::create::run::Run;
+use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
-use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList};
+use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList, UpstreamInfo};
 use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
@@ -18,6 +21,8 @@ pub(super) struct Files {
     pub(super) pool: BTreeMap<RelPath, (Sha256, u64)>,
     tree: BTreeMap<RelPath, (Sha256, u64)>,
     upstreams: BTreeSet<UpstreamName>,
+    /// Releases that are signed elsewhere.
+    signed_apart: BTreeMap<RelPath, Sha256>,
 }
 
 impl Files {
@@ -70,6 +75,16 @@ impl Files {
         Ok(())
     }
 
+    pub(super) fn sign_apart(
+        &mut self,
+        upstream: &UpstreamName,
+        path: &RelPath,
+        hash: Sha256,
+    ) -> Result<(), CreateError> {
+        self.signed_apart.insert(RelPath::new(&format!("{upstream}/{path}"))?, hash);
+        Ok(())
+    }
+
     /// A file that is made here.
     pub(super) fn put(
         &mut self,
@@ -80,6 +95,16 @@ impl Files {
     ) -> Result<(), CreateError> {
         let hash = intake.put(bytes)?;
         self.add_tree(upstream, &RelPath::new(path)?, hash, bytes.len() as u64)
+    }
+
+    /// Files of these upstreams in the pool, each content once.
+    fn count_of(&self, upstreams: &[UpstreamInfo]) -> u64 {
+        let names: BTreeSet<&str> = upstreams.iter().map(|one| one.name.as_str()).collect();
+        let is_theirs = |path: &RelPath| {
+            path.as_str().split_once('/').is_some_and(|(upstream, _)| names.contains(upstream))
+        };
+        let hashes = self.pool.iter().filter(|(path, _)| is_theirs(path)).map(|(_, (hash, _))| *hash);
+        hashes.collect::<BTreeSet<Sha256>>().len() as u64
     }
 
     fn manifest(&self) -> Result<Manifest, CreateError> {
@@ -98,7 +123,7 @@ impl Files {
 
 /// Writes the lists, gives the build its number, signs what is said of it, and lets it appear.
 pub(super) fn finish(
-    create: &Create<'_>,
+    create: &Run<'_>,
     files: &Files,
     packages: Vec<PackageEntry>,
     parent: Option<&Held>,
@@ -118,17 +143,22 @@ pub(super) fn finish(
         lists.push((format!("from-{}.zst", parent.info.number), delta));
     }
     let (manifest_hash, packages_hash) = (manifest.hash(), Sha256::of(text.as_bytes()));
-    for (path, (hash, _)) in &files.pool {
-        let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
-        store.link_pool(&UpstreamName::new(upstream)?, &RelPath::new(path)?, hash)?;
-    }
-    let complete = |number| BuildInfo {
-        manifest: manifest_hash,
-        packages: packages_hash,
-        package_count: packages.packages().len() as u64,
-        file_count: manifest.files().len() as u64,
-        bytes: manifest.bytes(),
-        ..info(number)
+    link(create, files)?;
+    let complete = |number| {
+        let info = info(number);
+        BuildInfo {
+            manifest: manifest_hash,
+            packages: packages_hash,
+            package_count: packages.packages().len() as u64,
+            file_count: manifest.files().len() as u64,
+            bytes: manifest.bytes(),
+            signed_apart: files.signed_apart.clone(),
+            lazy_count: match create.manner.bring {
+                Bring::Now => 0,
+                Bring::OnFirstUse => files.count_of(&info.upstreams),
+            },
+            ..info
+        }
     };
     // The folder is made under the number that is free now; if somebody else takes that meanwhile, another is taken.
     loop {
@@ -138,10 +168,16 @@ pub(super) fn finish(
         };
         let info = complete(number);
         let json = serde_json::to_vec_pretty(&info)?;
-        let signature = create.signer.sign_binary(&json, create.now.max(create.signed_from))?;
         let mut all = lists.clone();
+        let to = match create.manner.signing {
+            Signing::Here => {
+                let signature = create.signer.sign_binary(&json, create.now.max(create.signed_from))?;
+                all.push(("build.json.sig".to_owned(), signature));
+                store.build(number)
+            }
+            Signing::Elsewhere => waiting(store, number)?,
+        };
         all.push(("build.json".to_owned(), json));
-        all.push(("build.json.sig".to_owned(), signature));
         let rising = raise(store, number, &manifest, &all, &files.upstreams)?;
         sync_file_system(store.root())?;
         let _locked = store.lock_now()?;
@@ -151,16 +187,55 @@ pub(super) fn finish(
                 None => continue,
             }
         }
-        store.appear(&rising.folder, &store.build(number))?;
+        store.appear(&rising.folder, &to)?;
         crate::mirror::write_index(store)?;
         return Ok(info);
     }
 }
 
+/// Where a build waits for its signatures. Stores that were made before there were such builds have no folder for them.
+fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
+    let folder = store.unsigned();
+    fs::create_dir_all(&folder).map_err(StoreError::io("making", &folder))?;
+    Ok(store.unsigned_build(number))
+}
+
+/// The names in the pool, of what is here.
+fn link(create: &Run<'_>, files: &Files) -> Result<(), CreateError> {
+    let store = create.store;
+    for (path, (hash, _)) in &files.pool {
+        let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
+        let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);
+        match create.manner.bring {
+            Bring::OnFirstUse if !store.has(hash) => no_conflict(store, upstream, &path, hash)?,
+            Bring::Now | Bring::OnFirstUse => drop(store.link_pool(&upstream, &path, hash)?),
+        }
+    }
+    Ok(())
+}
+
+/// What will be fetched later must be able to have its name then.
+fn no_conflict(
+    store: &Store,
+    upstream: UpstreamName,
+    path: &RelPath,
+    hash: &Sha256,
+) -> Result<(), CreateError> {
+    match store.pool_conflict(&upstream, path, hash)? {
+        None => Ok(()),
+        Some(PoolConflict { found }) => {
+            let (path, expected) = (path.to_string(), *hash);
+            Err(StoreError::Conflict { upstream, path, expected, found }.into())
+        }
+    }
+}
+
 /// One more than the highest number that any build here has or had.
-fn next(create: &Create<'_>) -> Result<BuildNumber, CreateError> {
+fn next(create: &Run<'_>) -> Result<BuildNumber, CreateError> {
     let present = create.store.builds_present()?;
     let archived = create.store.builds_archived()?;
-    let highest = present.last().into_iter().chain(archived.last()).map(|number| number.0).max();
+    let unsigned = create.store.builds_unsigned()?;
+    let all = [present.last(), archived.last(), unsigned.last()];
+    let highest = all.into_iter().flatten().map(|number| number.0).max();
     Ok(BuildNumber(highest.unwrap_or(0) + 1))
 }

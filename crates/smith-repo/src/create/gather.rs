@@ -13,7 +13,7 @@ use crate::mirror::Held;
 use crate::name::PartName;
 use crate::select::{Candidate, Choice};
 use crate::store::Store;
-use crate::upstream::{Believed, Fault, IndexText, Recipe, Suite};
+use crate::upstream::{Believed, Fault, IndexText, Suite};
 
 /// A status file of a machine with ten thousand packages is 15 MB.
 const STATUS_MAX: u64 = 256 << 20;
@@ -39,25 +39,8 @@ pub(super) struct Frozen {
     pub(super) suite: crate::name::SuiteName,
     pub(super) believed: Believed,
     pub(super) indexes: Vec<(String, Sha256)>,
-}
-
-/// The indexes that a suite of ours has: what the recipe asks for and the Release offers.
-pub(super) fn parts(recipe: &Recipe, frozen: &Frozen) -> Vec<(PartName, PartName)> {
-    let upstream = &recipe.upstreams[frozen.upstream];
-    let release = &frozen.believed.release;
-    let mut architectures = upstream.architectures.clone();
-    // Packages for all architectures have an index of their own where the Release does not say otherwise.
-    let all = release.architectures.iter().find(|name| name.as_str() == "all");
-    let everywhere = release.no_support_for_all.as_deref().is_some_and(|what| what.contains("Packages"));
-    if let (Some(all), false) = (all, everywhere)
-        && !architectures.contains(all)
-    {
-        architectures.push(all.clone());
-    }
-    let components = upstream.components.iter();
-    components
-        .flat_map(|component| architectures.iter().map(move |arch| (component.clone(), arch.clone())))
-        .collect()
+    /// What the recipe asks for and it does not have.
+    pub(super) absent: Vec<String>,
 }
 
 pub(super) fn stem(part: Option<&(PartName, PartName)>) -> String {

@@ -6,9 +6,11 @@
 mod error;
 mod finish;
 mod gather;
+mod indexes;
 mod packages;
 mod run;
+mod sources;
 
 pub use error::CreateError;
 pub use packages::packages_of;
-pub use run::{Create, Created, IfUnchanged};
+pub use run::{Bring, Create, Created, IfUnchanged, Manner, Signing};

@@ -1,28 +1,32 @@
 //! From a recipe to a build.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::thread;
 
 use jiff::Timestamp;
 
 use crate::create::CreateError;
 use crate::create::finish::{Files, finish};
-use crate::create::gather::{Frozen, Source, before, candidate, installed, parts, records, stem};
+use crate::create::gather::{Frozen, Source, candidate, installed, records, stem};
+use crate::create::indexes::{Indexes, ReadyIndex};
+use crate::create::sources::{ChosenSource, ChosenSources, SourceText, written};
 use crate::deb822::{PackageRecord, Stanzas};
-use crate::fetch::{Fetcher, Progress, Want};
+use crate::fetch::{Fetcher, Progress, Want, encoded, without_password};
 use crate::hash::Sha256;
 use crate::index::{
     Blob, Compression, IndexStanza, Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, write_suite,
 };
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
+use crate::lazy::ELSEWHERE;
 use crate::manifest::{BuildInfo, Change, Origin, PackageEntry, UpstreamInfo};
 use crate::mirror::{Held, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
-use crate::pgp::Signer;
+use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
 use crate::select::{Candidate, Choice, choose};
 use crate::store::{Intake, Store};
-use crate::upstream::{Believed, IndexText, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
+use crate::upstream::{Believed, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
 
 /// What to do when the world is as it was for the build before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +55,46 @@ pub struct Create<'a> {
     pub made_by: &'a str,
 }
 
+/// Who signs a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signing {
+    /// The signer.
+    #[default]
+    Here,
+    /// Somebody on another machine; until then the build is whole and not yet published.
+    Elsewhere,
+}
+
+/// Whether package files are brought when a build is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bring {
+    #[default]
+    Now,
+    /// They stay at the upstream until somebody asks for them.
+    OnFirstUse,
+}
+
+/// How a build is made where not as usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    pub signing: Signing,
+    pub bring: Bring,
+}
+
+/// A build that is being made.
+pub(super) struct Run<'a> {
+    create: &'a Create<'a>,
+    pub(super) manner: Manner,
+}
+
+impl<'a> Deref for Run<'a> {
+    type Target = Create<'a>;
+
+    fn deref(&self) -> &Create<'a> {
+        self.create
+    }
+}
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -58,7 +102,7 @@ pub enum Created {
     Unchanged(Box<BuildInfo>),
     Made {
         info: Box<BuildInfo>,
-        /// Rules that did nothing, and why.
+        /// What the recipe asks for and had no effect, and why.
         idle: Vec<String>,
     },
 }
@@ -73,6 +117,14 @@ struct Chosen<'a> {
     moved: bool,
 }
 
+/// Everything that was chosen, and the indexes that it was chosen from.
+struct From<'a> {
+    sources: &'a [Source],
+    chosen: &'a [Chosen<'a>],
+    texts: &'a [SourceText],
+    chosen_sources: &'a [ChosenSource<'a>],
+}
+
 /// A local folder's packages.
 struct Local<'a> {
     folder: &'a LocalFolder,
@@ -81,6 +133,16 @@ struct Local<'a> {
 
 impl Create<'_> {
     pub fn run(&self) -> Result<Created, CreateError> {
+        self.run_as(Manner::default())
+    }
+
+    pub fn run_as(&self, manner: Manner) -> Result<Created, CreateError> {
+        Run { create: self, manner }.run()
+    }
+}
+
+impl Run<'_> {
+    fn run(&self) -> Result<Created, CreateError> {
         if self.recipe.upstreams.is_empty() && self.recipe.local.is_empty() {
             return Err(CreateError::EmptyRecipe);
         }
@@ -94,44 +156,70 @@ impl Create<'_> {
         let intake = self.store.intake()?;
         let locals = self.locals(&intake)?;
         let config = self.config(&locals)?;
-        if let Some(parent) = &parent
-            && self.if_unchanged == IfUnchanged::Stop
-            && is_unchanged(&parent.info, &frozen, config)
+        if self.if_unchanged == IfUnchanged::Stop
+            && let Some(newest) = self.newest(parent.as_ref())?
+            && is_unchanged(&newest, &frozen, config)
         {
             self.remember(&frozen)?;
             // A run that was killed when its build had just appeared may have left the list of builds behind.
             write_index(self.store)?;
-            return Ok(Created::Unchanged(Box::new(parent.info.clone())));
+            return Ok(Created::Unchanged(Box::new(newest)));
         }
-        let (sources, extras) = self.sources(&mut frozen, parent.as_ref())?;
+        self.make(&mut frozen, parent.as_ref(), &intake, &locals, config)
+    }
+
+    /// The build of a world that has changed.
+    fn make(
+        &self,
+        frozen: &mut [Frozen],
+        parent: Option<&Held>,
+        intake: &Intake<'_>,
+        locals: &[Local<'_>],
+        config: Sha256,
+    ) -> Result<Created, CreateError> {
+        let Indexes { packages: sources, sources: source_texts, extras, mut notes } =
+            self.indexes(frozen, parent)?;
+        let read_sources = self.read_sources(frozen, &source_texts)?;
         let mut read = Vec::with_capacity(sources.len());
         for source in &sources {
             let suite = self.suite(&frozen[source.suite]);
             let index = stem(source.part.as_ref());
             read.push((records(&suite, &index, &source.text)?, records(&suite, &index, &source.before)?));
         }
-        let (candidates, places) = self.candidates(&frozen, &sources, &read);
-        let mut installed_on = Vec::with_capacity(self.recipe.upstreams.len());
-        for upstream in &self.recipe.upstreams {
-            installed_on.push(installed(&upstream.filter.installed)?);
-        }
+        let (candidates, places) = self.candidates(frozen, &sources, &read);
+        let upstreams = self.recipe.upstreams.iter();
+        let installed_on = upstreams.map(|upstream| installed(&upstream.filter.installed));
+        let installed_on: Vec<BTreeSet<String>> = installed_on.collect::<Result<_, _>>()?;
         let selection = choose(self.recipe, &installed_on, &candidates)?;
         let chosen: Vec<Chosen<'_>> = selection
             .chosen
             .iter()
-            .map(|at| self.place(places[*at], candidates[*at].index))
+            .map(|at| self.place(places[*at], &candidates[*at]))
             .collect::<Result<_, _>>()?;
+        let wanted = self.wanted_sources(&sources, &chosen);
+        let ChosenSources { chosen: chosen_sources, note } =
+            self.choose_sources(&source_texts, &read_sources, &wanted);
+        notes.extend(note);
+        let from = From {
+            sources: &sources,
+            chosen: &chosen,
+            texts: &source_texts,
+            chosen_sources: &chosen_sources,
+        };
         let mut files = Files::default();
-        self.pool(&sources, &chosen, &locals, &mut files)?;
+        self.pool(&from, locals, &mut files)?;
         files.check_pool(self.store)?;
         let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
-        self.bring(&sources, &chosen, &intake)?;
+        match self.manner.bring {
+            Bring::Now => self.bring(&from, parent, intake)?,
+            Bring::OnFirstUse => self.check_addresses()?,
+        }
         intake.settle()?;
         let write = |files: &mut Files| -> Result<(), CreateError> {
             for (at, suite) in frozen.iter().enumerate() {
-                self.write(&intake, suite, at, &sources, &chosen, &extras, files)?;
+                self.write(intake, suite, at, &from, &extras, files)?;
             }
-            locals.iter().try_for_each(|local| self.write_local(&intake, local, files))?;
+            locals.iter().try_for_each(|local| self.write_local(intake, local, files))?;
             Ok(intake.settle().map(drop)?)
         };
         write(&mut files)?;
@@ -140,12 +228,13 @@ impl Create<'_> {
         if !files.tree_objects().all(|hash| self.store.has(&hash)) {
             write(&mut files)?;
         }
-        let packages = self.packages(&frozen, &sources, &chosen, &locals)?;
-        let info = |number| self.info(number, parent.as_ref(), config, &frozen, &selection.changes);
-        let info = finish(self, &files, packages, parent.as_ref(), info)?;
+        let packages = self.packages(frozen, &sources, &chosen, locals)?;
+        let info = |number| self.info(number, parent, config, frozen, &selection.changes);
+        let info = finish(self, &files, packages, parent, info)?;
         drop((lease, tree_lease));
-        self.remember(&frozen)?;
-        Ok(Created::Made { info: Box::new(info), idle: selection.idle })
+        self.remember(frozen)?;
+        notes.extend(selection.idle);
+        Ok(Created::Made { info: Box::new(info), idle: notes })
     }
 
     fn remember(&self, frozen: &[Frozen]) -> Result<(), CreateError> {
@@ -153,15 +242,26 @@ impl Create<'_> {
     }
 
     pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
-        self.store.build(number).exists() || self.store.archived(number).exists()
+        let store = self.store;
+        let places = [store.build(number), store.archived(number), store.unsigned_build(number)];
+        places.iter().any(|place| place.exists())
+    }
+
+    /// The newest build: the parent, unless a newer one waits for its signatures.
+    fn newest(&self, parent: Option<&Held>) -> Result<Option<BuildInfo>, CreateError> {
+        let waiting = self.store.builds_unsigned()?.last().copied();
+        match waiting.filter(|number| parent.is_none_or(|parent| parent.info.number < *number)) {
+            Some(number) => Ok(Some(Held::info_of_any(self.store, number)?)),
+            None => Ok(parent.map(|parent| parent.info.clone())),
+        }
     }
 
     fn suite<'b>(&'b self, frozen: &'b Frozen) -> Suite<'b> {
         self.suite_of(frozen.upstream, &frozen.suite)
     }
 
-    fn suite_of<'b>(&'b self, upstream: usize, suite: &'b SuiteName) -> Suite<'b> {
-        let Self { store, fetcher, now, replay, .. } = *self;
+    pub(super) fn suite_of<'b>(&'b self, upstream: usize, suite: &'b SuiteName) -> Suite<'b> {
+        let Create { store, fetcher, now, replay, .. } = *self.create;
         Suite { store, fetcher, upstream: &self.recipe.upstreams[upstream], suite, now, replay }
     }
 
@@ -194,7 +294,13 @@ impl Create<'_> {
         });
         let mut frozen = Vec::with_capacity(found.len());
         for ((upstream, suite), believed) in wanted.into_iter().zip(found) {
-            frozen.push(Frozen { upstream, suite: suite.clone(), believed: believed?, indexes: Vec::new() });
+            frozen.push(Frozen {
+                upstream,
+                suite: suite.clone(),
+                believed: believed?,
+                indexes: Vec::new(),
+                absent: Vec::new(),
+            });
         }
         Ok(frozen)
     }
@@ -232,69 +338,6 @@ impl Create<'_> {
         Ok(Sha256::of(text.as_bytes()))
     }
 
-    /// All indexes, and what is passed on with them.
-    fn sources(
-        &self,
-        frozen: &mut [Frozen],
-        parent: Option<&Held>,
-    ) -> Result<(Vec<Source>, Extras), CreateError> {
-        let keeps = self.recipe.rules.iter().any(|rule| !matches!(rule.kind, RuleKind::Exclude));
-        let (mut sources, mut extras) = (Vec::new(), Vec::new());
-        for (at, one) in frozen.iter_mut().enumerate() {
-            let parts: Vec<Option<(PartName, PartName)>> = if one.suite.is_flat() {
-                vec![None]
-            } else {
-                parts(self.recipe, one).into_iter().map(Some).collect()
-            };
-            let mut stems: Vec<String> = parts.iter().map(|part| stem(part.as_ref())).collect();
-            let wanted_extras = self.extras(one);
-            stems.extend(wanted_extras.iter().cloned());
-            let suite_name = one.suite.clone();
-            let suite = self.suite_of(one.upstream, &suite_name);
-            let (believed, texts) = suite.indexes(one.believed.clone(), &stems)?;
-            one.believed = believed;
-            let mut texts = texts.into_iter();
-            for part in parts {
-                let Some(index) = texts.next() else { break };
-                one.note(&index);
-                let upstream = &self.recipe.upstreams[one.upstream];
-                let before = match parent.filter(|_| keeps) {
-                    Some(held) => {
-                        let (name, suite) = (upstream.name.as_str(), suite_name.as_str());
-                        before(self.store, held, name, suite, &stem(part.as_ref()))?
-                    }
-                    None => Vec::new(),
-                };
-                sources.push(Source { upstream: one.upstream, suite: at, part, text: index.text, before });
-            }
-            for (stem, index) in wanted_extras.into_iter().zip(texts) {
-                one.note(&index);
-                extras.push((at, ReadyIndex { stem, index }));
-            }
-        }
-        Ok((sources, extras))
-    }
-
-    /// Indexes that are passed on as they are, of those that the Release names.
-    fn extras(&self, frozen: &Frozen) -> Vec<String> {
-        let upstream = &self.recipe.upstreams[frozen.upstream];
-        let mut stems = Vec::new();
-        for component in &upstream.components {
-            let languages = upstream.extras.translations.iter();
-            stems.extend(languages.map(|language| format!("{component}/i18n/Translation-{language}")));
-            if upstream.extras.contents == Wanted::Yes {
-                let archs = upstream.architectures.iter();
-                stems.extend(archs.map(|architecture| format!("{component}/Contents-{architecture}")));
-            }
-        }
-        let files = &frozen.believed.release.files;
-        stems.retain(|stem| {
-            let packed = |rest: &str| matches!(rest, "" | ".xz" | ".zst" | ".gz");
-            files.keys().any(|path| path.as_str().strip_prefix(stem.as_str()).is_some_and(packed))
-        });
-        stems
-    }
-
     fn candidates<'b>(
         &'b self,
         frozen: &'b [Frozen],
@@ -315,28 +358,66 @@ impl Create<'_> {
         (candidates, places)
     }
 
-    fn place<'b>(&self, record: &'b PackageRecord<'b>, source: usize) -> Result<Chosen<'b>, CreateError> {
-        match record.filename.as_str().strip_prefix("pool/") {
+    fn place<'b>(
+        &self,
+        record: &'b PackageRecord<'b>,
+        candidate: &Candidate<'_>,
+    ) -> Result<Chosen<'b>, CreateError> {
+        let source = candidate.index;
+        // From its path here it must be clear what the upstream calls it. What the build before had is where it was.
+        let is_clear = |path: &&str| candidate.from == Choice::BuildBefore || !path.starts_with(ELSEWHERE);
+        match record.filename.as_str().strip_prefix("pool/").filter(is_clear) {
             Some(path) => Ok(Chosen { record, source, path: RelPath::new(path)?, moved: false }),
             // Not every repository has a pool; in ours every file is in one.
             None => {
-                let path = RelPath::new(&format!("other/{}", record.filename))?;
+                let path = RelPath::new(&format!("{ELSEWHERE}{}", record.filename))?;
                 Ok(Chosen { record, source, path, moved: true })
             }
         }
     }
 
+    /// Where files of an upstream can be fetched: where it is, and where it was for the build before, of which a rule may
+    /// have kept something.
+    fn addresses(&self, upstream: usize, parent: Option<&Held>) -> Vec<String> {
+        let upstream = &self.recipe.upstreams[upstream];
+        let mut addresses = upstream.addresses();
+        let keeps = self.recipe.rules.iter().any(|rule| !matches!(rule.kind, RuleKind::Exclude));
+        if let Some(held) = parent.filter(|held| keeps && held.info.lazy_count > 0) {
+            for one in held.info.upstreams.iter().filter(|one| one.name == upstream.name) {
+                let new = one.uris.iter().filter(|uri| !addresses.contains(uri)).cloned();
+                addresses.extend(new.collect::<Vec<_>>());
+            }
+        }
+        addresses
+    }
+
+    /// A lazy build tells whoever has it where its files are, which must not need a secret.
+    fn check_addresses(&self) -> Result<(), CreateError> {
+        let has_password = |uri: &String| without_password(uri) != *uri;
+        let secret = self.recipe.upstreams.iter().find(|one| one.addresses().iter().any(has_password));
+        secret.map_or(Ok(()), |one| Err(CreateError::Password { upstream: one.name.clone() }))
+    }
+
+    /// The sources of chosen packages, where they are asked for.
+    fn wanted_sources<'b>(&self, sources: &[Source], chosen: &[Chosen<'b>]) -> BTreeSet<(&'b str, &'b str)> {
+        let are_asked_for = |one: &&Chosen<'_>| {
+            self.recipe.upstreams[sources[one.source].upstream].extras.sources == Wanted::Yes
+        };
+        let wanted = chosen.iter().filter(are_asked_for);
+        wanted.map(|one| (one.record.source_name(), one.record.source_version())).collect()
+    }
+
     /// The names that the build's files have in the pool.
-    fn pool(
-        &self,
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
-        locals: &[Local<'_>],
-        files: &mut Files,
-    ) -> Result<(), CreateError> {
-        for one in chosen {
-            let upstream = &self.recipe.upstreams[sources[one.source].upstream].name;
+    fn pool(&self, from: &From<'_>, locals: &[Local<'_>], files: &mut Files) -> Result<(), CreateError> {
+        for one in from.chosen {
+            let upstream = &self.recipe.upstreams[from.sources[one.source].upstream].name;
             files.add_pool(upstream, &one.path, one.record.sha256, one.record.size)?;
+        }
+        for one in from.chosen_sources {
+            let upstream = &self.recipe.upstreams[from.texts[one.index].upstream].name;
+            for (path, file) in one.files()? {
+                files.add_pool(upstream, &path, file.sha256, file.size)?;
+            }
         }
         for local in locals {
             for deb in &local.debs {
@@ -347,22 +428,25 @@ impl Create<'_> {
         Ok(())
     }
 
-    fn bring(
-        &self,
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
-        intake: &Intake<'_>,
-    ) -> Result<(), CreateError> {
-        let want = |one: &Chosen<'_>| {
-            let upstream = &self.recipe.upstreams[sources[one.source].upstream];
-            let from = |uri: &String| format!("{uri}/{}", one.record.filename);
-            Want {
-                hash: one.record.sha256,
-                size: one.record.size,
-                sources: upstream.addresses().iter().map(from).collect(),
-            }
+    fn bring(&self, from: &From<'_>, parent: Option<&Held>, intake: &Intake<'_>) -> Result<(), CreateError> {
+        let all = 0..self.recipe.upstreams.len();
+        let addresses: Vec<Vec<String>> = all.map(|upstream| self.addresses(upstream, parent)).collect();
+        let want = |upstream: usize, filename: &str, hash: Sha256, size: u64| {
+            let filename = encoded(filename);
+            let sources = addresses[upstream].iter().map(|uri| format!("{uri}/{filename}"));
+            Want { hash, size, sources: sources.collect() }
         };
-        let wants: Vec<Want> = chosen.iter().map(want).collect();
+        let packages = from.chosen.iter().map(|one| {
+            let record = one.record;
+            let upstream = from.sources[one.source].upstream;
+            want(upstream, record.filename.as_str(), record.sha256, record.size)
+        });
+        let mut wants: Vec<Want> = packages.collect();
+        for one in from.chosen_sources {
+            let upstream = from.texts[one.index].upstream;
+            let files = one.record.files.iter();
+            wants.extend(files.map(|file| want(upstream, &one.record.path(file), file.sha256, file.size)));
+        }
         let fetched = self.fetcher.objects(&wants, intake, self.progress);
         fetched.map_err(|failed| CreateError::Objects { wanted: wants.len(), failed })
     }
@@ -376,16 +460,15 @@ impl Create<'_> {
         intake: &Intake<'_>,
         frozen: &Frozen,
         at: usize,
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
+        from: &From<'_>,
         extras: &[(usize, ReadyIndex)],
         files: &mut Files,
     ) -> Result<(), CreateError> {
         let upstream = &self.recipe.upstreams[frozen.upstream];
         let mut packages = Vec::new();
         let (mut components, mut architectures) = (BTreeSet::new(), BTreeSet::new());
-        for (number, source) in sources.iter().enumerate().filter(|(_, source)| source.suite == at) {
-            let mut own: Vec<&Chosen<'_>> = chosen.iter().filter(|one| one.source == number).collect();
+        for (number, source) in from.sources.iter().enumerate().filter(|(_, source)| source.suite == at) {
+            let mut own: Vec<&Chosen<'_>> = from.chosen.iter().filter(|one| one.source == number).collect();
             // Packages of the build before stand after the others; an index is in order.
             if !source.before.is_empty() {
                 own.sort_by_key(|one| {
@@ -402,6 +485,9 @@ impl Create<'_> {
                 }
                 None => PackagesIndex::flat(stanzas),
             });
+        }
+        for (number, text) in from.texts.iter().enumerate().filter(|(_, text)| text.suite == at) {
+            packages.push(written(text, number, from.chosen_sources)?);
         }
         let mut release = NewRelease::like(&frozen.believed.release, frozen.believed.release.date);
         release.components = components.into_iter().collect();
@@ -507,8 +593,22 @@ impl Create<'_> {
             compressions: compressions.map(|(compression, _)| compression).collect(),
             md5: if publish.md5 == Wanted::Yes { Md5Sums::Listed } else { Md5Sums::LeftOut },
         };
-        let tree = write_suite(self.store, intake, index, Some((self.signer, at)))?;
+        let signer = match self.manner.signing {
+            Signing::Here => Some((self.signer, at)),
+            Signing::Elsewhere => None,
+        };
+        let tree = write_suite(self.store, intake, index, signer)?;
+        let unsigned = match self.manner.signing {
+            Signing::Here => None,
+            Signing::Elsewhere => {
+                check_text(&tree.release)?;
+                Some(Sha256::of(tree.release.as_bytes()))
+            }
+        };
         for file in tree.files {
+            if unsigned == Some(file.sha256) && file.path.file_name() == "Release" {
+                files.sign_apart(upstream, &file.path, file.sha256)?;
+            }
             files.add_tree(upstream, &file.path, file.sha256, file.size)?;
         }
         Ok(())
@@ -565,12 +665,14 @@ impl Create<'_> {
         let upstream = |one: &Frozen| UpstreamInfo {
             name: self.recipe.upstreams[one.upstream].name.clone(),
             suite: one.suite.clone(),
-            uri: one.believed.uri.clone(),
+            uri: without_password(&one.believed.uri),
+            uris: self.addresses(one.upstream, parent).iter().map(|uri| without_password(uri)).collect(),
             release: one.believed.hash,
             date: one.believed.release.date,
             valid_until: one.believed.release.valid_until,
             signers: one.believed.signers.iter().map(|signer| signer.fingerprint.to_string()).collect(),
             indexes: one.indexes.iter().cloned().collect(),
+            absent: one.absent.clone(),
         };
         BuildInfo {
             format: BuildInfo::FORMAT,
@@ -586,8 +688,12 @@ impl Create<'_> {
             package_count: 0,
             file_count: 0,
             bytes: 0,
-            signed_by: self.signer.fingerprints().iter().map(ToString::to_string).collect(),
+            signed_by: match self.manner.signing {
+                Signing::Here => self.signer.fingerprints().iter().map(ToString::to_string).collect(),
+                Signing::Elsewhere => Vec::new(),
+            },
             lazy_count: 0,
+            signed_apart: BTreeMap::new(),
         }
     }
 }
@@ -614,15 +720,6 @@ impl Asked<'_> {
         Suite { store, fetcher, upstream: &self.recipe.upstreams[self.upstream], suite, now, replay }
             .release()
     }
-}
-
-/// Indexes that are passed on, each with the suite that it is of.
-type Extras = Vec<(usize, ReadyIndex)>;
-
-/// An index that is passed on.
-struct ReadyIndex {
-    stem: String,
-    index: IndexText,
 }
 
 fn ready<'a>(

@@ -44,6 +44,29 @@ pub enum FetchError {
     Store(#[from] StoreError),
 }
 
+impl FetchError {
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(*status, NOT_FOUND | GONE),
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Size { .. } | Self::TooLarge { .. } | Self::Hash { .. } | Self::NotAFile { .. } => true,
+            Self::Url { .. }
+            | Self::SetUp { .. }
+            | Self::Stalled { .. }
+            | Self::Slow { .. }
+            | Self::Truncated { .. }
+            | Self::Endless { .. }
+            | Self::Connection { .. }
+            | Self::GivenUp { .. }
+            | Self::Stopped
+            | Self::Store(_) => false,
+        }
+    }
+}
+
+const NOT_FOUND: u16 = 404;
+const GONE: u16 = 410;
+
 /// What to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -91,6 +114,18 @@ pub struct ObjectError {
     pub size: u64,
     /// The last failure of each source that was asked.
     pub tried: Vec<FetchError>,
+}
+
+impl ObjectError {
+    /// Every source answered, and none of them has it: it is not there, or something else is.
+    pub fn is_gone(&self) -> bool {
+        !self.tried.is_empty() && self.tried.iter().all(FetchError::is_gone)
+    }
+
+    /// It could not be taken in here.
+    pub fn is_ours(&self) -> bool {
+        self.tried.iter().any(|error| error.cause() == Cause::Here)
+    }
 }
 
 impl std::error::Error for ObjectError {}

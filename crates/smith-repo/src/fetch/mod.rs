@@ -23,3 +23,4 @@ pub use error::{FetchError, ObjectError};
 pub use limits::{Limits, Proxies};
 pub use objects::Want;
 pub use progress::{Progress, Silent, Size, Snapshot, Tally};
+pub(crate) use source::{encoded, without_password};

@@ -44,6 +44,23 @@ pub(super) fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// The same for a text that may be no address.
+pub(crate) fn without_password(address: &str) -> String {
+    Url::parse(address).map_or_else(
+        |_| address.to_owned(),
+        |url| match url.password() {
+            Some(_) => shown(&url),
+            None => address.to_owned(),
+        },
+    )
+}
+
+/// A path as a part of an address: only what would end it there or stand for something else. Services of buckets take a
+/// plus for a blank.
+pub(crate) fn encoded(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace('+', "%2B")
+}
+
 /// Opens a plain file only: a pipe would be waited for, a device never ends.
 pub(super) fn open_plain(path: &Path) -> Result<(File, std::fs::Metadata), FetchError> {
     let read = |source| FetchError::Read { path: path.to_owned(), source };

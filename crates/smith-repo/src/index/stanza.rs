@@ -17,7 +17,8 @@ pub enum Phasing {
 #[derive(Debug, Clone)]
 pub struct IndexStanza<'a> {
     stanza: Stanza<'a>,
-    filename: Option<RelPath>,
+    /// The field that says where its files lie, and where that is instead.
+    moved: Option<(&'static str, RelPath)>,
     phasing: Phasing,
 }
 
@@ -25,17 +26,23 @@ impl<'a> IndexStanza<'a> {
     /// As the upstream wrote it, but without phases.
     pub fn of(record: &PackageRecord<'a>) -> Self {
         let phasing = if record.phased_percentage.is_some() { Phasing::Dropped } else { Phasing::Kept };
-        Self { stanza: record.stanza, filename: None, phasing }
+        Self { stanza: record.stanza, moved: None, phasing }
     }
 
     /// Exactly as it is.
     pub fn verbatim(stanza: Stanza<'a>) -> Self {
-        Self { stanza, filename: None, phasing: Phasing::Kept }
+        Self { stanza, moved: None, phasing: Phasing::Kept }
     }
 
     /// Its file lies elsewhere than the upstream said.
     pub fn at(mut self, filename: RelPath) -> Self {
-        self.filename = Some(filename);
+        self.moved = Some(("Filename", filename));
+        self
+    }
+
+    /// The files of a source package lie in another folder than the upstream said.
+    pub fn in_folder(mut self, folder: RelPath) -> Self {
+        self.moved = Some(("Directory", folder));
         self
     }
 
@@ -50,20 +57,28 @@ impl<'a> IndexStanza<'a> {
             line_by_line(self.stanza.raw(), out)?;
             return out.write_all(b"\n");
         }
+        let mut is_said = self.moved.is_none();
         for field in self.stanza.fields() {
             let field = field.map_err(io::Error::other)?;
-            match &self.filename {
-                Some(filename) if field.is("Filename") => writeln!(out, "Filename: {filename}")?,
+            match &self.moved {
+                Some((name, place)) if field.is(name) => {
+                    is_said = true;
+                    writeln!(out, "{name}: {place}")?;
+                }
                 Some(_) | None
                     if self.phasing == Phasing::Dropped && field.is("Phased-Update-Percentage") => {}
                 Some(_) | None => line_by_line(field.whole(), out)?,
             }
         }
+        // Source packages in the root of a repository need not say so.
+        if let Some((name, place)) = self.moved.as_ref().filter(|_| !is_said) {
+            writeln!(out, "{name}: {place}")?;
+        }
         out.write_all(b"\n")
     }
 
     fn is_unchanged(&self) -> bool {
-        self.filename.is_none() && self.phasing == Phasing::Kept
+        self.moved.is_none() && self.phasing == Phasing::Kept
     }
 }
 
@@ -80,7 +95,7 @@ mod tests {
 
     fn written(text: &str, change: impl Fn(IndexStanza<'_>) -> IndexStanza<'_>) -> String {
         let stanza = Stanzas::new(text.as_bytes()).next().expect("one").expect("a stanza");
-        let stanza = change(IndexStanza { stanza, filename: None, phasing: Phasing::Dropped });
+        let stanza = change(IndexStanza { stanza, moved: None, phasing: Phasing::Dropped });
         stanza.check().expect("sound");
         let mut out = Vec::new();
         stanza.write_to(&mut out).expect("written");

@@ -16,6 +16,9 @@ use crate::pgp::Signer;
 use crate::release::{NewRelease, WrittenFile};
 use crate::store::{Intake, Store};
 
+const PACKAGES: &str = "Packages";
+const SOURCES: &str = "Sources";
+
 /// Whether the Release lists MD5, which only clients from before 2010 need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Md5Sums {
@@ -24,11 +27,13 @@ pub enum Md5Sums {
     Listed,
 }
 
-/// The packages of one component and architecture, in the order in which they are written.
+/// The packages of one component and architecture, or the source packages of a component, in the order in which they are
+/// written.
 #[derive(Debug, Clone)]
 pub struct PackagesIndex<'a> {
     /// Below the suite; a flat repository has none.
     folder: Option<RelPath>,
+    name: &'static str,
     stanzas: Vec<IndexStanza<'a>>,
 }
 
@@ -85,18 +90,24 @@ impl<'a> PackagesIndex<'a> {
         stanzas: Vec<IndexStanza<'a>>,
     ) -> Result<Self, IndexError> {
         let folder = RelPath::new(&format!("{component}/binary-{architecture}"))?;
-        Ok(Self { folder: Some(folder), stanzas })
+        Ok(Self { folder: Some(folder), name: PACKAGES, stanzas })
+    }
+
+    /// The source packages of a component; of a flat repository where there is none.
+    pub fn sources(component: Option<&PartName>, stanzas: Vec<IndexStanza<'a>>) -> Result<Self, IndexError> {
+        let folder = component.map(|component| RelPath::new(&format!("{component}/source"))).transpose()?;
+        Ok(Self { folder, name: SOURCES, stanzas })
     }
 
     /// The only index of a flat repository.
     pub fn flat(stanzas: Vec<IndexStanza<'a>>) -> Self {
-        Self { folder: None, stanzas }
+        Self { folder: None, name: PACKAGES, stanzas }
     }
 
     fn path(&self) -> Result<RelPath, IndexError> {
         match &self.folder {
-            Some(folder) => Ok(folder.join("Packages")?),
-            None => Ok(RelPath::new("Packages")?),
+            Some(folder) => Ok(folder.join(self.name)?),
+            None => Ok(RelPath::new(self.name)?),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::manifest::Area;
-use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE};
+use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
 use crate::mirror::objects::Objects;
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::BuildNumber;
@@ -41,6 +41,12 @@ impl Known {
                 Err(_) => known.is_whole = false,
             }
         }
+        for number in store.builds_unsigned()? {
+            match Held::read_bare(&store.unsigned_build(number), number) {
+                Ok(held) => known.take(number, &held),
+                Err(_) => known.is_whole = false,
+            }
+        }
         Ok(known)
     }
 
@@ -61,7 +67,7 @@ impl Known {
     }
 
     fn knows_in_build(&self, number: BuildNumber, path: &str) -> bool {
-        let is_own = matches!(path, INFO | SIGNATURE | MANIFEST | PACKAGES)
+        let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES)
             || path
                 .strip_prefix("from-")
                 .and_then(|rest| rest.strip_suffix(".zst"))

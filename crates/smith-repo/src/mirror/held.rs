@@ -1,11 +1,12 @@
 //! A build as it lies in a store.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{BuildInfo, Manifest, ManifestError};
-use crate::name::BuildNumber;
+use crate::manifest::{Area, BuildInfo, Manifest, ManifestError};
+use crate::name::{BadName, BuildNumber, RelPath};
 use crate::store::Store;
 
 /// Of the words about a build; real ones have a few kilobytes.
@@ -19,6 +20,9 @@ pub(crate) const SIGNATURE: &str = "build.json.sig";
 pub(crate) const MANIFEST: &str = "manifest.zst";
 pub(crate) const PACKAGES: &str = "packages.json.zst";
 
+/// The signed forms of Releases that were signed elsewhere.
+pub(crate) const SIGNED: &str = "signed.zst";
+
 /// The words about a build, and its files.
 #[derive(Debug, Clone)]
 pub struct Held {
@@ -30,6 +34,8 @@ pub struct Held {
 pub enum HeldError {
     #[error("build {number} is not in this store")]
     Absent { number: BuildNumber },
+    #[error("build {number} waits for its signatures: `smith build sign {number}`")]
+    Unsigned { number: BuildNumber },
     #[error("{}: expected the words about build {number}, found {found}", .path.display())]
     Info { path: PathBuf, number: BuildNumber, found: String },
     #[error("{}", .path.display())]
@@ -49,6 +55,19 @@ impl Held {
 
     /// A build in another folder than the live ones': archived, or in the trash.
     pub(crate) fn read_in(folder: &Path, number: BuildNumber) -> Result<Self, HeldError> {
+        let mut held = Self::read_bare(folder, number)?;
+        if held.info.signed_apart.is_empty() {
+            return Ok(held);
+        }
+        let path = folder.join(SIGNED);
+        let signed = Manifest::unpack(&read_some(&path, INFO_MAX)?);
+        let whole = signed.and_then(|signed| with_signed(&held.info, &held.manifest, &signed));
+        held.manifest = whole.map_err(|source| HeldError::Manifest { path, source })?;
+        Ok(held)
+    }
+
+    /// The same without what is signed apart, which a build that waits for its signatures does not have.
+    pub(crate) fn read_bare(folder: &Path, number: BuildNumber) -> Result<Self, HeldError> {
         let path = folder.join(INFO);
         let info = parse_info(&path, number, &read_some(&path, INFO_MAX)?)?;
         let path = folder.join(MANIFEST);
@@ -65,16 +84,77 @@ impl Held {
             Err(HeldError::Read { source, .. })
                 if source.kind() == io::ErrorKind::NotFound && !store.build(number).exists() =>
             {
-                Err(HeldError::Absent { number })
+                Err(match store.unsigned_build(number).exists() {
+                    true => HeldError::Unsigned { number },
+                    false => HeldError::Absent { number },
+                })
             }
             bytes => parse_info(&path, number, &bytes?),
         }
     }
+
+    /// A build, also while it waits for its signatures.
+    pub fn read_any(store: &Store, number: BuildNumber) -> Result<Self, HeldError> {
+        match Self::read(store, number) {
+            Err(HeldError::Unsigned { .. }) => Self::read_bare(&store.unsigned_build(number), number),
+            held => held,
+        }
+    }
+
+    /// The words about a build, also while it waits for its signatures.
+    pub fn info_of_any(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
+        match Self::info(store, number) {
+            Err(HeldError::Unsigned { .. }) => {
+                let path = store.unsigned_build(number).join(INFO);
+                parse_info(&path, number, &read_some(&path, INFO_MAX)?)
+            }
+            info => info,
+        }
+    }
+}
+
+/// The signed forms of a Release, by the names that clients ask for.
+pub(crate) const FORMS: [&str; 2] = ["InRelease", "Release.gpg"];
+
+/// Where a signed form of a Release lies: beside it.
+pub(crate) fn beside(release: &RelPath, form: &str) -> Result<RelPath, BadName> {
+    match release.parent() {
+        Some(folder) => RelPath::new(&format!("{folder}/{form}")),
+        None => RelPath::new(form),
+    }
+}
+
+/// A manifest with the signed forms: of exactly the Releases that the build names.
+pub(crate) fn with_signed(
+    info: &BuildInfo,
+    manifest: &Manifest,
+    signed: &Manifest,
+) -> Result<Manifest, ManifestError> {
+    let misfit = |what: String| ManifestError::Misfit { what };
+    let mut expected = BTreeSet::new();
+    for release in info.signed_apart.keys() {
+        for form in FORMS {
+            expected.insert(beside(release, form).map_err(|error| misfit(error.to_string()))?);
+        }
+    }
+    let found: BTreeSet<RelPath> = signed.files().iter().map(|file| file.path.clone()).collect();
+    let is_in_tree = signed.files().iter().all(|file| file.area == Area::Tree);
+    if let Some(path) = expected.symmetric_difference(&found).next() {
+        return Err(misfit(format!(
+            "expected the signed forms of each Release, found {path} without its other"
+        )));
+    }
+    if !is_in_tree {
+        return Err(misfit("expected files of the build alone".to_owned()));
+    }
+    Manifest::new(manifest.files().iter().chain(signed.files()).cloned().collect())
 }
 
 /// The list of a build's packages, as it was packed.
 pub(crate) fn packages_text(store: &Store, number: BuildNumber) -> Result<Vec<u8>, HeldError> {
-    read_some(&store.build(number).join(PACKAGES), LIST_MAX)
+    let folder = store.build(number);
+    let folder = if folder.exists() { folder } else { store.unsigned_build(number) };
+    read_some(&folder.join(PACKAGES), LIST_MAX)
 }
 
 pub(crate) fn parse_info(path: &Path, number: BuildNumber, bytes: &[u8]) -> Result<BuildInfo, HeldError> {

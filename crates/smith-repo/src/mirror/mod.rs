@@ -44,7 +44,9 @@ pub use turn::{Turn, TurnError};
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
 pub(crate) use foreign::walk;
-pub(crate) use held::{packages_text, read_some};
+pub(crate) use held::{
+    FORMS, INFO, INFO_MAX, MANIFEST, SIGNATURE, SIGNED, beside, packages_text, read_some, with_signed,
+};
 pub(crate) use objects::Objects;
 pub(crate) use stale::{clear as clear_stale, folders as stale_folders, is_alive, left as left_stale};
 pub(crate) use sync::{base_url, raise};

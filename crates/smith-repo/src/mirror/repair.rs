@@ -70,7 +70,7 @@ pub fn repair(
     now: Timestamp,
 ) -> Result<Repair, RepairError> {
     let before = verify(store, builds, scope)?;
-    if before.is_good() {
+    if before.is_sound() {
         return Ok(Repair { after: before.clone(), ..Repair::nothing(before) });
     }
     let stamp = now.strftime("%Y%m%dT%H%M%SZ");

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, Trouble};
 use crate::hash::Sha256;
+use crate::lazy::{addresses, may_be_left};
 use crate::manifest::{Area, FileEntry};
 use crate::mirror::foreign::{Known, seek_foreign};
 use crate::mirror::held::Held;
@@ -70,6 +71,12 @@ pub struct Findings {
     pub hashed: u64,
     pub hashed_bytes: u64,
     pub missing: Vec<Missing>,
+    /// Package files that were left at their upstreams, under the names that they will have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Missing>,
+    /// The builds that left them there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lazy: Vec<BuildNumber>,
     pub damaged: Vec<Damaged>,
     pub foreign: Vec<String>,
     pub links: Vec<BrokenLink>,
@@ -106,7 +113,13 @@ pub struct BrokenLink {
 }
 
 impl Findings {
+    /// Everything is here, and as it should be.
     pub fn is_good(&self) -> bool {
+        self.is_sound() && self.left.is_empty()
+    }
+
+    /// Nothing is wrong with what is here, and nothing is missing but what was left at its upstream.
+    pub fn is_sound(&self) -> bool {
         self.missing.is_empty()
             && self.damaged.is_empty()
             && self.foreign.is_empty()
@@ -129,12 +142,19 @@ impl Findings {
         say(self.foreign.len(), "foreign", self.foreign.first());
         say(self.channels.len(), "wrong in channels", self.channels.first().map(|one| &one.path));
         say(self.lists.len(), "unreadable lists", self.lists.first().map(|one| &one.1));
+        if let Some(example) = self.left.first() {
+            parts.push(format!("{} left upstream ({})", self.left.len(), example.path));
+            let builds: Vec<String> =
+                self.lazy.iter().map(|build| format!("`smith build fetch {build}`")).collect();
+            parts.push(format!("{} brings them", builds.join(", ")));
+        }
         if parts.is_empty() { "good".to_owned() } else { parts.join(", ") }
     }
 }
 
 /// What was found of one name.
 enum Seen {
+    Left(Missing),
     Missing(Missing),
     Damaged(Damaged),
     Link(BrokenLink),
@@ -145,6 +165,14 @@ struct Name<'a> {
     /// Below the store's folder.
     path: String,
     file: &'a FileEntry,
+    presence: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Needed,
+    /// It may be at its upstream.
+    OnFirstUse,
 }
 
 /// Compares these builds with what lies there.
@@ -157,6 +185,7 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
         wanted.insert(file.hash, file.size);
     }
     let names = names_of(store, &held);
+    leave_out(store, &names, &lying, &mut wanted);
     findings.files = names.len() as u64;
     findings.objects = wanted.len() as u64;
     let mut bad = check_objects(store, &wanted, &lying, scope, &mut findings);
@@ -173,6 +202,7 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
     findings.damaged.extend(bad.into_values());
     for seen in seen {
         match seen {
+            Seen::Left(one) => findings.left.push(one),
             Seen::Missing(one) => findings.missing.push(one),
             Seen::Damaged(one) => findings.damaged.push(one),
             Seen::Link(one) => findings.links.push(one),
@@ -188,6 +218,7 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
         findings.channels = channel_troubles(store)?;
     }
     findings.sort();
+    findings.lazy = lazy(&held, &findings.left);
     findings.touched = touched(store, &held, &findings);
     Ok(findings)
 }
@@ -245,15 +276,45 @@ fn read_lists(store: &Store, builds: &[BuildNumber], findings: &mut Findings) ->
 fn names_of<'a>(store: &Store, held: &'a [Held]) -> Vec<Name<'a>> {
     let mut pool = BTreeSet::new();
     let mut names = Vec::new();
-    for held in held {
+    // What one build needs is not left out because another does not; so those that need all of theirs come first.
+    let (lazy, whole): (Vec<&Held>, Vec<&Held>) = held.iter().partition(|held| held.info.lazy_count > 0);
+    for held in whole.into_iter().chain(lazy) {
+        let addresses = addresses(&held.info);
         for file in held.manifest.files() {
             // Builds share the pool, so most of its names come again with each.
             if file.area == Area::Tree || pool.insert((&file.path, file.hash)) {
-                names.push(Name { path: relative(store, &file.below(store, held.info.number)), file });
+                let presence = match may_be_left(&addresses, file) {
+                    Some(_) => Presence::OnFirstUse,
+                    None => Presence::Needed,
+                };
+                let path = relative(store, &file.below(store, held.info.number));
+                names.push(Name { path, file, presence });
             }
         }
     }
     names
+}
+
+/// An object that nobody needs here and that has no name here was never brought. One that has a name was, and is lost.
+fn leave_out(store: &Store, names: &[Name<'_>], lying: &Objects, wanted: &mut BTreeMap<Sha256, u64>) {
+    let mut absent: BTreeMap<Sha256, Presence> = BTreeMap::new();
+    for name in names.iter().filter(|name| !lying.by_hash.contains_key(&name.file.hash)) {
+        let is_left = name.presence == Presence::OnFirstUse && !store.root().join(&name.path).exists();
+        let presence = absent.entry(name.file.hash).or_insert(Presence::OnFirstUse);
+        if !is_left {
+            *presence = Presence::Needed;
+        }
+    }
+    wanted.retain(|hash, _| absent.get(hash) != Some(&Presence::OnFirstUse));
+}
+
+/// The builds of which something is at its upstream.
+fn lazy(held: &[Held], left: &[Missing]) -> Vec<BuildNumber> {
+    let hashes: BTreeSet<Sha256> = left.iter().map(|one| one.hash).collect();
+    let lacks = |held: &&Held| {
+        held.info.lazy_count > 0 && held.manifest.files().iter().any(|file| hashes.contains(&file.hash))
+    };
+    held.iter().filter(lacks).map(|held| held.info.number).collect()
 }
 
 /// Presence and size of all, the content of those that are due. Answers the bad ones.
@@ -316,7 +377,11 @@ fn look_at(
     let metadata = match fs::symlink_metadata(&path) {
         Ok(metadata) => metadata,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Some(Seen::Missing(Missing { path: name.path.clone(), hash, size }));
+            let missing = Missing { path: name.path.clone(), hash, size };
+            return Some(match name.presence {
+                Presence::Needed => Seen::Missing(missing),
+                Presence::OnFirstUse => Seen::Left(missing),
+            });
         }
         Err(error) => return Some(damaged_name(name, format!("nothing readable: {error}"))),
     };
@@ -382,6 +447,7 @@ impl Findings {
     fn sort(&mut self) {
         self.damaged.iter_mut().for_each(|one| one.paths.sort_unstable());
         self.missing.sort_unstable();
+        self.left.sort_unstable();
         self.damaged.sort_unstable();
         self.links.sort_unstable();
         self.foreign.sort_unstable();

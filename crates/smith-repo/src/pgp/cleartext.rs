@@ -13,19 +13,19 @@ const BEGIN: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE_BEGIN: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 const SIGNATURE_END: &[u8] = b"-----END PGP SIGNATURE-----";
 
-/// A message taken apart.
+/// A message taken apart. Nothing of it is believed yet.
 #[derive(Debug)]
-pub(super) struct Cleartext {
+pub struct ClearSigned {
     /// The signed lines, each with a line feed.
-    pub(super) text: Vec<u8>,
+    pub text: Vec<u8>,
     /// The same as it was hashed: with CR and LF between the lines, without blanks at their ends.
-    pub(super) canonical: Vec<u8>,
+    pub canonical: Vec<u8>,
     /// The signatures' packets.
-    pub(super) signatures: Vec<u8>,
+    pub signatures: Vec<u8>,
 }
 
-impl Cleartext {
-    pub(super) fn parse(message: &[u8]) -> Result<Self, VerifyError> {
+impl ClearSigned {
+    pub fn parse(message: &[u8]) -> Result<Self, VerifyError> {
         if message.len() > MESSAGE_MAX {
             return Err(VerifyError::TooLong { limit: MESSAGE_MAX, found: message.len() });
         }

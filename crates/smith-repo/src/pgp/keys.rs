@@ -3,7 +3,8 @@
 //! A key is active while `<fingerprint>.key` is there, and then everything is signed with it. A rotation makes a second
 //! one beside it: for a time both sign, and the exported keyring holds both, so that clients that know either are
 //! content. Retiring the older renames its secret to `.retired`; it stays in the keyring, for old builds, until it is
-//! forgotten.
+//! forgotten. Of a key whose secret is on another machine there is only `<fingerprint>.pub`: it is believed and exported,
+//! and signs nothing here.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,13 +17,14 @@ use pgp::composed::{Deserializable as _, SignedPublicKey, SignedSecretKey};
 use pgp::ser::Serialize as _;
 use pgp::types::{KeyDetails as _, Password};
 
-use crate::pgp::{Fingerprint, KeyRequest, SigningKeys, armor, cert};
+use crate::pgp::{Fingerprint, KeyRequest, Keyring, KeyringError, SigningKeys, armor, cert};
 
 /// A certificate with a dozen subkeys and signatures of others has 50 KiB.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 const ACTIVE: &str = "key";
 const RETIRED: &str = "retired";
+const PUBLIC: &str = "pub";
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -44,6 +46,8 @@ pub enum KeyError {
     Exists { key: Fingerprint },
     #[error("expected the key {key} in the folder, found none that is {state}")]
     Missing { key: Fingerprint, state: &'static str },
+    #[error(transparent)]
+    Public(#[from] KeyringError),
     #[error("expected {} to be readable by its owner alone, found mode {mode:o}", .path.display())]
     Mode { path: PathBuf, mode: u32 },
     #[error("{doing} {}", .path.display())]
@@ -65,6 +69,8 @@ pub enum Passphrase {
 pub enum KeyState {
     Active,
     Retired,
+    /// Its secret is on another machine.
+    Public,
 }
 
 /// A key of the folder.
@@ -120,10 +126,29 @@ impl KeyFolder {
         parse(bytes)?.iter().map(|key| self.add(key)).collect()
     }
 
+    /// Takes in public keys as gpg exports them: what they sign elsewhere is believed from now on. One that is there
+    /// already is replaced, as it may live longer by now.
+    pub fn import_public(&self, bytes: &[u8]) -> Result<Vec<Fingerprint>, KeyError> {
+        let keyring = Keyring::parse(bytes)?;
+        let mut imported = Vec::with_capacity(keyring.certs().len());
+        for cert in keyring.certs() {
+            let fingerprint = Fingerprint::of(cert);
+            if self.path(&fingerprint, ACTIVE).exists() || self.path(&fingerprint, RETIRED).exists() {
+                return Err(KeyError::Exists { key: fingerprint });
+            }
+            let text = armor::encode(cert, BlockType::PublicKey);
+            let text = text.map_err(|source| KeyError::Making { source })?;
+            self.write(&self.path(&fingerprint, PUBLIC), &fingerprint, &text)?;
+            imported.push(fingerprint);
+        }
+        Ok(imported)
+    }
+
     /// All keys, the active ones first, the newest first among these.
     pub fn list(&self, now: Timestamp) -> Result<Vec<KeyInfo>, KeyError> {
         let mut infos: Vec<KeyInfo> =
             self.read_all()?.iter().map(|(state, key)| info(*state, &key.to_public_key(), now)).collect();
+        infos.extend(self.read_public()?.iter().map(|key| info(KeyState::Public, key, now)));
         infos.sort_by_key(|info| (info.state, std::cmp::Reverse(info.made_at), info.fingerprint.clone()));
         Ok(infos)
     }
@@ -145,18 +170,19 @@ impl KeyFolder {
         }
     }
 
-    /// Takes a retired key away. Builds that only it has signed are believed by nobody from then on.
+    /// Takes a retired key away, or a public one. Builds that only it has signed are believed by nobody from then on.
     pub fn forget(&self, key: &Fingerprint) -> Result<(), KeyError> {
-        let path = self.path(key, RETIRED);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(KeyError::Missing { key: key.clone(), state: "retired" })
+        for extension in [RETIRED, PUBLIC] {
+            let path = self.path(key, extension);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => return removed.map_err(io("removing", &path)),
             }
-            removed => removed.map_err(io("removing", &path)),
         }
+        Err(KeyError::Missing { key: key.clone(), state: "retired or public" })
     }
 
-    /// The public keys, active and retired, for `Signed-By`.
+    /// The public keys, active, retired and those whose secrets are elsewhere, for `Signed-By`.
     pub fn export(&self) -> Result<Vec<u8>, KeyError> {
         self.public_keys()?.to_bytes().map_err(|source| KeyError::Making { source })
     }
@@ -168,7 +194,10 @@ impl KeyFolder {
     }
 
     fn public_keys(&self) -> Result<Vec<SignedPublicKey>, KeyError> {
-        Ok(self.read_all()?.iter().map(|(_, key)| key.to_public_key()).collect())
+        let mut keys: Vec<SignedPublicKey> =
+            self.read_all()?.iter().map(|(_, key)| key.to_public_key()).collect();
+        keys.extend(self.read_public()?);
+        Ok(keys)
     }
 
     fn add(&self, key: &SignedSecretKey) -> Result<Fingerprint, KeyError> {
@@ -178,22 +207,43 @@ impl KeyFolder {
             return Err(KeyError::Exists { key: fingerprint });
         }
         let text = armor::encode(key, BlockType::PrivateKey).map_err(|source| KeyError::Making { source })?;
-        // Never readable by others, not even for a moment, and never half of a key under its name.
+        self.write(&path, &fingerprint, &text)?;
+        Ok(fingerprint)
+    }
+
+    /// Never readable by others, not even for a moment, and never half of a key under its name.
+    fn write(&self, path: &Path, fingerprint: &Fingerprint, text: &str) -> Result<(), KeyError> {
         let temporary = self.folder.join(format!(".tmp-{fingerprint}-{}", std::process::id()));
         let _ = fs::remove_file(&temporary);
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&temporary, &path)?;
+            fs::rename(&temporary, path)?;
             // What a lost key has signed can never be signed again.
             fs::File::open(&self.folder)?.sync_all()
         };
         if let Err(error) = write() {
             let _ = fs::remove_file(&temporary);
-            return Err(io("writing", &path)(error));
+            return Err(io("writing", path)(error));
         }
-        Ok(fingerprint)
+        Ok(())
+    }
+
+    fn read_public(&self) -> Result<Vec<SignedPublicKey>, KeyError> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(io("reading", &self.folder))? {
+            let path = entry.map_err(io("reading", &self.folder))?.path();
+            if path.extension().is_some_and(|extension| extension == PUBLIC) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let mut keys = Vec::with_capacity(paths.len());
+        for path in paths {
+            keys.extend_from_slice(Keyring::load(&[path])?.certs());
+        }
+        Ok(keys)
     }
 
     fn read_all(&self) -> Result<Vec<(KeyState, SignedSecretKey)>, KeyError> {

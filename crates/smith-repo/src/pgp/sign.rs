@@ -119,10 +119,7 @@ impl Signer for SigningKeys {
     }
 
     fn sign_cleartext(&self, text: &str, at: Timestamp) -> Result<String, SignError> {
-        let bad = text.lines().position(|line| line.contains('\r') || line.trim_ascii_end() != line);
-        if let Some(line) = bad {
-            return Err(SignError::Text { line: line + 1 });
-        }
+        check_text(text)?;
         let signatures = self.sign(SignatureType::Text, &cleartext::canonical(text.as_bytes()), at)?;
         Ok(cleartext::write(text, "SHA512", &self.armored(&signatures)?))
     }
@@ -135,6 +132,12 @@ impl Signer for SigningKeys {
         let signatures = self.sign(SignatureType::Binary, content, at)?;
         Packets(&signatures).to_bytes().map_err(|source| self.unwritable(source))
     }
+}
+
+/// Whether a text is the same with and without the frame of a signed message, in which blanks at ends of lines are lost.
+pub fn check_text(text: &str) -> Result<(), SignError> {
+    let bad = text.lines().position(|line| line.contains('\r') || line.trim_ascii_end() != line);
+    bad.map_or(Ok(()), |line| Err(SignError::Text { line: line + 1 }))
 }
 
 impl SigningKeys {

@@ -7,7 +7,7 @@ use pgp::armor::BlockType;
 use pgp::packet::{Packet, PacketParser, Signature, SignatureType, SignatureVersion};
 
 use crate::pgp::cert::{Candidate, KeyFlaw, SLACK_SECONDS, digest_is_strong, has_unknown_demand};
-use crate::pgp::cleartext::Cleartext;
+use crate::pgp::cleartext::ClearSigned;
 use crate::pgp::{Fingerprint, Keyring, armor};
 
 /// Debian signs with three keys; a rotation doubles that. Each costs a hash of the text and a public-key operation.
@@ -95,7 +95,7 @@ impl Policy {
 
 /// An `InRelease`: answers what was signed.
 pub fn verify_cleartext(message: &[u8], keyring: &Keyring, policy: &Policy) -> Result<Verified, VerifyError> {
-    let parsed = Cleartext::parse(message)?;
+    let parsed = ClearSigned::parse(message)?;
     let signatures = signatures(&parsed.signatures)?;
     // Both kinds are hashed alike here: some signers say "binary" and mean the text with its ends of lines.
     let signers = judge_all(&signatures, keyring, policy, &parsed.canonical)?;
@@ -109,13 +109,17 @@ pub fn verify_detached(
     keyring: &Keyring,
     policy: &Policy,
 ) -> Result<Vec<SignedBy>, VerifyError> {
+    let signatures = signatures(&packets(signature)?)?;
+    judge_all(&signatures, keyring, policy, content)
+}
+
+/// A detached signature without its armor.
+pub(super) fn packets(signature: &[u8]) -> Result<Vec<u8>, VerifyError> {
     if signature.len() > SIGNATURE_BYTES_MAX {
         return Err(VerifyError::TooLong { limit: SIGNATURE_BYTES_MAX, found: signature.len() });
     }
     let is_binary = signature.first().is_some_and(|byte| byte & 0x80 != 0);
-    let packets = if is_binary { signature.to_vec() } else { unarmored(signature)? };
-    let signatures = signatures(&packets)?;
-    judge_all(&signatures, keyring, policy, content)
+    if is_binary { Ok(signature.to_vec()) } else { unarmored(signature) }
 }
 
 fn unarmored(signature: &[u8]) -> Result<Vec<u8>, VerifyError> {
@@ -132,7 +136,7 @@ fn unarmored(signature: &[u8]) -> Result<Vec<u8>, VerifyError> {
     }
 }
 
-fn signatures(packets: &[u8]) -> Result<Vec<Signature>, VerifyError> {
+pub(super) fn signatures(packets: &[u8]) -> Result<Vec<Signature>, VerifyError> {
     let mut signatures = Vec::new();
     for packet in PacketParser::new(packets) {
         match packet {

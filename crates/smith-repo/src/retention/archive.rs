@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::fetch::{Fetcher, Progress, Want};
 use crate::hash::Sha256;
+use crate::lazy::{addresses, may_be_left};
 use crate::manifest::{Area, FileEntry};
-use crate::mirror::write_index;
+use crate::mirror::{INFO, MANIFEST, SIGNED, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Found, Place, find, live};
@@ -51,9 +52,11 @@ impl Trash {
     /// What the sweep looks at: the lists of the build, as if it had been purged. Its indexes stay marked.
     fn note_archived(&self, build: &Found) -> Result<(), RetentionError> {
         let folder = self.folder_of(&format!("build-{}", build.number))?;
-        for name in ["manifest.zst", "build.json"] {
+        for name in [MANIFEST, INFO, SIGNED] {
             let (from, to) = (build.folder.join(name), folder.join(name));
-            fs::copy(&from, &to).map_err(StoreError::io("copying to", &to))?;
+            if name != SIGNED || from.exists() {
+                fs::copy(&from, &to).map_err(StoreError::io("copying to", &to))?;
+            }
         }
         Ok(())
     }
@@ -69,7 +72,8 @@ pub struct Restored {
     pub missing: Vec<String>,
 }
 
-/// Brings an archived build back: its package files from the trash, or from other stores that hold them.
+/// Brings an archived build back: its package files from the trash, or from other stores that hold them. What a lazy build
+/// had left at its upstream may be there again.
 pub fn restore(
     store: &Store,
     number: BuildNumber,
@@ -79,20 +83,23 @@ pub fn restore(
 ) -> Result<Restored, RetentionError> {
     let build = find(store, number)?;
     let mut restored = Restored::default();
-    if build.place == Place::Live {
-        return Ok(restored);
+    match build.place {
+        Place::Live => return Ok(restored),
+        Place::Unsigned => return Err(RetentionError::Unsigned { number }),
+        Place::Archived => {}
     }
     let manifest = &build.held.manifest;
     let lease = store.lease(manifest.objects())?;
     let mut wanted: Vec<&FileEntry> = Vec::new();
     let mut seen: BTreeSet<Sha256> = BTreeSet::new();
+    let addresses = addresses(&build.held.info);
     for file in manifest.files().iter().filter(|file| !store.has(&file.hash)) {
         if !seen.insert(file.hash) {
             continue;
         }
         if from_trash(store, &file.hash)? {
             restored.from_trash += 1;
-        } else {
+        } else if may_be_left(&addresses, file).is_none() {
             wanted.push(file);
         }
     }
@@ -100,7 +107,7 @@ pub fn restore(
     if !restored.missing.is_empty() {
         return Ok(restored);
     }
-    for file in manifest.files().iter().filter(|file| file.area == Area::Pool) {
+    for file in manifest.files().iter().filter(|file| file.area == Area::Pool && store.has(&file.hash)) {
         let (upstream, path) =
             file.in_pool().ok_or_else(|| RetentionError::Path { number, path: file.path.to_string() })?;
         store.link_pool(&upstream, &path, &file.hash)?;

@@ -13,6 +13,8 @@ pub enum RetentionError {
     Unknown { number: BuildNumber, known: String },
     #[error("build {number} is archived, expected one that clients can use")]
     Archived { number: BuildNumber },
+    #[error("build {number} waits for its signatures, expected one that clients can use")]
+    Unsigned { number: BuildNumber },
     #[error("{}: expected the builds that are kept, found {found}", .path.display())]
     Pins { path: PathBuf, found: String },
     #[error("build {number}: {path} is no path of a pool")]

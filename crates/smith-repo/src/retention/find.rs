@@ -1,4 +1,4 @@
-//! A build where it is: live or archived.
+//! A build where it is: live, archived, or waiting for its signatures.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use crate::store::Store;
 pub(super) enum Place {
     Live,
     Archived,
+    Unsigned,
 }
 
 #[derive(Debug, Clone)]
@@ -27,19 +28,28 @@ pub(super) fn live(store: &Store, number: BuildNumber) -> Result<Found, Retentio
     match found.place {
         Place::Live => Ok(found),
         Place::Archived => Err(RetentionError::Archived { number }),
+        Place::Unsigned => Err(RetentionError::Unsigned { number }),
     }
 }
 
 pub(super) fn find(store: &Store, number: BuildNumber) -> Result<Found, RetentionError> {
-    let places = [(Place::Live, store.build(number)), (Place::Archived, store.archived(number))];
+    let places = [
+        (Place::Live, store.build(number)),
+        (Place::Archived, store.archived(number)),
+        (Place::Unsigned, store.unsigned_build(number)),
+    ];
     for (place, folder) in places {
         if folder.exists() {
-            let held = Held::read_in(&folder, number)?;
+            let held = match place {
+                Place::Live | Place::Archived => Held::read_in(&folder, number)?,
+                Place::Unsigned => Held::read_bare(&folder, number)?,
+            };
             return Ok(Found { number, place, folder, held });
         }
     }
     let mut known = store.builds_present()?;
     known.extend(store.builds_archived()?);
+    known.extend(store.builds_unsigned()?);
     let names: Vec<String> = known.iter().rev().take(12).map(ToString::to_string).collect();
     let known = if names.is_empty() { "none: the store is empty".to_owned() } else { names.join(", ") };
     Err(RetentionError::Unknown { number, known })

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::channel;
 use crate::hash::Sha256;
-use crate::manifest::{Area, Manifest};
+use crate::manifest::{Area, FileEntry, Manifest};
 use crate::name::{BuildNumber, ChannelName};
 use crate::retention::find::{Place, find};
 use crate::retention::{Pins, RetentionError};
@@ -126,8 +126,11 @@ pub fn plan(store: &Store, wish: &Wish, roots: &Roots) -> Result<PurgePlan, Rete
     let marked = marked(store, &going)?;
     let mut freed: BTreeMap<Sha256, u64> = BTreeMap::new();
     for number in &plan.builds {
-        let manifest = find(store, *number)?.held.manifest;
-        let unmarked = manifest.files().iter().filter(|file| !marked.contains(&file.hash));
+        let held = find(store, *number)?.held;
+        // Of what was left at its upstream only what has come since can be freed.
+        let is_here = |file: &&FileEntry| held.info.lazy_count == 0 || store.has(&file.hash);
+        let files = held.manifest.files().iter().filter(is_here);
+        let unmarked = files.filter(|file| !marked.contains(&file.hash));
         freed.extend(unmarked.map(|file| (file.hash, file.size)));
     }
     plan.objects = freed.len() as u64;
@@ -174,7 +177,7 @@ pub(super) fn marked(
     let mut marked = BTreeSet::new();
     each_staying(store, going, |place, manifest| {
         let files = manifest.files().iter();
-        let counted = files.filter(|file| place == Place::Live || file.area == Area::Tree);
+        let counted = files.filter(|file| place != Place::Archived || file.area == Area::Tree);
         marked.extend(counted.map(|file| file.hash));
     })?;
     Ok(marked)
@@ -188,6 +191,7 @@ pub(super) fn each_staying(
 ) -> Result<(), RetentionError> {
     let mut staying = store.builds_present()?;
     staying.extend(store.builds_archived()?);
+    staying.extend(store.builds_unsigned()?);
     for number in staying.into_iter().filter(|number| !going.contains(number)) {
         match find(store, number) {
             Ok(found) => with(found.place, &found.held.manifest),

@@ -50,6 +50,8 @@ pub fn purge(
             }
             let Ok(found) = find(store, *number) else { continue };
             trash.take(&found.folder, &format!("build-{number}"))?;
+            // What its publication left behind because it was killed.
+            trash.take_if_there(&store.unsigned_build(*number), &format!("unsigned-{number}"))?;
             purged.builds.push(*number);
         }
     }
@@ -117,11 +119,11 @@ impl Living {
         for file in manifest.files() {
             match (place, file.area) {
                 (Place::Archived, Area::Pool) => {}
-                (Place::Live, Area::Pool) => {
+                (Place::Live | Place::Unsigned, Area::Pool) => {
                     self.objects.insert(file.hash);
                     self.paths.insert(file.path.as_str().into());
                 }
-                (Place::Live | Place::Archived, Area::Tree) => {
+                (Place::Live | Place::Archived | Place::Unsigned, Area::Tree) => {
                     self.objects.insert(file.hash);
                 }
             }
@@ -139,7 +141,8 @@ fn dead_builds(store: &Store) -> Result<Vec<(PathBuf, Vec<FileEntry>)>, Retentio
             continue;
         };
         // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
-        let files = Held::read_in(&folder, number).map(|held| held.manifest.files().to_vec());
+        let held = Held::read_in(&folder, number).or_else(|_| Held::read_bare(&folder, number));
+        let files = held.map(|held| held.manifest.files().to_vec());
         dead.push((folder, files.unwrap_or_default()));
     }
     Ok(dead)

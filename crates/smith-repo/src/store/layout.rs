@@ -12,10 +12,11 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(super) const FOLDERS: [&'static str; 13] = [
+    pub(super) const FOLDERS: [&'static str; 14] = [
         "objects/sha256",
         "pool",
         "builds",
+        "unsigned",
         "archive",
         "channels",
         "views",
@@ -73,6 +74,15 @@ impl Layout {
 
     pub fn build(&self, number: BuildNumber) -> PathBuf {
         self.builds().join(number.to_string())
+    }
+
+    /// Builds that wait for signatures which are made elsewhere.
+    pub fn unsigned(&self) -> PathBuf {
+        self.root.join("unsigned")
+    }
+
+    pub fn unsigned_build(&self, number: BuildNumber) -> PathBuf {
+        self.unsigned().join(number.to_string())
     }
 
     pub fn archive(&self) -> PathBuf {

@@ -87,6 +87,17 @@ impl Store {
         self.numbers_in(&self.archive())
     }
 
+    /// The numbers of all builds that wait for their signatures, in order. One that was published since is none.
+    pub fn builds_unsigned(&self) -> Result<Vec<BuildNumber>, StoreError> {
+        let mut numbers = match self.numbers_in(&self.unsigned()) {
+            // Stores that were made before there were such builds.
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+            numbers => numbers?,
+        };
+        numbers.retain(|number| !self.build(*number).exists() && !self.archived(*number).exists());
+        Ok(numbers)
+    }
+
     fn numbers_in(&self, folder: &Path) -> Result<Vec<BuildNumber>, StoreError> {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(folder).map_err(StoreError::io("reading", folder))? {

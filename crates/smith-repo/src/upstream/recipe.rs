@@ -104,6 +104,9 @@ pub struct Extras {
     /// Languages of package descriptions: `en`.
     pub translations: Vec<String>,
     pub contents: Wanted,
+    /// The source packages of what is taken.
+    #[serde(default, skip_serializing_if = "Wanted::is_no")]
+    pub sources: Wanted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -112,6 +115,13 @@ pub enum Wanted {
     #[default]
     No,
     Yes,
+}
+
+impl Wanted {
+    /// Recipes that do not ask for what older ones could not ask for are the same recipes.
+    fn is_no(&self) -> bool {
+        *self == Self::No
+    }
 }
 
 /// A person's decision about packages, with a reason that stands in the build.

@@ -120,6 +120,9 @@ fn upstream(node: &Node, folder: &Path, report: &mut Report) -> Option<Upstream>
     let contents = optional(fields.take("contents"), report, |node, report| {
         yes_or_no(node, Wanted::Yes, Wanted::No, report)
     });
+    let sources = optional(fields.take("sources"), report, |node, report| {
+        yes_or_no(node, Wanted::Yes, Wanted::No, report)
+    });
     fields.close(report);
     Some(Upstream {
         name: name?,
@@ -134,7 +137,11 @@ fn upstream(node: &Node, folder: &Path, report: &mut Report) -> Option<Upstream>
         filter: filter?.unwrap_or_default(),
         snapshot: snapshot?,
         staleness: staleness?.unwrap_or_default(),
-        extras: Extras { translations: translations?, contents: contents?.unwrap_or_default() },
+        extras: Extras {
+            translations: translations?,
+            contents: contents?.unwrap_or_default(),
+            sources: sources?.unwrap_or_default(),
+        },
     })
 }
 
@@ -399,6 +406,7 @@ upstreams:
     threshold: 2
     take: {priorities: [required], packages: ['linux-image-*'], closure: depends, without: [emacs]}
     translations: en
+    sources: yes
 hold:
   - {package: openssl, reason: breaks the proxy}
 pin:
@@ -422,6 +430,7 @@ publish: {compressions: [gz, zst], valid-for-days: 14, fields: {Origin: Us}}
         assert_eq!((debian.name.as_str(), debian.suites.len(), debian.threshold), ("debian", 2, 2));
         assert_eq!(debian.keyrings, [PathBuf::from("/etc/smith/keys/debian.gpg")]);
         assert_eq!(debian.filter.closure, Closure::Depends);
+        assert_eq!((debian.extras.sources, debian.extras.contents), (Wanted::Yes, Wanted::No));
         assert_eq!(recipe.rules.len(), 2);
         assert_eq!(recipe.rules[1].kind, RuleKind::Pin(Pattern::new("1.22.*")));
         assert_eq!(recipe.local[0].component.as_str(), "main");

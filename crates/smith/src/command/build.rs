@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod create;
 mod diff;
+mod fetch;
 mod fsck;
 mod init;
 mod keep;
@@ -12,6 +13,7 @@ mod list;
 mod packages;
 mod purge;
 mod show;
+mod sign;
 
 use clap::{Args, Subcommand};
 
@@ -29,6 +31,8 @@ enum Command {
     Init(init::Init),
     Key(key::Key),
     Create(create::Create),
+    Sign(sign::Sign),
+    Fetch(fetch::Fetch),
     List(list::List),
     Show(show::Show),
     Packages(packages::Packages),
@@ -46,6 +50,8 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Init(init) => init::run(&init),
         Command::Key(key) => key::run(&key),
         Command::Create(create) => create::run(&create),
+        Command::Sign(sign) => sign::run(&sign),
+        Command::Fetch(fetch) => fetch::run(&fetch),
         Command::List(list) => list::run(&list),
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),

@@ -10,5 +10,6 @@ mod journal;
 mod mirror;
 mod pipeline;
 mod run;
+mod signing;
 mod simulate;
 mod why;

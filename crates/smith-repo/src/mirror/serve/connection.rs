@@ -12,10 +12,12 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::lazy::Brought;
 use crate::mirror::serve::file::{Served, date, open};
 use crate::mirror::serve::reply::Reply;
 use crate::mirror::serve::request::{After, HEAD_MAX, Method, Refusal, Request};
 use crate::mirror::serve::server::{ServeLimits, Shared};
+use crate::name::RelPath;
 
 /// Handed to the kernel at a time.
 const SENT_AT_ONCE: usize = 4 << 20;
@@ -115,13 +117,29 @@ async fn answer(stream: &mut TcpStream, shared: &Shared, request: &Request) -> i
     if request.path.as_str() == "builds/index.json" {
         return index(stream, shared, request).await;
     }
-    let Some(served) = open(&shared.root, &request.path) else {
-        return bare(stream, shared, "404 Not Found", request.after).await;
+    let served = match open(&shared.root, &request.path) {
+        Some(served) => served,
+        None => match on_demand(shared, &request.path).await {
+            Ok(served) => served,
+            Err(status) => return bare(stream, shared, status, request.after).await,
+        },
     };
     let reply = Reply::of(request, &served, &now());
     shared.count(&reply);
     send(stream, shared, &reply, &served).await?;
     Ok(request.after)
+}
+
+/// A file that a build left at its upstream, or what to say instead of it.
+async fn on_demand(shared: &Shared, path: &RelPath) -> Result<Served, &'static str> {
+    let Some(demand) = &shared.demand else { return Err("404 Not Found") };
+    match demand.bring(path).await {
+        Brought::Here => open(&shared.root, path).ok_or("404 Not Found"),
+        Brought::Unknown | Brought::Gone => Err("404 Not Found"),
+        Brought::Unreachable => Err("502 Bad Gateway"),
+        Brought::Coming => Err("503 Service Unavailable"),
+        Brought::NoRoom => Err("507 Insufficient Storage"),
+    }
 }
 
 /// Which builds there are, as of now.

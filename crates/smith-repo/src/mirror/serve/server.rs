@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::fetch::Fetcher;
+use crate::lazy::Demand;
 use crate::mirror::serve::connection::{either, now, talk, write};
 use crate::mirror::serve::reply::Reply;
 use crate::mirror::serve::request::After;
@@ -79,6 +81,8 @@ pub(super) struct Shared {
     /// Without links in its path.
     pub(super) root: PathBuf,
     pub(super) limits: ServeLimits,
+    /// Brings what was left at upstreams, if it may.
+    pub(super) demand: Option<Demand>,
     connections: AtomicU64,
     turned_away: AtomicU64,
     requests: AtomicU64,
@@ -100,6 +104,25 @@ pub struct Serving {
 impl Serving {
     /// Begins to serve a store; port 0 takes any that is free.
     pub fn start(store: &Store, address: SocketAddr, limits: ServeLimits) -> Result<Self, ServeError> {
+        Self::start_with(store, address, limits, None)
+    }
+
+    /// The same, and package files that builds left at their upstreams are fetched when they are asked for.
+    pub fn start_fetching(
+        store: &Store,
+        address: SocketAddr,
+        limits: ServeLimits,
+        fetcher: Fetcher,
+    ) -> Result<Self, ServeError> {
+        Self::start_with(store, address, limits, Some(Demand::new(store, fetcher)))
+    }
+
+    fn start_with(
+        store: &Store,
+        address: SocketAddr,
+        limits: ServeLimits,
+        demand: Option<Demand>,
+    ) -> Result<Self, ServeError> {
         let root = std::fs::canonicalize(store.root());
         let root = root.map_err(|source| ServeError::Root { path: store.root().to_owned(), source })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -117,6 +140,7 @@ impl Serving {
             store: store.clone(),
             root,
             limits,
+            demand,
             connections: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             requests: AtomicU64::new(0),

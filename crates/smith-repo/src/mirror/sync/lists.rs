@@ -6,7 +6,9 @@ use crate::fetch::{Answer, Fetcher};
 use crate::hash::Sha256;
 use crate::manifest::{BuildInfo, Delta, Manifest, ManifestError, PackageList};
 use crate::mirror::Held;
-use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, parse_info};
+use crate::mirror::held::{
+    INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, parse_info, with_signed,
+};
 use crate::mirror::s3::{FORMAT, MARKER};
 use crate::mirror::sync::{Check, SyncError};
 use crate::name::BuildNumber;
@@ -26,7 +28,9 @@ const INDEX: &str = "index.json";
 
 /// The lists of a build, and the bytes that they came as.
 pub(super) struct Lists {
+    pub(super) info: BuildInfo,
     pub(super) signers: Vec<String>,
+    /// With the signed forms of Releases, wherever they are listed.
     pub(super) manifest: Manifest,
     /// Files of the build's folder, by name.
     pub(super) files: Vec<(String, Vec<u8>)>,
@@ -59,10 +63,28 @@ impl Place<'_> {
         let base = base_of(store, &info);
         let mut files = vec![(INFO.to_owned(), json), (SIGNATURE.to_owned(), signature)];
         let manifest = self.manifest(&info, base.as_ref(), &mut files)?;
+        let manifest = self.signed(&info, manifest, &mut files)?;
         let packages = self.need(PACKAGES, LIST_MAX)?;
         PackageList::decompress(&packages, &info.packages).map_err(|source| self.bad(PACKAGES, source))?;
         files.push((PACKAGES.to_owned(), packages));
-        Ok(Lists { signers, manifest, files, base })
+        Ok(Lists { info, signers, manifest, files, base })
+    }
+
+    /// What was signed after the words were written is listed apart.
+    fn signed(
+        &self,
+        info: &BuildInfo,
+        manifest: Manifest,
+        files: &mut Vec<(String, Vec<u8>)>,
+    ) -> Result<Manifest, SyncError> {
+        if info.signed_apart.is_empty() {
+            return Ok(manifest);
+        }
+        let packed = self.need(SIGNED, INFO_MAX)?;
+        let signed = Manifest::unpack(&packed).and_then(|signed| with_signed(info, &manifest, &signed));
+        let whole = signed.map_err(|source| self.bad(SIGNED, source))?;
+        files.push((SIGNED.to_owned(), packed));
+        Ok(whole)
     }
 
     /// How its files are named. A place that does not answer is asked like a store, and says so then.

@@ -1,5 +1,6 @@
 //! Bringing builds from one store to another: lists first, then what is missing, then names, then all at once.
 
+mod apart;
 mod error;
 mod lists;
 mod local;

@@ -5,14 +5,16 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::fetch::{Fetcher, Progress, Want};
+use crate::fetch::{Fetcher, Progress, Want, encoded};
 use crate::hash::Sha256;
+use crate::lazy::left_at_upstream;
 use crate::manifest::{FileEntry, Manifest};
 use crate::mirror::held::INFO;
 use crate::mirror::objects::Objects;
 use crate::mirror::s3::Naming;
 use crate::mirror::stale;
 use crate::mirror::sync::SyncError;
+use crate::mirror::sync::apart::check_signed;
 use crate::mirror::sync::lists::{Lists, Place, Shape, base_url, folder_of, write_index};
 use crate::mirror::sync::local::link_from;
 use crate::mirror::sync::tree::{link_pool, raise, upstreams};
@@ -100,7 +102,8 @@ pub(crate) fn sync_after(
     let pools = upstreams(build, &lists.manifest)?;
     let _lease = pull.store.lease(sizes.keys().copied())?;
     stale::clear(&stale::folders(pull.store))?;
-    bring(pull, &places, &lists.manifest, &sizes, &mut synced)?;
+    bring(pull, &places, &lists, &sizes, &mut synced)?;
+    check_signed(pull.store, &lists.info, &lists.manifest, pull.check)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
     let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;
     sync_file_system(pull.store.root())?;
@@ -200,7 +203,7 @@ fn missing(store: &Store, sizes: &BTreeMap<Sha256, u64>) -> Result<Vec<(Sha256, 
 fn bring(
     pull: &Pull<'_>,
     places: &[Place<'_>],
-    manifest: &Manifest,
+    lists: &Lists,
     sizes: &BTreeMap<Sha256, u64>,
     synced: &mut Synced,
 ) -> Result<(), SyncError> {
@@ -209,7 +212,14 @@ fn bring(
     intake.settle()?;
     let missing = missing(pull.store, sizes)?;
     synced.count(&missing);
-    let mut wants = wants(places, manifest, synced.build, &missing);
+    let mut wants = wants(places, &lists.manifest, synced.build, &missing);
+    // A source need not have what it left at its upstream. A mirror is made whole, so it asks there in the end.
+    let left =
+        left_at_upstream(&lists.info, &lists.manifest).into_iter().map(|left| (left.hash, left.sources));
+    let mut left: BTreeMap<Sha256, Vec<String>> = left.collect();
+    for want in &mut wants {
+        want.sources.extend(left.remove(&want.hash).unwrap_or_default());
+    }
     for folder in places.iter().filter_map(|place| folder_of(&place.url)) {
         wants = link_from(&folder, wants, &intake, pull.progress);
     }
@@ -237,8 +247,8 @@ fn wants(
     let (root, naming) = (Layout::new(Path::new("")), Naming::of(build, manifest));
     let want = |(hash, size): &(Sha256, u64)| {
         let file = names.get(hash);
-        let name = file.and_then(|file| file.below(&root, build).to_str().map(encode));
-        let key = file.map(|file| encode(&naming.key(file)));
+        let name = file.and_then(|file| file.below(&root, build).to_str().map(encoded));
+        let key = file.map(|file| encoded(&naming.key(file)));
         let object = Some(Layout::object_path(hash));
         let address = |place: &Place<'_>, path: &Option<String>| {
             path.as_ref().map(|path| format!("{}/{path}", place.url))
@@ -252,11 +262,6 @@ fn wants(
         Want { hash: *hash, size: *size, sources }
     };
     missing.iter().map(want).collect()
-}
-
-/// What has another meaning in an address. Services of buckets take a plus for a blank.
-fn encode(path: &str) -> String {
-    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace('+', "%2B")
 }
 
 /// Under the store's lock, so that a purge sees the build or our lease. The base may have been purged since its names in

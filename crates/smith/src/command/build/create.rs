@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use smith_repo::create::{Create as Making, CreateError, Created, IfUnchanged};
+use smith_repo::create::{Bring, Create as Making, CreateError, Created, IfUnchanged, Manner, Signing};
 use smith_repo::name::BuildNumber;
-use smith_repo::pgp::{KeyFolder, KeyState, Passphrase};
+use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, Passphrase, SigningKeys};
 use smith_repo::upstream::Replay;
 use smith_server::config::recipe;
 
@@ -33,6 +33,12 @@ pub(super) struct Create {
     /// Make a build although nothing is new
     #[arg(long)]
     even_if_unchanged: bool,
+    /// Leave the signing to keys on another machine: the build waits for `smith build sign`
+    #[arg(long)]
+    unsigned: bool,
+    /// Leave package files at their upstreams: each is fetched when it is first asked for, or by `smith build fetch`
+    #[arg(long)]
+    lazy: bool,
     /// Take Releases that are older than those that were seen
     #[arg(long)]
     allow_older: bool,
@@ -58,14 +64,14 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
     let keys = KeyFolder::new(&store.keys());
     let now = input::now();
     let infos = keys.list(now).map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let active = infos.iter().filter(|info| info.state == KeyState::Active);
-    let signed_from = active.map(|info| info.made_at).max().ok_or_else(|| {
-        let error = "expected a key in the store that builds are signed with, found none";
-        Failure::new(Exit::BadInput, error)
-            .with_hint("`smith build key new --user-id 'Name <address>'` makes one")
-    })?;
+    let signed_from = signed_from(args, &infos)?;
     let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
-    let signer = keys.signing_keys(&passphrase).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let (signer, signing) = match args.unsigned {
+        true => (Ok(SigningKeys::default()), Signing::Elsewhere),
+        false => (keys.signing_keys(&passphrase), Signing::Here),
+    };
+    let signer = signer.map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let bring = if args.lazy { Bring::OnFirstUse } else { Bring::Now };
     let fetcher = args.net.fetcher()?;
     let created = input::watched(|progress| {
         let making = Making {
@@ -81,9 +87,25 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
             now,
             made_by: concat!("smith ", env!("CARGO_PKG_VERSION")),
         };
-        making.run()
+        making.run_as(Manner { signing, bring })
     });
     tell(args, created.map_err(failed)?)
+}
+
+/// When the youngest key was made that may sign the build, here or elsewhere.
+fn signed_from(args: &Create, infos: &[KeyInfo]) -> Result<jiff::Timestamp, Failure> {
+    let may_sign = |info: &&KeyInfo| match info.state {
+        KeyState::Active => true,
+        KeyState::Public => args.unsigned,
+        KeyState::Retired => false,
+    };
+    infos.iter().filter(may_sign).map(|info| info.made_at).max().ok_or_else(|| {
+        let error = "expected a key in the store that builds are signed with, found none";
+        Failure::new(Exit::BadInput, error).with_hint(match args.unsigned {
+            true => "`smith build key import FILE` takes in the public part of a key that is elsewhere",
+            false => "`smith build key new --user-id 'Name <address>'` makes one",
+        })
+    })
 }
 
 fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
@@ -103,6 +125,19 @@ fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
         let line =
             format!("{} build {}, {packages}, {} bytes\n", styled(GOOD, "good:"), info.number, info.bytes);
         output::data(&line)?;
+        if info.lazy_count > 0 {
+            let files = counted(info.lazy_count, "package file");
+            output::note(&format!(
+                "{files} at their upstreams until somebody asks; `smith build fetch {}` brings them",
+                info.number
+            ));
+        }
+        if args.unsigned {
+            output::note(&format!(
+                "it waits for its signatures: `smith build sign {} --export FOLDER`",
+                info.number
+            ));
+        }
     } else {
         output::data(&format!("nothing is new since build {}\n", info.number))?;
     }
@@ -115,6 +150,7 @@ fn failed(error: CreateError) -> Failure {
         CreateError::Store(_) => Exit::Output,
         CreateError::Upstream(_)
         | CreateError::Choice(_)
+        | CreateError::Password { .. }
         | CreateError::EmptyRecipe
         | CreateError::Objects { .. }
         | CreateError::TwoContents { .. }

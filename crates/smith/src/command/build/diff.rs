@@ -58,8 +58,10 @@ pub(super) fn run(args: &Diff) -> Result<Exit, Failure> {
     let list = |build| packages_of(&store, build).map_err(|error| Failure::new(Exit::NotThere, error));
     let mut security = std::collections::BTreeSet::new();
     for build in [old, new] {
-        let info = Held::info(&store, build).map_err(|error| Failure::new(Exit::NotThere, error))?;
-        let found = security_suites(&store.build(build), &info);
+        let info = Held::info_of_any(&store, build).map_err(|error| Failure::new(Exit::NotThere, error))?;
+        let folder = store.build(build);
+        let folder = if folder.exists() { folder } else { store.unsigned_build(build) };
+        let found = security_suites(&folder, &info);
         security.extend(found.map_err(|error| Failure::new(Exit::BadInput, error))?);
     }
     let filter = Filter { upstream: None, suite: args.suite.clone(), security };

@@ -1,4 +1,4 @@
-//! `smith build key`: the keys that builds are signed with.
+//! `smith build key`: the keys that builds are signed with, here or elsewhere.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs, Unwritable};
 use crate::output::{self, Align, Table};
 
-/// Make, list, rotate and export the keys that sign builds.
+/// Make, import, list, rotate and export the keys that sign builds.
 #[derive(Debug, Args)]
 pub(super) struct Key {
     #[command(subcommand)]
@@ -21,11 +21,15 @@ pub(super) struct Key {
 enum Command {
     /// Make a key; it signs with all others that are active until one of them is retired
     New(New),
+    /// Believe and export a key whose secret is on another machine: `smith build sign` takes its signatures
+    Import(Import),
     /// The keys of the store
     List(List),
     /// Sign with this key no more; clients still believe what it has signed
     Retire(Retire),
-    /// The public keys, for `Signed-By`: of active and of retired keys
+    /// Take a retired or an imported key away; what only it has signed is believed by nobody from then on
+    Forget(Retire),
+    /// The public keys, for `Signed-By`: of active, retired and imported keys
     Export(Export),
 }
 
@@ -68,6 +72,15 @@ struct Retire {
 }
 
 #[derive(Debug, Args)]
+struct Import {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Public keys as `gpg --export` writes them, armored or not
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct Export {
     #[command(flatten)]
     store: StoreArgs,
@@ -89,10 +102,13 @@ pub(super) fn run(key: &Key) -> Result<Exit, Failure> {
     match &key.command {
         Command::New(new) => make(new),
         Command::List(list) => show(list),
+        Command::Import(import) => take_in(import),
         Command::Retire(retire) => {
-            let found: Result<Fingerprint, _> = retire.fingerprint.parse();
-            let fingerprint = found.map_err(|error| Failure::new(Exit::Usage, error))?;
-            keys(&retire.store)?.retire(&fingerprint).map_err(failed)?;
+            keys(&retire.store)?.retire(&retire.named()?).map_err(failed)?;
+            Ok(Exit::Good)
+        }
+        Command::Forget(forget) => {
+            keys(&forget.store)?.forget(&forget.named()?).map_err(failed)?;
             Ok(Exit::Good)
         }
         Command::Export(export) => {
@@ -102,6 +118,22 @@ pub(super) fn run(key: &Key) -> Result<Exit, Failure> {
             Ok(Exit::Good)
         }
     }
+}
+
+impl Retire {
+    fn named(&self) -> Result<Fingerprint, Failure> {
+        self.fingerprint.parse().map_err(|error| Failure::new(Exit::Usage, error))
+    }
+}
+
+fn take_in(args: &Import) -> Result<Exit, Failure> {
+    let bytes =
+        std::fs::read(&args.file).map_err(|error| input::unreadable("public keys", &args.file, error))?;
+    let store = args.store.create()?;
+    let imported = KeyFolder::new(&store.keys()).import_public(&bytes).map_err(failed)?;
+    let lines: Vec<String> = imported.iter().map(|key| format!("{key}\n")).collect();
+    output::data(&lines.concat())?;
+    Ok(Exit::Good)
 }
 
 fn keys(store: &StoreArgs) -> Result<KeyFolder, Failure> {
@@ -132,6 +164,7 @@ fn show(args: &List) -> Result<Exit, Failure> {
         state: match info.state {
             KeyState::Active => "active",
             KeyState::Retired => "retired",
+            KeyState::Public => "public",
         },
         made: info.made_at.to_string(),
         expires: info.expires_at.map(|at| at.to_string()),

@@ -3,13 +3,15 @@
 use clap::Args;
 use serde::Serialize;
 use smith_repo::channel;
+use smith_repo::lazy::{Here, here};
+use smith_repo::manifest::BuildState;
 use smith_repo::mirror::Held;
 
 use crate::failure::{Exit, Failure};
 use crate::input::StoreArgs;
 use crate::output::{self, Align, Table};
 
-/// The builds of a store, the newest last, and the channels that are on them.
+/// The builds of a store, the newest last, and the channels that are on them; also those that wait for their signatures.
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
@@ -22,9 +24,12 @@ pub(super) struct List {
 #[derive(Debug, Serialize)]
 struct Line {
     build: u32,
+    state: BuildState,
     created: String,
     packages: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lazy: Option<Here>,
     channels: Vec<String>,
 }
 
@@ -38,14 +43,22 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
             on.push((build.0, name.to_string()));
         }
     }
+    let bad = |error| Failure::new(Exit::BadInput, error);
+    let ready = store.builds_present().map_err(bad)?.into_iter().map(|build| (build, BuildState::Ready));
+    let waiting =
+        store.builds_unsigned().map_err(bad)?.into_iter().map(|build| (build, BuildState::Unsigned));
+    let mut builds: Vec<_> = ready.chain(waiting).collect();
+    builds.sort_unstable();
     let mut lines = Vec::new();
-    for number in store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error))? {
-        let info = Held::info(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    for (number, state) in builds {
+        let info = Held::info_of_any(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?;
         lines.push(Line {
+            state,
             build: number.0,
             created: info.created_at.to_string(),
             packages: info.package_count,
             bytes: info.bytes,
+            lazy: here(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?,
             channels: on
                 .iter()
                 .filter(|(build, _)| *build == number.0)
@@ -59,17 +72,21 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     }
     let mut table = Table::new(&[
         ("build", Align::Right),
+        ("state", Align::Left),
         ("created", Align::Left),
         ("packages", Align::Right),
         ("bytes", Align::Right),
+        ("lazy", Align::Left),
         ("channels", Align::Left),
     ]);
     for line in lines {
         table.row([
             line.build.to_string(),
+            line.state.to_string(),
             line.created,
             line.packages.to_string(),
             line.bytes.to_string(),
+            line.lazy.map_or_else(String::new, |here| format!("{} of {}", here.here, here.of)),
             line.channels.join(", "),
         ]);
     }

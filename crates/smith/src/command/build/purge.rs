@@ -116,7 +116,9 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
 
 pub(super) fn failed(error: RetentionError) -> Failure {
     let exit = match &error {
-        RetentionError::Unknown { .. } | RetentionError::Archived { .. } => Exit::NotThere,
+        RetentionError::Unknown { .. }
+        | RetentionError::Archived { .. }
+        | RetentionError::Unsigned { .. } => Exit::NotThere,
         RetentionError::Store(_) => Exit::Output,
         RetentionError::Pins { .. }
         | RetentionError::Path { .. }

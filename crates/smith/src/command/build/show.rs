@@ -1,6 +1,7 @@
 //! `smith build show`: what a build was made from, and by whom it is signed.
 
 use clap::Args;
+use smith_repo::lazy::here;
 use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
 
@@ -22,14 +23,20 @@ pub(super) struct Show {
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let info = Held::info(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
+    let info = Held::info_of_any(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     if args.json {
         output::json(&info)?;
         return Ok(Exit::Good);
     }
     let mut text = format!("build {}, made at {} by {}\n", info.number, info.created_at, info.made_by);
+    if !store.build(args.build).exists() {
+        text.push_str("unsigned: it waits for `smith build sign`\n");
+    }
     if let Some(parent) = info.parent {
         text.push_str(&format!("after build {parent}\n"));
+    }
+    if let Some(here) = here(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))? {
+        text.push_str(&format!("{}\n", super::fetch::words(&here)));
     }
     text.push_str(&format!(
         "{} packages, {} files, {} bytes\n",

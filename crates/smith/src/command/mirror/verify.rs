@@ -103,7 +103,7 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
     } else {
         output::data(&text(&looked, None))?;
     }
-    Ok(if looked.findings.is_good() { Exit::Good } else { Exit::Finding })
+    Ok(if looked.findings.is_sound() { Exit::Good } else { Exit::Finding })
 }
 
 struct Bases<'a> {
@@ -182,7 +182,7 @@ fn of_mirrors(
             output::data(&line)?;
         }
     }
-    let is_good = |one: &Answer| one.trouble.is_none() && one.looked.findings.is_good();
+    let is_good = |one: &Answer| one.trouble.is_none() && one.looked.findings.is_sound();
     Ok(if answers.iter().all(is_good) { Exit::Good } else { Exit::Finding })
 }
 
@@ -294,6 +294,7 @@ fn gather(all: &mut Findings, one: Findings) {
     all.damaged.extend(one.damaged);
     all.foreign.extend(one.foreign);
     all.links.extend(one.links);
+    all.left.extend(one.left);
     all.lists.extend(one.lists);
     all.touched.extend(one.touched);
 }
@@ -307,7 +308,7 @@ fn outcomes(args: &Verify, answer: &Answer, seconds: f64) -> Vec<Outcome> {
         return vec![bad(None, why.clone())];
     }
     let findings = &looked.findings;
-    if findings.is_good() {
+    if findings.is_sound() {
         let mended = looked.mended.filter(|mended| *mended != RepairPlan::default());
         let (state, objects, bytes) = match mended {
             Some(mended) => ("mended", mended.fetch, mended.fetch_bytes),
@@ -335,10 +336,14 @@ fn text(looked: &Looked, mirror: Option<&MirrorName>) -> String {
             mended.fetch_bytes
         ));
     }
-    if findings.is_good() {
+    if findings.is_sound() {
         let builds: Vec<String> = findings.builds.iter().map(ToString::to_string).collect();
         let (word, files) = (styled(GOOD, "good:"), counted(findings.files, "file"));
-        text.push_str(&format!("{word} {of}builds {} hold, {files}\n", builds.join(", ")));
+        let left = match findings.left.len() as u64 {
+            0 => String::new(),
+            left => format!(", {left} of them left upstream"),
+        };
+        text.push_str(&format!("{word} {of}builds {} hold, {files}{left}\n", builds.join(", ")));
     } else {
         text.push_str(&format!("{} {of}{}\n{}", styled(BAD, "bad:"), findings.why(), each(findings)));
     }
@@ -369,6 +374,9 @@ fn each(findings: &Findings) -> String {
     }
     for one in &findings.links {
         text.push_str(&format!("link     {} expected {}, found {}\n", one.path, one.expected, one.found));
+    }
+    for one in &findings.channels {
+        text.push_str(&format!("channel  {} expected {}, found {}\n", one.path, one.expected, one.found));
     }
     for one in &findings.foreign {
         text.push_str(&format!("foreign  {one}\n"));

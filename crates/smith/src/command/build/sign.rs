@@ -1,0 +1,114 @@
+//! `smith build sign`: builds whose keys are on another machine.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use smith_repo::name::BuildNumber;
+use smith_repo::pgp::{KeyError, KeyFolder, KeyState, Passphrase};
+use smith_repo::unsigned::{Published, UnsignedError, export, sign, take};
+
+use crate::failure::{Exit, Failure};
+use crate::input::{self, StoreArgs};
+use crate::output::{self, GOOD, counted, styled};
+
+/// Sign a build that `smith build create --unsigned` made, and publish it.
+///
+/// `--export` writes what is to be signed and how; `--signatures` takes what came of it. Every signature is verified with
+/// the keys that the store exports before the build appears, at once. Without either, the keys at hand sign: those of the
+/// store, or of another folder.
+#[derive(Debug, Args)]
+pub(super) struct Sign {
+    /// Its number
+    build: BuildNumber,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Write what is to be signed into this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["signatures", "keys", "passphrase_file"])]
+    export: Option<PathBuf>,
+    /// Take the signatures from this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["keys", "passphrase_file"])]
+    signatures: Option<PathBuf>,
+    /// Sign with the keys of this folder, as they lie in `keys` of a store
+    #[arg(long, value_name = "FOLDER")]
+    keys: Option<PathBuf>,
+    /// The first line of this file unlocks the keys
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "export")]
+    json: bool,
+}
+
+pub(super) fn run(args: &Sign) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let now = input::now();
+    if let Some(folder) = &args.export {
+        let exported = export(&store, args.build, folder).map_err(failed)?;
+        let files = counted(exported.files.len() as u64, "file");
+        let line = format!(
+            "{} {files} to be signed in {}, see README there\n",
+            styled(GOOD, "good:"),
+            folder.display()
+        );
+        output::data(&line)?;
+        return Ok(Exit::Good);
+    }
+    let published = match &args.signatures {
+        Some(folder) => take(&store, args.build, folder, now),
+        None => {
+            let keys = KeyFolder::new(&args.keys.clone().unwrap_or_else(|| store.keys()));
+            let infos = keys.list(now).map_err(key_failed)?;
+            let active = infos.iter().filter(|info| info.state == KeyState::Active);
+            let signed_from = active.map(|info| info.made_at).max().ok_or_else(|| {
+                Failure::new(Exit::BadInput, "expected a key that signs, found none")
+                    .with_hint("`--export` and `--signatures` have it signed by a key on another machine")
+            })?;
+            let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
+            let signer = keys.signing_keys(&passphrase).map_err(key_failed)?;
+            sign(&store, args.build, &signer, signed_from, now)
+        }
+    };
+    tell(args, &published.map_err(failed)?)
+}
+
+fn tell(args: &Sign, published: &Published) -> Result<Exit, Failure> {
+    if args.json {
+        output::json(&published.info)?;
+        return Ok(Exit::Good);
+    }
+    let signers = published.signers.join(", ");
+    output::data(&format!(
+        "{} build {} is published, signed by {signers}\n",
+        styled(GOOD, "good:"),
+        args.build
+    ))?;
+    Ok(Exit::Good)
+}
+
+fn key_failed(error: KeyError) -> Failure {
+    Failure::new(Exit::BadInput, error)
+}
+
+fn failed(error: UnsignedError) -> Failure {
+    let (exit, hint) = match &error {
+        UnsignedError::Unknown { .. } => (Exit::NotThere, None),
+        UnsignedError::NoKeyring { .. } => {
+            (Exit::BadInput, Some("`smith build key import FILE` takes in the public part of the key"))
+        }
+        UnsignedError::Io { .. } | UnsignedError::Store(_) => (Exit::Output, None),
+        UnsignedError::Signed { .. }
+        | UnsignedError::Signatures { .. }
+        | UnsignedError::NotEmpty { .. }
+        | UnsignedError::Changed { .. }
+        | UnsignedError::Keys(_)
+        | UnsignedError::Sign(_)
+        | UnsignedError::Manifest(_)
+        | UnsignedError::Held(_)
+        | UnsignedError::Name(_) => (Exit::BadInput, None),
+    };
+    let failure = Failure::new(exit, error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
