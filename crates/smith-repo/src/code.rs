@@ -83,10 +83,17 @@ impl ChannelError {
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Self::Store(error) => error.code(),
+            Self::Fetch { source, .. } => Some(source.code()),
             Self::NotWhole { .. }
             | Self::NoPrevious { .. }
+            | Self::Unknown { .. }
             | Self::NotALink { .. }
             | Self::History { .. }
+            | Self::View { .. }
+            | Self::Release { .. }
+            | Self::Source { .. }
+            | Self::Sign(_)
+            | Self::Name(_)
             | Self::Held(_) => None,
         }
     }

@@ -83,6 +83,14 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// Everything in one line, for a log.
+    pub(crate) fn reason(&self) -> String {
+        match &self.what {
+            What::Error(error) => smith_repo::fetch::chain(error.as_ref()),
+            What::Mistakes { .. } => "there are mistakes in files".to_owned(),
+        }
+    }
+
     /// The code under which `docs/errors` has a page about it.
     pub(crate) fn code(&self) -> Option<&'static str> {
         match &self.what {

@@ -106,7 +106,7 @@ impl std::fmt::Display for ObjectError {
 }
 
 /// An error with everything below it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(error) = below {

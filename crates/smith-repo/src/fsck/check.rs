@@ -12,7 +12,6 @@ use crate::fsck::leftover::leftovers;
 use crate::fsck::protection::unprotected;
 use crate::fsck::{Damage, FsckError, Kind, Report};
 use crate::mirror::{Depth, Findings, Foreign, Held, Scope, stale_folders, verify};
-use crate::name::BuildNumber;
 use crate::pgp::{Keyring, Policy, verify_detached};
 use crate::retention::{Pins, orphans};
 use crate::store::Store;
@@ -92,6 +91,9 @@ fn damage_of(findings: &Findings, names: &BTreeSet<String>, report: &mut Report)
     for (build, why) in &findings.lists {
         add(&format!("builds/{build}"), "lists that can be read".to_owned(), why.clone());
     }
+    for one in &findings.channels {
+        add(&one.path, one.expected.clone(), one.found.clone());
+    }
     for path in findings.foreign.iter().filter(|path| !names.contains(*path)) {
         add(path, "nothing, as no build has it".to_owned(), "a file".to_owned());
     }
@@ -143,6 +145,7 @@ fn suites(store: &Store, report: &mut Report) {
     }
 }
 
+/// What channels serve was looked at with the builds; this is the rest of them.
 fn channels(store: &Store, report: &mut Report) {
     let names = match channel::names(store) {
         Ok(names) => names,
@@ -153,15 +156,6 @@ fn channels(store: &Store, report: &mut Report) {
     };
     for name in names {
         let path = format!("channels/{name}");
-        let is_here = |number: &BuildNumber| report.builds.contains(number);
-        match channel::get(store, &name) {
-            Ok(Some(number)) if is_here(&number) && fs::metadata(store.channel(&name)).is_ok() => {}
-            Ok(number) => {
-                let found = number.map_or("nothing".to_owned(), |number| format!("a link to build {number}"));
-                report.damage.push(damage(&path, "a link to a build of this store", found));
-            }
-            Err(error) => report.damage.push(damage(&path, "a link to a build of this store", chain(&error))),
-        }
         if let Err(error) = channel::history(store, &name) {
             report.damage.push(damage(&format!("{path}.json"), "a history of moves", chain(&error)));
         }

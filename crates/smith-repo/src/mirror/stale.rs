@@ -35,6 +35,8 @@ pub(crate) fn folders(store: &Store) -> Vec<PathBuf> {
     let state = root.join("state");
     let mut folders = vec![root, state, store.builds(), store.channels(), store.incoming()];
     folders.extend([store.partial(), store.leases(), store.compressed()]);
+    // Made by the first channel.
+    folders.extend(Some(store.views()).filter(|views| views.exists()));
     // What is known of each suite.
     let upstreams = below(&store.root().join("state/upstream"));
     folders.extend(upstreams.iter().flat_map(|upstream| below(upstream)));

@@ -12,12 +12,13 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(super) const FOLDERS: [&'static str; 12] = [
+    pub(super) const FOLDERS: [&'static str; 13] = [
         "objects/sha256",
         "pool",
         "builds",
         "archive",
         "channels",
+        "views",
         "incoming",
         "partial",
         "trash",
@@ -92,6 +93,11 @@ impl Layout {
 
     pub fn channel_history(&self, name: &ChannelName) -> PathBuf {
         self.channels().join(format!("{name}.json"))
+    }
+
+    /// What channels serve: a folder for each move.
+    pub fn views(&self) -> PathBuf {
+        self.root.join("views")
     }
 
     pub fn incoming(&self) -> PathBuf {

@@ -7,12 +7,16 @@ use crate::hash::Sha256;
 use crate::manifest::{BuildInfo, Delta, Manifest, ManifestError, PackageList};
 use crate::mirror::Held;
 use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, parse_info};
+use crate::mirror::s3::{FORMAT, MARKER};
 use crate::mirror::sync::{Check, SyncError};
 use crate::name::BuildNumber;
 use crate::store::{Store, StoreError, write_atomically};
 
 /// A signature has a few hundred bytes; with many keys a few thousand.
 const SIGNATURE_MAX: u64 = 64 << 10;
+
+/// One line.
+const MARKER_MAX: u64 = 1 << 10;
 
 /// A million numbers.
 const INDEX_MAX: u64 = 10 << 20;
@@ -38,6 +42,13 @@ pub(super) struct Place<'a> {
     pub(super) build: BuildNumber,
 }
 
+/// How a place names its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Store,
+    Bucket,
+}
+
 impl Place<'_> {
     pub(super) fn lists(&self, store: &Store, check: Check<'_>) -> Result<Lists, SyncError> {
         let json = self.need(INFO, INFO_MAX)?;
@@ -52,6 +63,14 @@ impl Place<'_> {
         PackageList::decompress(&packages, &info.packages).map_err(|source| self.bad(PACKAGES, source))?;
         files.push((PACKAGES.to_owned(), packages));
         Ok(Lists { signers, manifest, files, base })
+    }
+
+    /// How its files are named. A place that does not answer is asked like a store, and says so then.
+    pub(super) fn shape(&self) -> Shape {
+        match self.fetcher.get(&format!("{}/{MARKER}", self.url), MARKER_MAX, None) {
+            Ok(Answer::Found { bytes, .. }) if bytes == FORMAT.as_bytes() => Shape::Bucket,
+            Ok(Answer::Found { .. } | Answer::Missing | Answer::NotModified) | Err(_) => Shape::Store,
+        }
     }
 
     /// What `build.json` is there.
