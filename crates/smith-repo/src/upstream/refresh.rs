@@ -97,6 +97,8 @@ struct Fetched {
     detached: Option<Vec<u8>>,
     uri: String,
     validators: Validators,
+    /// It was not sent, because it is what was sent before.
+    was_kept: bool,
 }
 
 impl Suite<'_> {
@@ -110,44 +112,50 @@ impl Suite<'_> {
         self.look().map_err(|fault| self.refused(fault))
     }
 
+    /// From the first address whose Release is believed: a mirror that is stale, broken or somebody else's does not keep
+    /// the others from being asked. If none is, what is wrong at the first that answered says most.
     fn look(&self) -> Result<Believed, Fault> {
         let seen = self.seen();
-        let fetched = self.fetch(&seen)?;
-        let (text, signers) = self.believe(&fetched)?;
-        let release = Release::parse(&text)?;
-        self.check(&release, &seen)?;
-        let Fetched { message, detached, uri, validators } = fetched;
-        Ok(Believed { hash: Sha256::of(&text), release, signers, uri, message, detached, validators })
-    }
-
-    fn fetch(&self, seen: &Seen) -> Result<Fetched, Fault> {
-        let mut trouble = None;
+        let mut wrong = None;
         for uri in self.upstream.addresses() {
-            let known =
-                (seen.uri == uri).then_some(&seen.validators).filter(|_| self.kept("InRelease").is_some());
-            match self.fetcher.get(&self.address(&uri, "InRelease"), RELEASE_MAX, known) {
-                Ok(Answer::Found { bytes, validators }) => {
-                    return Ok(Fetched { message: bytes, detached: None, uri, validators });
-                }
-                Ok(Answer::NotModified) => {
-                    if let Some(message) = self.kept("InRelease") {
-                        return Ok(Fetched {
-                            message,
-                            detached: None,
-                            uri,
-                            validators: seen.validators.clone(),
-                        });
-                    }
-                }
-                Ok(Answer::Missing) => {
-                    if let Some(fetched) = self.fetch_pair(&uri)? {
-                        return Ok(fetched);
-                    }
-                }
-                Err(error) => trouble = Some(error),
+            match self.look_at(&uri, &seen) {
+                Ok(Some(believed)) => return Ok(believed),
+                Ok(None) => {}
+                Err(fault) if matches!(wrong, None | Some(Fault::Network(_))) => wrong = Some(fault),
+                Err(_) => {}
             }
         }
-        Err(trouble.map_or(Fault::NoRelease, |error| Fault::Network(Box::new(error))))
+        Err(wrong.unwrap_or(Fault::NoRelease))
+    }
+
+    fn look_at(&self, uri: &str, seen: &Seen) -> Result<Option<Believed>, Fault> {
+        let Some(mut fetched) = self.fetch(uri, seen)? else { return Ok(None) };
+        let mut signed = self.believe(&fetched);
+        if fetched.was_kept && matches!(signed, Err(Fault::Signature(_))) {
+            // It was good when it was kept, so it is this disk that has changed it.
+            let Some(again) = self.fetch(uri, &Seen::default())? else { return Ok(None) };
+            fetched = again;
+            signed = self.believe(&fetched);
+        }
+        let (text, signers) = signed?;
+        let release = Release::parse(&text)?;
+        self.check(&release, seen)?;
+        let Fetched { message, detached, uri, validators, .. } = fetched;
+        Ok(Some(Believed { hash: Sha256::of(&text), release, signers, uri, message, detached, validators }))
+    }
+
+    /// Nothing, where the address has no Release.
+    fn fetch(&self, uri: &str, seen: &Seen) -> Result<Option<Fetched>, Fault> {
+        let kept = (seen.uri == uri).then(|| self.kept("InRelease")).flatten();
+        let known = kept.as_ref().map(|_| &seen.validators);
+        let answer = self.fetcher.get(&self.address(uri, "InRelease"), RELEASE_MAX, known);
+        let (message, validators, was_kept) = match answer.map_err(|error| Fault::Network(Box::new(error)))? {
+            Answer::Found { bytes, validators } => (bytes, validators, false),
+            // It is only asked in this way for what was kept.
+            Answer::NotModified => (kept.unwrap_or_default(), seen.validators.clone(), true),
+            Answer::Missing => return self.fetch_pair(uri),
+        };
+        Ok(Some(Fetched { message, detached: None, uri: uri.to_owned(), validators, was_kept }))
     }
 
     /// The older form: a Release with its signature beside it.
@@ -161,8 +169,8 @@ impl Suite<'_> {
             Answer::Found { bytes, .. } => bytes,
             Answer::NotModified | Answer::Missing => Vec::new(),
         };
-        let validators = Validators::default();
-        Ok(Some(Fetched { message, detached: Some(detached), uri: uri.to_owned(), validators }))
+        let (uri, validators) = (uri.to_owned(), Validators::default());
+        Ok(Some(Fetched { message, detached: Some(detached), uri, validators, was_kept: false }))
     }
 
     fn believe(&self, fetched: &Fetched) -> Result<(Vec<u8>, Vec<SignedBy>), Fault> {
@@ -323,10 +331,10 @@ impl Suite<'_> {
             Replay::Allow => Some(found),
         };
         let now = Seen { date, uri: believed.uri.clone(), validators: believed.validators.clone() };
-        if now == seen {
+        let message: &[u8] = if believed.detached.is_none() { &believed.message } else { &[] };
+        if now == seen && self.kept("InRelease").unwrap_or_default() == message {
             return Ok(());
         }
-        let message: &[u8] = if believed.detached.is_none() { &believed.message } else { &[] };
         write_atomically(&folder.join("InRelease"), message)?;
         write_atomically(&folder.join("seen.json"), &serde_json::to_vec(&now).unwrap_or_default())
     }

@@ -1,11 +1,12 @@
 //! The Release and its signature.
 
 use jiff::SignedDuration;
+use smith_repo::create::Created;
 use smith_repo::pgp::Signer as _;
 use smith_repo::upstream::Recipe;
 
 use crate::gpg::Gpg;
-use crate::server::{Files, Trick};
+use crate::server::{Files, Server, Trick};
 use crate::upstream::{Draft, Form};
 use crate::world::{Leaves, Outcome, World, stranger};
 
@@ -271,4 +272,50 @@ fn servers_that_misbehave_are_left() -> Outcome {
     let mut gone = world.recipe()?;
     gone.upstreams[0].uris = vec!["http://127.0.0.1:9".to_owned()];
     world.refuses_recipe(&gone, "S0320", Leaves::Nothing)
+}
+
+#[test]
+fn a_bad_mirror_does_not_keep_the_others_from_being_asked() -> Outcome {
+    let mut world = World::new()?;
+    let other = Server::start()?;
+    let mut recipe = world.recipe()?;
+    recipe.upstreams[0].uris.insert(0, other.url());
+    let old = Draft { date: world.now - SignedDuration::from_hours(101), ..world.draft() };
+    let portal = b"<html>please log in</html>".to_vec();
+    let states: [(Files, Option<Trick>); 5] = [
+        (Files::new(), None),
+        (Files::from([(name(Form::InRelease).to_owned(), portal)]), None),
+        (old.lay(&world.theirs)?, None),
+        (old.lay(&stranger(&world)?)?, None),
+        (old.lay(&world.theirs)?, Some(Trick::Stall(10))),
+    ];
+    for (files, trick) in states {
+        other.serve(files);
+        trick.iter().for_each(|trick| other.trick("Release", *trick));
+        world.publish()?;
+        world.succeeds(&recipe)?;
+    }
+    // Where none is good, what the first that answered has done is told.
+    other.serve(old.lay(&world.theirs)?);
+    world.server.serve(Files::new());
+    world.refuses_recipe(&recipe, "S0316", Leaves::Nothing)
+}
+
+#[test]
+fn a_release_that_was_damaged_where_it_was_kept_is_fetched_again() -> Outcome {
+    let mut world = World::empty()?;
+    for (path, bytes) in world.draft().lay(&world.theirs)? {
+        let path = world.path("files").join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+        std::fs::write(path, bytes)?;
+    }
+    let mut recipe = world.recipe()?;
+    recipe.upstreams[0].uris = vec![format!("file://{}", world.path("files").display())];
+    world.succeeds(&recipe)?;
+    let kept = world.path("store/state/upstream/debian/stable/InRelease");
+    let text = std::fs::read_to_string(&kept)?;
+    std::fs::write(&kept, text.replace("Suite: stable", "Suite: stabbe"))?;
+    assert!(matches!(world.create(&recipe)?, Created::Unchanged(_)));
+    assert_eq!(std::fs::read_to_string(&kept)?, text);
+    Ok(())
 }
