@@ -35,6 +35,7 @@ pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync,
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
 pub(crate) use held::{
-    FORMS, INFO, INFO_MAX, MANIFEST, SIGNATURE, SIGNED, beside, packages_text, read_some, with_signed,
+    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text, read_some,
+    with_signed,
 };
 pub(crate) use sync::{base_url, raise};

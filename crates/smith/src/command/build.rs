@@ -10,6 +10,7 @@ mod keep;
 mod key;
 mod list;
 mod packages;
+mod provenance;
 mod purge;
 mod show;
 mod sign;
@@ -35,6 +36,7 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Packages(packages::Packages),
+    Provenance(provenance::ProvenanceOf),
     Diff(diff::Diff),
     Check(check::CheckBuild),
     Keep(keep::KeepBuild),
@@ -53,6 +55,7 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::List(list) => list::run(&list),
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),
+        Command::Provenance(provenance) => provenance::run(&provenance),
         Command::Diff(diff) => diff::run(&diff),
         Command::Check(check) => check::run(&check),
         Command::Keep(keep) => keep::run(&keep),
