@@ -38,4 +38,5 @@ pub(crate) use held::{
     FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text, read_some,
     with_signed,
 };
+pub(crate) use stale::clear as clear_stale;
 pub(crate) use sync::{base_url, raise};

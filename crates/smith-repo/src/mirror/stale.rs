@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::store::{Store, StoreError};
 
 /// Takes away what dead processes left in these folders of a store.
-pub(super) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn clear(folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
     let mut cleared = Vec::new();
     for folder in folders {
         for entry in fs::read_dir(folder).map_err(StoreError::io("reading", folder))? {

@@ -63,6 +63,8 @@ fn a_build_waits_until_it_is_signed() {
     let signed = good(&["build", "sign", "1", "--store", &store, "--keys", &keys]);
     assert_eq!(signed, format!("good: build 1 is published, signed by {key}"));
     assert_eq!(json(&["build", "list", "--store", &store, "--json"])[0]["state"], "ready");
+    let again = good(&["build", "sign", "1", "--store", &store, "--keys", &keys]);
+    assert_eq!(again, "good: build 1 is published already\n");
     good(&["mirror", "verify", "--store", &store]);
     let provenance = good(&["build", "provenance", "1", "--store", &store]);
     assert!(provenance.contains(&format!("good: by {}", key.trim())), "{provenance}");
