@@ -3,7 +3,8 @@
 //! [`store`] is where everything lies; [`name`] and [`hash`] are what things are called; [`manifest`] is what a build is.
 //! [`upstream`] says where packages come from, [`deb822`], [`version`] and [`release`] read what is said of them, [`pgp`]
 //! whether that is believed, [`select`] which of them a build has, [`ingest`] adds our own, and [`index`] writes what apt
-//! reads; [`create`] makes a build of it all, [`unsigned`] has it signed by keys on another machine, [`diff`] says what changes between
+//! reads; [`create`] makes a build of it all, [`unsigned`] has it signed by keys on another machine, [`provenance`] says
+//! where it comes from, [`diff`] says what changes between
 //! two, and [`check`] what machines would make of it. [`fetch`] brings bytes from
 //! elsewhere, [`lazy`] only when somebody asks for them; [`mirror`] keeps stores alike; [`channel`] is how clients get
 //! from one build to the next, and [`retention`] what becomes of old ones. [`fsck`] looks at a whole store, and [`code`]
@@ -29,6 +30,7 @@ pub mod name;
 #[cfg(test)]
 mod oracle;
 pub mod pgp;
+pub mod provenance;
 pub mod release;
 pub mod retention;
 pub mod select;

@@ -244,8 +244,16 @@ fn a_signature_that_is_not_right_publishes_nothing_and_is_named() -> Outcome {
         refusal(&["debian_stable.InRelease"])?;
     }
     fs::write(folder.join("debian_stable.InRelease"), message)?;
-    // An export beside signatures would mix two builds.
+    // An export beside signatures would mix two builds; one beside what somebody else wrote would lose that.
     assert!(matches!(export(&world.store, ONE, &folder), Err(UnsignedError::NotEmpty { .. })));
+    let theirs = world.path("theirs-own");
+    world::lay(&theirs.join("README"), b"read this")?;
+    assert!(matches!(export(&world.store, ONE, &theirs), Err(UnsignedError::NotEmpty { .. })));
+    assert_eq!(fs::read(theirs.join("README"))?, b"read this");
+    // Again into the same folder is the same.
+    for _ in 0..2 {
+        export(&world.store, ONE, &world.path("twice"))?;
+    }
     // Nobody is believed whose key was taken away.
     world.ours.forget(&other.key.parse()?)?;
     assert!(take(&world.store, ONE, &folder, world::now()?).is_err());

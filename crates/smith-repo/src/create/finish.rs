@@ -8,7 +8,7 @@ use crate::create::run::Run;
 use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList, UpstreamInfo};
-use crate::mirror::{Held, raise};
+use crate::mirror::{Held, clear_stale, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
@@ -200,9 +200,10 @@ fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
     Ok(store.unsigned_build(number))
 }
 
-/// The names in the pool, of what is here.
+/// The names in the pool, of what is here. Folders of builds that killed runs were making go.
 fn link(create: &Run<'_>, files: &Files) -> Result<(), CreateError> {
     let store = create.store;
+    clear_stale(&[store.builds()])?;
     for (path, (hash, _)) in &files.pool {
         let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
         let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);

@@ -28,6 +28,8 @@ pub(super) struct Source {
     pub(super) suite: usize,
     /// Neither, for the only index of a flat suite.
     pub(super) part: Option<(PartName, PartName)>,
+    /// Below the suite, as it was packed.
+    pub(super) path: String,
     pub(super) text: Vec<u8>,
     /// The same index of the build before, where a rule may want something of it.
     pub(super) before: Vec<u8>,

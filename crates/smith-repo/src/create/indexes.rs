@@ -51,11 +51,12 @@ impl Indexes {
         &mut self,
         (upstream, suite): (usize, usize),
         part: Option<(PartName, PartName)>,
-        text: Vec<u8>,
+        index: IndexText,
         before: impl Fn(&str) -> Result<Vec<u8>, CreateError>,
     ) -> Result<(), CreateError> {
         let before = before(&stem(part.as_ref()))?;
-        self.packages.push(Source { upstream, suite, part, text, before });
+        let IndexText { path, text, .. } = index;
+        self.packages.push(Source { upstream, suite, part, path, text, before });
         Ok(())
     }
 }
@@ -94,8 +95,8 @@ impl Run<'_> {
                 };
                 let from = (one.upstream, at);
                 match asked.role {
-                    Role::Packages(part) => indexes.take(from, part, index.text, before)?,
-                    Role::Implied(part) => indexes.take(from, Some(part), index.text, before)?,
+                    Role::Packages(part) => indexes.take(from, part, index, before)?,
+                    Role::Implied(part) => indexes.take(from, Some(part), index, before)?,
                     Role::Sources(component) => {
                         let (before, text, upstream) = (before(&asked.stem)?, index.text, one.upstream);
                         indexes.sources.push(SourceText { upstream, suite: at, component, text, before });

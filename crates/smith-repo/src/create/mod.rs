@@ -3,6 +3,7 @@
 //! [`Create::run`] fetches what is new, chooses, brings the package files, writes the indexes and lets the build appear
 //! whole. Run again after it was killed anywhere, it goes on with what it had brought.
 
+mod describe;
 mod error;
 mod finish;
 mod gather;

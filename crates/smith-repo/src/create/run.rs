@@ -19,7 +19,7 @@ use crate::index::{
 };
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
 use crate::lazy::ELSEWHERE;
-use crate::manifest::{BuildInfo, Change, Origin, PackageEntry, UpstreamInfo};
+use crate::manifest::BuildInfo;
 use crate::mirror::{Held, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
 use crate::pgp::{Signer, check_text};
@@ -108,11 +108,12 @@ pub enum Created {
 }
 
 /// A package that is in the build.
-struct Chosen<'a> {
-    record: &'a PackageRecord<'a>,
-    source: usize,
+pub(super) struct Chosen<'a> {
+    pub(super) record: &'a PackageRecord<'a>,
+    pub(super) from: Choice,
+    pub(super) source: usize,
     /// Below the pool of the upstream.
-    path: RelPath,
+    pub(super) path: RelPath,
     /// Where its file lies is not where the upstream says.
     moved: bool,
 }
@@ -126,9 +127,9 @@ struct From<'a> {
 }
 
 /// A local folder's packages.
-struct Local<'a> {
-    folder: &'a LocalFolder,
-    debs: Vec<LocalDeb>,
+pub(super) struct Local<'a> {
+    pub(super) folder: &'a LocalFolder,
+    pub(super) debs: Vec<LocalDeb>,
 }
 
 impl Create<'_> {
@@ -228,7 +229,7 @@ impl Run<'_> {
         if !files.tree_objects().all(|hash| self.store.has(&hash)) {
             write(&mut files)?;
         }
-        let packages = self.packages(frozen, &sources, &chosen, locals)?;
+        let packages = self.packages(frozen, &sources, &chosen, locals, parent)?;
         let info = |number| self.info(number, parent, config, frozen, &selection.changes);
         let info = finish(self, &files, packages, parent, info)?;
         drop((lease, tree_lease));
@@ -367,18 +368,20 @@ impl Run<'_> {
         // From its path here it must be clear what the upstream calls it. What the build before had is where it was.
         let is_clear = |path: &&str| candidate.from == Choice::BuildBefore || !path.starts_with(ELSEWHERE);
         match record.filename.as_str().strip_prefix("pool/").filter(is_clear) {
-            Some(path) => Ok(Chosen { record, source, path: RelPath::new(path)?, moved: false }),
+            Some(path) => {
+                Ok(Chosen { record, from: candidate.from, source, path: RelPath::new(path)?, moved: false })
+            }
             // Not every repository has a pool; in ours every file is in one.
             None => {
                 let path = RelPath::new(&format!("{ELSEWHERE}{}", record.filename))?;
-                Ok(Chosen { record, source, path, moved: true })
+                Ok(Chosen { record, from: candidate.from, source, path, moved: true })
             }
         }
     }
 
     /// Where files of an upstream can be fetched: where it is, and where it was for the build before, of which a rule may
     /// have kept something.
-    fn addresses(&self, upstream: usize, parent: Option<&Held>) -> Vec<String> {
+    pub(super) fn addresses(&self, upstream: usize, parent: Option<&Held>) -> Vec<String> {
         let upstream = &self.recipe.upstreams[upstream];
         let mut addresses = upstream.addresses();
         let keeps = self.recipe.rules.iter().any(|rule| !matches!(rule.kind, RuleKind::Exclude));
@@ -613,89 +616,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    fn packages(
-        &self,
-        frozen: &[Frozen],
-        sources: &[Source],
-        chosen: &[Chosen<'_>],
-        locals: &[Local<'_>],
-    ) -> Result<Vec<PackageEntry>, CreateError> {
-        let mut packages = Vec::with_capacity(chosen.len());
-        for one in chosen {
-            let source = &sources[one.source];
-            let component = source.part.as_ref().map(|(component, _)| component.to_string());
-            let origin = Origin {
-                upstream: self.recipe.upstreams[source.upstream].name.clone(),
-                suite: frozen[source.suite].suite.to_string(),
-                component: component.unwrap_or_default(),
-            };
-            packages.push(entry(one.record, origin, one.path.clone()));
-        }
-        for local in locals {
-            for deb in &local.debs {
-                let failed = |error: String| CreateError::Folder {
-                    path: deb.path.clone(),
-                    source: std::io::Error::other(error),
-                };
-                for stanza in Stanzas::new(&deb.stanza).flatten() {
-                    let record = PackageRecord::read(&stanza).map_err(|error| failed(error.to_string()))?;
-                    let path = deb.filename.as_str().strip_prefix("pool/").unwrap_or(deb.filename.as_str());
-                    let origin = Origin {
-                        upstream: local.folder.name.clone(),
-                        suite: local.folder.suite.to_string(),
-                        component: local.folder.component.to_string(),
-                    };
-                    packages.push(entry(&record, origin, RelPath::new(path)?));
-                }
-            }
-        }
-        Ok(packages)
-    }
-
-    /// What is said of the build, but for what its lists say.
-    fn info(
-        &self,
-        number: BuildNumber,
-        parent: Option<&Held>,
-        config: Sha256,
-        frozen: &[Frozen],
-        changes: &[Change],
-    ) -> BuildInfo {
-        let upstream = |one: &Frozen| UpstreamInfo {
-            name: self.recipe.upstreams[one.upstream].name.clone(),
-            suite: one.suite.clone(),
-            uri: without_password(&one.believed.uri),
-            uris: self.addresses(one.upstream, parent).iter().map(|uri| without_password(uri)).collect(),
-            release: one.believed.hash,
-            date: one.believed.release.date,
-            valid_until: one.believed.release.valid_until,
-            signers: one.believed.signers.iter().map(|signer| signer.fingerprint.to_string()).collect(),
-            indexes: one.indexes.iter().cloned().collect(),
-            absent: one.absent.clone(),
-        };
-        BuildInfo {
-            format: BuildInfo::FORMAT,
-            number,
-            parent: parent.map(|held| held.info.number),
-            created_at: self.now,
-            made_by: self.made_by.to_owned(),
-            config,
-            upstreams: frozen.iter().map(upstream).collect(),
-            changes: changes.to_vec(),
-            manifest: Sha256::of(b""),
-            packages: Sha256::of(b""),
-            package_count: 0,
-            file_count: 0,
-            bytes: 0,
-            signed_by: match self.manner.signing {
-                Signing::Here => self.signer.fingerprints().iter().map(ToString::to_string).collect(),
-                Signing::Elsewhere => Vec::new(),
-            },
-            lazy_count: 0,
-            signed_apart: BTreeMap::new(),
-        }
-    }
 }
 
 fn stanza<'a>(one: &Chosen<'a>) -> Result<IndexStanza<'a>, CreateError> {
@@ -737,21 +657,6 @@ fn ready<'a>(
         }
     }
     Ok(ready)
-}
-
-fn entry(record: &PackageRecord<'_>, origin: Origin, path: RelPath) -> PackageEntry {
-    PackageEntry {
-        name: record.package.to_owned(),
-        arch: record.architecture.to_owned(),
-        version: record.version.as_str().to_owned(),
-        origin,
-        sha256: record.sha256,
-        size: record.size,
-        path,
-        source: record.source.map(str::to_owned),
-        source_version: record.source_version.map(str::to_owned),
-        section: record.section.map(str::to_owned),
-    }
 }
 
 /// Whether a build was made from the same Releases and the same configuration.

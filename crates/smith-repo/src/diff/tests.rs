@@ -30,6 +30,7 @@ fn entry(line: &str) -> PackageEntry {
         source: words.get(4).map(|word| (*word).to_owned()),
         source_version: words.get(5).map(|word| (*word).to_owned()),
         section: None,
+        listed: None,
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn may_be_left(
 }
 
 /// What the upstream calls a file, from its path in our pool.
-fn filename(path: &RelPath) -> String {
+pub(crate) fn filename(path: &RelPath) -> String {
     match path.as_str().strip_prefix(ELSEWHERE) {
         Some(filename) => filename.to_owned(),
         None => format!("pool/{path}"),

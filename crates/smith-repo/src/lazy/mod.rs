@@ -14,5 +14,5 @@ mod tests;
 pub use demand::{Brought, Demand};
 pub use error::LazyError;
 pub use fetch::{Fetched, fetch};
-pub(crate) use left::{ELSEWHERE, addresses, may_be_left};
+pub(crate) use left::{ELSEWHERE, addresses, filename, may_be_left};
 pub use left::{Here, Left, here, left_at_upstream};

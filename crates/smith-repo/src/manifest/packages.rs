@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Sha256;
 use crate::manifest::ManifestError;
 use crate::manifest::files::unfold;
-use crate::name::{RelPath, UpstreamName};
+use crate::name::{BuildNumber, RelPath, UpstreamName};
 
 /// Where a package comes from within a build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -15,6 +15,18 @@ pub struct Origin {
     pub upstream: UpstreamName,
     pub suite: String,
     pub component: String,
+}
+
+/// The lines of an index that describe a package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Listed {
+    /// Below the suite, as it was packed.
+    pub index: String,
+    /// Where its stanza begins in the unpacked text, from 1.
+    pub line: u64,
+    /// The build whose index it is, for a package that a rule has kept; else it is the upstream's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildNumber>,
 }
 
 /// One package file. Sorted by name, architecture, version, origin.
@@ -36,6 +48,9 @@ pub struct PackageEntry {
     pub source_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
+    /// None for our own packages. One that stands in several indexes is known by the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Listed>,
 }
 
 /// Every package of a build: JSON, one line each, sorted.
@@ -52,12 +67,20 @@ impl PackageEntry {
     pub fn source_version(&self) -> &str {
         self.source_version.as_deref().unwrap_or(&self.version)
     }
+
+    /// Whether it is the same package file, wherever it is described.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let package = |one: &Self| (one.sha256, one.size);
+        package(self) == package(other)
+            && (&self.name, &self.arch, &self.version) == (&other.name, &other.arch, &other.version)
+            && (&self.origin, &self.path) == (&other.origin, &other.path)
+    }
 }
 
 impl PackageList {
     pub fn new(mut packages: Vec<PackageEntry>) -> Self {
         packages.sort_unstable();
-        packages.dedup();
+        packages.dedup_by(|next, first| next.is_same(first));
         Self { packages }
     }
 
@@ -103,7 +126,7 @@ mod tests {
 
     #[test]
     fn it_reads_what_it_wrote() {
-        let package = |name: &str, version: &str| PackageEntry {
+        let package = |name: &str, version: &str, line| PackageEntry {
             name: name.to_owned(),
             arch: "amd64".to_owned(),
             version: version.to_owned(),
@@ -118,8 +141,16 @@ mod tests {
             source: Some("src".to_owned()),
             source_version: None,
             section: None,
+            listed: Some(Listed { index: "main/binary-amd64/Packages.xz".to_owned(), line, build: None }),
         };
-        let list = PackageList::new(vec![package("b", "1"), package("a", "2"), package("a", "2")]);
+        let package = |name: &str, version: &str| package(name, version, 7);
+        // A package for all architectures stands in the index of each.
+        let again = PackageEntry {
+            listed: Some(Listed { index: "main/binary-arm64/Packages.xz".to_owned(), line: 3, build: None }),
+            ..package("a", "2")
+        };
+        let list = PackageList::new(vec![package("b", "1"), again, package("a", "2"), package("a", "2")]);
+        assert_eq!(list.packages()[0].listed.as_ref().map(|listed| listed.line), Some(7));
         assert_eq!(list.packages().len(), 2);
         let text = list.to_text().expect("text");
         assert_eq!(PackageList::from_text(&text), Ok(list));

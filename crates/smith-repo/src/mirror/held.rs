@@ -77,6 +77,12 @@ impl Held {
         Ok(Self { info, manifest })
     }
 
+    /// The words about a build in another folder than the live ones'.
+    pub(crate) fn info_in(folder: &Path, number: BuildNumber) -> Result<BuildInfo, HeldError> {
+        let path = folder.join(INFO);
+        parse_info(&path, number, &read_some(&path, INFO_MAX)?)
+    }
+
     /// Only the words.
     pub fn info(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
         let path = store.build(number).join(INFO);
@@ -104,10 +110,7 @@ impl Held {
     /// The words about a build, also while it waits for its signatures.
     pub fn info_of_any(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
         match Self::info(store, number) {
-            Err(HeldError::Unsigned { .. }) => {
-                let path = store.unsigned_build(number).join(INFO);
-                parse_info(&path, number, &read_some(&path, INFO_MAX)?)
-            }
+            Err(HeldError::Unsigned { .. }) => Self::info_in(&store.unsigned_build(number), number),
             info => info,
         }
     }

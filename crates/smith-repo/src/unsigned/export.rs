@@ -18,6 +18,9 @@ const SUMS: &str = "SHA256SUMS";
 
 const README: &str = "README";
 
+/// How ours begins.
+const README_BEGIN: &str = "Build ";
+
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
@@ -76,7 +79,7 @@ pub fn export(store: &Store, number: BuildNumber, folder: &Path) -> Result<Expor
         files.insert(format!("{}.Release", stem(path)), bytes);
     }
     fs::create_dir_all(folder).map_err(UnsignedError::io("making", folder))?;
-    check_empty(folder)?;
+    check_folder(folder, &files)?;
     let mut sums = String::new();
     for (name, bytes) in &files {
         write(folder, name, bytes)?;
@@ -88,19 +91,18 @@ pub fn export(store: &Store, number: BuildNumber, folder: &Path) -> Result<Expor
     Ok(Exported { files: files.into_keys().collect() })
 }
 
-/// Signatures of another build that lie there would be taken for ours, and be refused one by one.
-fn check_empty(folder: &Path) -> Result<(), UnsignedError> {
+/// Signatures of another build that lie there would be taken for ours, and nothing of somebody else is written over.
+fn check_folder(folder: &Path, ours: &BTreeMap<String, &[u8]>) -> Result<(), UnsignedError> {
     for entry in fs::read_dir(folder).map_err(UnsignedError::io("reading", folder))? {
-        let name = entry.map_err(UnsignedError::io("reading", folder))?.file_name();
-        let name = name.to_string_lossy().into_owned();
-        let is_ours = [INFO, SUMS, README].contains(&name.as_str()) || name.ends_with(".Release");
+        let path = entry.map_err(UnsignedError::io("reading", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_ours = match name.as_str() {
+            README => fs::read(&path).is_ok_and(|text| text.starts_with(README_BEGIN.as_bytes())),
+            name => name == SUMS || ours.contains_key(name),
+        };
         if !is_ours {
             return Err(UnsignedError::NotEmpty { path: folder.to_owned(), found: name });
         }
-    }
-    for entry in fs::read_dir(folder).map_err(UnsignedError::io("reading", folder))? {
-        let path = entry.map_err(UnsignedError::io("reading", folder))?.path();
-        fs::remove_file(&path).map_err(UnsignedError::io("removing", &path))?;
     }
     Ok(())
 }
@@ -112,7 +114,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), UnsignedError> {
 
 fn readme(number: BuildNumber) -> String {
     format!(
-        "Build {number} waits for signatures. On the machine that has the key KEY, in this folder:
+        "{README_BEGIN}{number} waits for signatures. On the machine that has the key KEY, in this folder:
 
   sha256sum -c {SUMS}
   for f in *.Release; do

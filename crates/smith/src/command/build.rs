@@ -11,6 +11,7 @@ mod keep;
 mod key;
 mod list;
 mod packages;
+mod provenance;
 mod purge;
 mod show;
 mod sign;
@@ -36,6 +37,7 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Packages(packages::Packages),
+    Provenance(provenance::ProvenanceOf),
     Diff(diff::Diff),
     Check(check::CheckBuild),
     Fsck(fsck::Fsck),
@@ -55,6 +57,7 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::List(list) => list::run(&list),
         Command::Show(show) => show::run(&show),
         Command::Packages(packages) => packages::run(&packages),
+        Command::Provenance(provenance) => provenance::run(&provenance),
         Command::Diff(diff) => diff::run(&diff),
         Command::Check(check) => check::run(&check),
         Command::Fsck(fsck) => fsck::run(&fsck),

@@ -63,6 +63,17 @@ fn a_build_waits_until_it_is_signed() {
     let signed = good(&["build", "sign", "1", "--store", &store, "--keys", &keys]);
     assert_eq!(signed, format!("good: build 1 is published, signed by {key}"));
     assert_eq!(json(&["build", "list", "--store", &store, "--json"])[0]["state"], "ready");
+    let again = good(&["build", "sign", "1", "--store", &store, "--keys", &keys]);
+    assert_eq!(again, "good: build 1 is published already\n");
     good(&["mirror", "verify", "--store", &store]);
+    let provenance = good(&["build", "provenance", "1", "--store", &store]);
+    assert!(provenance.contains(&format!("good: by {}", key.trim())), "{provenance}");
+    let package = json(&["build", "provenance", "1", "--store", &store, "--package", "ag*", "--json"]);
+    assert_eq!(
+        (&package[0]["package"]["name"], &package[0]["trail"]),
+        (&"agent".into(), &serde_json::json!([]))
+    );
+    assert_eq!(smith(&["build", "provenance", "1", "--store", &store, "--package", "x"]).code, 5);
+    assert_eq!(good(&["build", "fetch", "1", "--store", &store]), "good: build 1 was made whole\n");
     assert_eq!(smith(&["build", "sign", "2", "--store", &store, "--signatures", &out]).code, 5);
 }

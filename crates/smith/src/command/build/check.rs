@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use smith_repo::check::{Check, CheckError, Exit as Verdict, Policy, like, read_profiles};
 use smith_repo::create::packages_of;
+use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
 use smith_repo::pgp::KeyFolder;
 use smith_repo::select::Pattern;
@@ -43,6 +44,8 @@ pub(super) struct CheckBuild {
 pub(super) fn run(args: &CheckBuild) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let not_there = |error| Failure::new(Exit::NotThere, error);
+    // apt believes nothing that is not signed, so a build that waits for its signatures cannot be asked about.
+    Held::info(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     let packages = packages_of(&store, args.build).map_err(not_there)?;
     let profiles = match (&args.profiles, args.like) {
         (Some(folder), _) => read_profiles(folder),

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
 use smith_repo::pgp::{KeyError, KeyFolder, KeyState, Passphrase};
-use smith_repo::unsigned::{Published, UnsignedError, export, sign, take};
+use smith_repo::unsigned::{UnsignedError, export, sign, take};
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs};
@@ -68,20 +69,17 @@ pub(super) fn run(args: &Sign) -> Result<Exit, Failure> {
             sign(&store, args.build, &signer, signed_from, now)
         }
     };
-    tell(args, &published.map_err(failed)?)
-}
-
-fn tell(args: &Sign, published: &Published) -> Result<Exit, Failure> {
+    let words = match published {
+        Ok(published) => format!("is published, signed by {}", published.signers.join(", ")),
+        // A run that was killed after the build had appeared is asked for again.
+        Err(UnsignedError::Signed { .. }) => "is published already".to_owned(),
+        Err(error) => return Err(failed(error)),
+    };
     if args.json {
-        output::json(&published.info)?;
-        return Ok(Exit::Good);
+        output::json(&Held::info(&store, args.build).map_err(|error| Failure::new(Exit::BadInput, error))?)?;
+    } else {
+        output::data(&format!("{} build {} {words}\n", styled(GOOD, "good:"), args.build))?;
     }
-    let signers = published.signers.join(", ");
-    output::data(&format!(
-        "{} build {} is published, signed by {signers}\n",
-        styled(GOOD, "good:"),
-        args.build
-    ))?;
     Ok(Exit::Good)
 }
 
