@@ -2,6 +2,7 @@
 //! can be other than it should be.
 
 use std::error::Error;
+use std::io;
 
 use crate::channel::ChannelError;
 use crate::create::CreateError;
@@ -30,6 +31,20 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref::<ChannelError>().and_then(ChannelError::code))
         .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
         .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
+        .or_else(|| full_below(error))
+}
+
+/// Whatever was being done with the store, it ended for want of room. An error that is not of this crate is not about a
+/// store: who writes an answer to a full disk has another one.
+fn full_below(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let mut below = error.source();
+    while let Some(one) = below {
+        if one.downcast_ref::<io::Error>().is_some_and(is_full) {
+            return Some(DISK_FULL);
+        }
+        below = one.source();
+    }
+    None
 }
 
 impl CreateError {
@@ -299,5 +314,45 @@ impl StoreError {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::mirror::RepairError;
+
+    fn full() -> io::Error {
+        io::Error::from(io::ErrorKind::StorageFull)
+    }
+
+    #[test]
+    fn a_full_disk_is_seen_through_every_error_of_a_store() {
+        let store = || StoreError::io("writing", Path::new("a"))(full());
+        let create = CreateError::Store(store());
+        let (repair, retention) = (RepairError::Store(store()), RetentionError::Store(store()));
+        let errors: [&(dyn Error + 'static); 3] = [&create, &repair, &retention];
+        for error in errors {
+            assert_eq!(of(error), Some(DISK_FULL), "{error}");
+        }
+        assert_eq!(of(&full()), None);
+    }
+
+    #[test]
+    fn of_many_failures_the_one_that_says_most_gives_the_code() {
+        let url = || "http://a/b".to_owned();
+        let tried = vec![
+            FetchError::Status { url: url(), status: 404, retry_after: None },
+            FetchError::Hash {
+                url: url(),
+                expected: crate::hash::Sha256::of(b"a"),
+                found: "another".to_owned(),
+            },
+            FetchError::Connection { url: url(), why: "refused".to_owned() },
+        ];
+        let failed = vec![ObjectError { hash: crate::hash::Sha256::of(b"a"), size: 1, tried }];
+        assert_eq!(of(&CreateError::Objects { wanted: 1, failed }), Some("S0352"));
     }
 }

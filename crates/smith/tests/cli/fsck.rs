@@ -27,7 +27,7 @@ fn a_store_is_clean_or_it_is_said_what_is_wrong() {
                     up\n  builds/.tmp-index.json-4194999-1\ngood: nothing is damaged: 0 builds, 0 objects\n";
     assert_eq!(left, expected);
 
-    symlink("../builds/7", root.join("channels/prod")).unwrap();
+    symlink("../views/prod-7", root.join("channels/prod")).unwrap();
     fs::set_permissions(root.join("keys"), fs::Permissions::from_mode(0o755)).unwrap();
     let ran = smith(&["build", "fsck", "--store", &store, "--mend"]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
