@@ -10,7 +10,8 @@ help: ## show the targets
 packages: ## install what building needs besides Rust
 	scripts/packages.sh
 
-setup: packages ## install what the gate needs as well
+setup: ## install what the gate needs as well
+	scripts/packages.sh test
 	cargo xtask setup
 
 demo: packages ## watch a fleet being patched

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a machine that has Rust ready to build smith: what Rust links with, git and make. Nothing that is there is
+# Makes a machine that has Rust ready to build smith: what Rust links with, git and make. With `test`, also the programs
+# that the tests try smith's builds with; without them those parts are left out with a word. Nothing that is there is
 # installed again.
 set -euo pipefail
 
@@ -31,6 +32,19 @@ command -v git >/dev/null || missing+=(git)
 command -v make >/dev/null || missing+=(make)
 if ((${#missing[@]})); then
     install_packages "${missing[@]}"
+fi
+
+# Other people's mirrors and installers, and the tools that sign.
+if [[ ${1:-} == test ]] && command -v apt-get >/dev/null; then
+    missing=()
+    for tool in aptly debmirror debootstrap gpg gpgv mmdebstrap; do
+        command -v "$tool" >/dev/null || [[ -x /usr/sbin/$tool ]] || missing+=("$tool")
+    done
+    if ((${#missing[@]})) && [[ $(id -u) == 0 ]]; then
+        install_packages "${missing[@]}"
+    elif ((${#missing[@]})); then
+        printf 'packages: the tests leave out what needs %s\n' "${missing[*]}" >&2
+    fi
 fi
 
 command -v cargo >/dev/null ||

@@ -6,17 +6,20 @@
 //! reads; [`create`] makes a build of it all, [`unsigned`] has it signed by keys on another machine, [`provenance`] says
 //! where it comes from, [`diff`] says what changes between
 //! two, and [`check`] what machines would make of it. [`fetch`] brings bytes from
-//! elsewhere, [`lazy`] only when somebody asks for them; [`mirror`] keeps stores alike; [`channel`] is how clients get from one build to the
-//! next, and [`retention`] what becomes of old ones.
+//! elsewhere, [`lazy`] only when somebody asks for them; [`mirror`] keeps stores alike; [`channel`] is how clients get
+//! from one build to the next, and [`retention`] what becomes of old ones. [`fsck`] looks at a whole store, and [`code`]
+//! has the codes of errors that have a page.
 
 pub mod channel;
 pub mod check;
+pub mod code;
 pub mod create;
 pub mod deb822;
 pub mod diff;
 pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod fsck;
 pub mod hash;
 pub mod index;
 pub mod ingest;

@@ -51,7 +51,7 @@ pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
         Command::Fleet(fleet) => fleet::run(fleet),
         Command::Build(build) => build::run(build),
         Command::Mirror(mirror) => mirror::run(mirror),
-        Command::Channel(channel) => channel::run(channel),
+        Command::Channel(channel) => channel::run(&channel),
         Command::Audit(audit) => audit::run(audit),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     /// What was asked for does not exist, or is refused as it was asked for.
     NotThere,
     Bug,
-    /// The answer could not be written.
+    /// The answer, or the store, could not be written.
     Output,
 }
 
@@ -69,7 +69,10 @@ pub(crate) enum What {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { exit, what: What::Error(error.into()), hint: None }
+        let error = error.into();
+        // Whatever could not be written for want of room, the input is not to blame.
+        let is_full = smith_repo::code::of(error.as_ref()) == Some(smith_repo::code::DISK_FULL);
+        Self { exit: if is_full { Exit::Output } else { exit }, what: What::Error(error), hint: None }
     }
 
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
@@ -78,6 +81,22 @@ impl Failure {
 
     pub(crate) fn maybe_hint(self, hint: Option<String>) -> Self {
         Self { hint, ..self }
+    }
+
+    /// Everything in one line, for a log.
+    pub(crate) fn reason(&self) -> String {
+        match &self.what {
+            What::Error(error) => smith_repo::fetch::chain(error.as_ref()),
+            What::Mistakes { .. } => "there are mistakes in files".to_owned(),
+        }
+    }
+
+    /// The code under which `docs/errors` has a page about it.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        match &self.what {
+            What::Mistakes { .. } => None,
+            What::Error(error) => smith_repo::code::of(error.as_ref()),
+        }
     }
 
     /// Somebody closed the pipe that the answer went into: they have seen enough.

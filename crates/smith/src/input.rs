@@ -2,7 +2,10 @@
 
 mod fleet;
 mod journal;
+mod mirrors;
 mod pipelines;
+mod place;
+mod signing;
 mod span;
 mod store;
 
@@ -12,9 +15,12 @@ use thiserror::Error;
 
 pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
+pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registry, tell};
 pub(crate) use pipelines::load;
+pub(crate) use place::{Place, PlaceArgs, channel_failed};
+pub(crate) use signing::{SigningArgs, signers};
 pub(crate) use span::{Length, length};
-pub(crate) use store::{NetArgs, StoreArgs, address, now, watched};
+pub(crate) use store::{NetArgs, StoreArgs, address, now, recorded, watched, who};
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]

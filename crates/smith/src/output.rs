@@ -72,7 +72,8 @@ pub(crate) fn failure(failure: &Failure) -> Exit {
     let mut text = match &failure.what {
         What::Mistakes { problems, texts } => problem::shown(problems, texts),
         What::Error(error) => {
-            let mut text = format!("{} {error}\n", styled(BAD, "error:"));
+            let code = failure.code().map_or_else(String::new, |code| format!(" [{code}]"));
+            let mut text = format!("{} {error}{code}\n", styled(BAD, "error:"));
             let mut source = error.source();
             while let Some(cause) = source {
                 text.push_str(&format!("  because: {cause}\n"));

@@ -1,13 +1,24 @@
 //! Channels: names that move from build to build, at once and back.
 //!
-//! A client reads the index of one build and fetches by-hash files a moment later, when the channel may have moved. So
-//! before it moves, each build that the channel is or lately was gets links to the indexes of the others.
+//! A channel is a link to a [`view`] of its build. The view has the dates that make every client take it, and the indexes
+//! that clients in the middle of an update hold from before.
 
+mod dating;
+mod error;
+mod follow;
 mod history;
+mod inspect;
 mod switch;
 #[cfg(test)]
 mod tests;
-mod union;
+mod view;
 
+pub use dating::How;
+pub use error::ChannelError;
+pub use follow::{Followed, follow};
 pub use history::{Move, history};
-pub use switch::{ChannelError, Order, Switched, get, names, rollback, set};
+pub use inspect::{Trouble, inspect, mend};
+pub use switch::{Moved, Order, Switched, check, current, get, names, previous, refresh, rollback, set};
+pub use view::{SuiteView, View};
+
+pub(crate) use dating::{Dated, Dating, When, suite_of};

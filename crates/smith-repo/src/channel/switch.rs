@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::channel::ChannelError;
+use crate::channel::dating::{Dating, How, When};
 use crate::channel::history::{self, Move, history};
-use crate::channel::union::unite;
-use crate::mirror::{Held, HeldError, Scope, verify};
+use crate::channel::view::{NewView, View};
+use crate::mirror::{Held, Scope, verify};
 use crate::name::{BuildNumber, ChannelName};
-use crate::store::{Store, StoreError, unique};
+use crate::pgp::Signer;
+use crate::store::{Store, StoreError};
 
 /// How long after a move a client may still hold an index of the build from before: longer than any run of apt, and than
 /// a proxy keeps an InRelease.
@@ -29,49 +29,39 @@ pub struct Order {
     pub at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Switched {
-    Moved { from: Option<BuildNumber>, to: BuildNumber },
+    Moved(Moved),
     WasThere,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ChannelError {
-    #[error(
-        "channel {name} cannot be set to build {number}: expected it whole and good on this store, found {found}"
-    )]
-    NotWhole { name: ChannelName, number: BuildNumber, found: String },
-    #[error("channel {name} has no build before the current one")]
-    NoPrevious { name: ChannelName },
-    #[error("channel {name}: expected a link to a build, found {found}")]
-    NotALink { name: ChannelName, found: String },
-    #[error("channel {name}: expected a history of moves, found {found}")]
-    History { name: ChannelName, found: String },
-    #[error(transparent)]
-    Held(#[from] HeldError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub from: Option<BuildNumber>,
+    pub to: BuildNumber,
+    /// How the Releases of each suite's folder came to their dates.
+    pub suites: Vec<(String, How)>,
+}
+
+impl Moved {
+    /// Suites that clients who have seen newer Releases will not take.
+    pub fn stuck(&self) -> impl Iterator<Item = &str> {
+        self.suites.iter().filter(|(_, how)| *how == How::Stuck).map(|(folder, _)| folder.as_str())
+    }
 }
 
 /// Where the channel is.
 pub fn get(store: &Store, name: &ChannelName) -> Result<Option<BuildNumber>, ChannelError> {
-    let path = store.channel(name);
-    let target = match fs::read_link(&path) {
-        Ok(target) => target,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            return Err(ChannelError::NotALink { name: name.clone(), found: "something else".to_owned() });
-        }
-        Err(error) => return Err(StoreError::io("reading", &path)(error).into()),
-    };
-    let number =
-        target.strip_prefix("../builds").ok().and_then(Path::to_str).and_then(|name| name.parse().ok());
-    let found = || target.display().to_string();
-    number.map(Some).ok_or_else(|| ChannelError::NotALink { name: name.clone(), found: found() })
+    Ok(View::current(store, name)?.map(|(view, _)| view.build))
+}
+
+/// What the channel serves.
+pub fn current(store: &Store, name: &ChannelName) -> Result<Option<View>, ChannelError> {
+    Ok(View::current(store, name)?.map(|(view, _)| view))
 }
 
 /// All channels of a store.
-pub fn names(store: &Store) -> Result<Vec<ChannelName>, ChannelError> {
+pub fn names(store: &Store) -> Result<Vec<ChannelName>, StoreError> {
     let folder = store.channels();
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
@@ -84,52 +74,113 @@ pub fn names(store: &Store) -> Result<Vec<ChannelName>, ChannelError> {
     Ok(names)
 }
 
+/// Whether the channel may be set to a build: this store holds it whole.
+pub fn check(store: &Store, name: &ChannelName, number: BuildNumber) -> Result<(), ChannelError> {
+    let refuse = |found: String| ChannelError::NotWhole { name: name.clone(), number, found };
+    let info = Held::info(store, number).map_err(|error| refuse(crate::fetch::chain(&error)))?;
+    let findings = verify(store, &[info.number], &Scope::QUICK)?;
+    if findings.is_good() { Ok(()) } else { Err(refuse(findings.why())) }
+}
+
 /// Moves the channel to a build that this store holds whole.
 pub fn set(
     store: &Store,
     name: &ChannelName,
     number: BuildNumber,
     order: &Order,
+    signer: Option<&dyn Signer>,
 ) -> Result<Switched, ChannelError> {
-    let refuse = |found: String| ChannelError::NotWhole { name: name.clone(), number, found };
-    let info = Held::info(store, number).map_err(|error| refuse(crate::fetch::chain(&error)))?;
-    let findings = verify(store, &[info.number], &Scope::QUICK)?;
-    if !findings.is_good() {
-        return Err(refuse(findings.why()));
-    }
-    // From here on no purge can take the build away, and nobody else moves a channel.
-    let _locked = store.lock_now()?;
-    if !store.build(number).exists() {
-        return Err(refuse("that it has just been taken away".to_owned()));
-    }
-    let current = get(store, name)?;
-    let moves = noted(store, name, current, order.at)?;
-    if current == Some(number) {
-        return Ok(Switched::WasThere);
-    }
-    let neighbours = recent(&moves, current, number, order.at);
-    unite(store, number, &neighbours)?;
-    swap(store, name, number)?;
-    let mut moves = moves;
-    let (who, why) = (order.who.clone(), order.why.clone());
-    moves.push(Move { at: order.at, who, from: current, to: number, why });
-    history::write(store, name, moves)?;
-    Ok(Switched::Moved { from: current, to: number })
+    lead(store, name, number, order, signer, When::Needed)
 }
 
 /// Moves the channel to where it was before its last move. Twice leads to where it is now.
-pub fn rollback(store: &Store, name: &ChannelName, order: &Order) -> Result<Switched, ChannelError> {
+pub fn rollback(
+    store: &Store,
+    name: &ChannelName,
+    order: &Order,
+    signer: Option<&dyn Signer>,
+) -> Result<Switched, ChannelError> {
+    set(store, name, previous(store, name)?, order, signer)
+}
+
+/// Where a rollback would lead.
+pub fn previous(store: &Store, name: &ChannelName) -> Result<BuildNumber, ChannelError> {
     let current = get(store, name)?;
     let moves = history(store, name)?;
-    let last = moves.iter().rev().find(|one| Some(one.to) == current);
+    let mut moves = moves.iter().rev().filter(|one| one.from != Some(one.to));
+    let last = moves.clone().find(|one| Some(one.to) == current);
     // A move that was not written down began where the one before it ended.
-    let previous = last.map_or_else(|| moves.last().map(|one| one.to), |last| last.from);
-    let previous = previous.ok_or_else(|| ChannelError::NoPrevious { name: name.clone() })?;
-    set(store, name, previous, order)
+    let previous = last.map_or_else(|| moves.next().map(|one| one.to), |last| last.from);
+    previous.ok_or_else(|| ChannelError::NoPrevious { name: name.clone() })
+}
+
+/// Gives what the channel serves the date of now, before it expires. The build stays.
+pub fn refresh(
+    store: &Store,
+    name: &ChannelName,
+    order: &Order,
+    signer: &dyn Signer,
+) -> Result<Switched, ChannelError> {
+    let number = get(store, name)?.ok_or_else(|| ChannelError::Unknown { name: name.clone() })?;
+    lead(store, name, number, order, Some(signer), When::Always)
+}
+
+fn lead(
+    store: &Store,
+    name: &ChannelName,
+    number: BuildNumber,
+    order: &Order,
+    signer: Option<&dyn Signer>,
+    when: When,
+) -> Result<Switched, ChannelError> {
+    check(store, name, number)?;
+    // From here on no purge can take the build away, and nobody else moves a channel.
+    let _locked = store.lock_now()?;
+    let held = still(store, name, number)?;
+    let current = View::current(store, name)?.map(|(view, _)| view);
+    let at = current.as_ref().map(|view| view.build);
+    let moves = noted(store, name, at, order.at)?;
+    if at == Some(number) && when == When::Needed {
+        return Ok(Switched::WasThere);
+    }
+    let served = current.map(|view| view.dates).unwrap_or_default();
+    let dating = Dating { at: order.at, when, signer, served: &served };
+    let dated = dating.of(store, &held)?;
+    let view = View::new(name, number, order.at, &dated, &served)?;
+    let json = view.to_json()?;
+    let signature = signer.map(|signer| signer.sign_binary(&json, order.at)).transpose()?;
+    let neighbours = recent(&moves, at, number, order.at);
+    let new = NewView { view: &view, json, signature, dated: &dated, held: &held, neighbours: &neighbours };
+    new.serve(store)?;
+    record(store, name, moves, at, number, order)?;
+    let suites = dated.into_iter().map(|one| (one.folder, one.how)).collect();
+    Ok(Switched::Moved(Moved { from: at, to: number, suites }))
+}
+
+/// The build, which a purge may have taken since it was looked at.
+pub(super) fn still(store: &Store, name: &ChannelName, number: BuildNumber) -> Result<Held, ChannelError> {
+    if !store.build(number).exists() {
+        let found = "that it has just been taken away".to_owned();
+        return Err(ChannelError::NotWhole { name: name.clone(), number, found });
+    }
+    Ok(Held::read(store, number)?)
+}
+
+pub(super) fn record(
+    store: &Store,
+    name: &ChannelName,
+    mut moves: Vec<Move>,
+    from: Option<BuildNumber>,
+    to: BuildNumber,
+    order: &Order,
+) -> Result<(), ChannelError> {
+    let (who, why) = (order.who.clone(), order.why.clone());
+    moves.push(Move { at: order.at, who, from, to, why });
+    history::write(store, name, moves)
 }
 
 /// The history, with the move that a killed run made and did not write down.
-fn noted(
+pub(super) fn noted(
     store: &Store,
     name: &ChannelName,
     current: Option<BuildNumber>,
@@ -145,7 +196,7 @@ fn noted(
 }
 
 /// Builds of which a client may hold an index: where the channel is, where it was before, where it was of late.
-fn recent(
+pub(super) fn recent(
     moves: &[Move],
     current: Option<BuildNumber>,
     next: BuildNumber,
@@ -159,14 +210,4 @@ fn recent(
     }
     recent.remove(&next);
     recent
-}
-
-fn swap(store: &Store, name: &ChannelName, number: BuildNumber) -> Result<(), ChannelError> {
-    let temporary = store.channels().join(format!(".tmp-{name}-{}", unique()));
-    symlink(format!("../builds/{number}"), &temporary).map_err(StoreError::io("linking", &temporary))?;
-    let swapped = store.appear(&temporary, &store.channel(name));
-    if swapped.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    Ok(swapped?)
 }

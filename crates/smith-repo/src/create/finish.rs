@@ -8,7 +8,7 @@ use crate::create::run::Run;
 use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList, UpstreamInfo};
-use crate::mirror::{Held, clear_stale, raise};
+use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
@@ -44,6 +44,24 @@ impl Files {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// A path of the pool that has another content on this store already is refused before anything is brought.
+    pub(super) fn check_pool(&self, store: &Store) -> Result<(), CreateError> {
+        for (path, (hash, _)) in &self.pool {
+            let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
+            let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);
+            if let Some(PoolConflict { found }) = store.pool_conflict(&upstream, &path, hash)? {
+                let path = path.to_string();
+                return Err(StoreError::Conflict { upstream, path, expected: *hash, found }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects of everything but package files.
+    pub(super) fn tree_objects(&self) -> impl Iterator<Item = Sha256> {
+        self.tree.values().map(|(hash, _)| *hash)
     }
 
     pub(super) fn add_tree(
@@ -182,10 +200,9 @@ fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
     Ok(store.unsigned_build(number))
 }
 
-/// The names in the pool, of what is here. Folders of builds that killed runs were making go.
+/// The names in the pool, of what is here.
 fn link(create: &Run<'_>, files: &Files) -> Result<(), CreateError> {
     let store = create.store;
-    clear_stale(&[store.builds()])?;
     for (path, (hash, _)) in &files.pool {
         let (upstream, path) = path.as_str().split_once('/').unwrap_or_default();
         let (upstream, path) = (UpstreamName::new(upstream)?, RelPath::new(path)?);

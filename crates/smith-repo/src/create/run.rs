@@ -20,7 +20,7 @@ use crate::index::{
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
 use crate::lazy::ELSEWHERE;
 use crate::manifest::BuildInfo;
-use crate::mirror::Held;
+use crate::mirror::{Held, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
 use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
@@ -150,6 +150,7 @@ impl Run<'_> {
         if let Some(number) = self.number.filter(|number| self.is_taken(*number)) {
             return Err(CreateError::Taken { number });
         }
+        clear_stale(&stale_folders(self.store))?;
         let parent =
             self.store.builds_present()?.last().map(|number| Held::read(self.store, *number)).transpose()?;
         let mut frozen = self.releases()?;
@@ -160,18 +161,33 @@ impl Run<'_> {
             && let Some(newest) = self.newest(parent.as_ref())?
             && is_unchanged(&newest, &frozen, config)
         {
+            self.remember(&frozen)?;
+            // A run that was killed when its build had just appeared may have left the list of builds behind.
+            write_index(self.store)?;
             return Ok(Created::Unchanged(Box::new(newest)));
         }
+        self.make(&mut frozen, parent.as_ref(), &intake, &locals, config)
+    }
+
+    /// The build of a world that has changed.
+    fn make(
+        &self,
+        frozen: &mut [Frozen],
+        parent: Option<&Held>,
+        intake: &Intake<'_>,
+        locals: &[Local<'_>],
+        config: Sha256,
+    ) -> Result<Created, CreateError> {
         let Indexes { packages: sources, sources: source_texts, extras, mut notes } =
-            self.indexes(&mut frozen, parent.as_ref())?;
-        let read_sources = self.read_sources(&frozen, &source_texts)?;
+            self.indexes(frozen, parent)?;
+        let read_sources = self.read_sources(frozen, &source_texts)?;
         let mut read = Vec::with_capacity(sources.len());
         for source in &sources {
             let suite = self.suite(&frozen[source.suite]);
             let index = stem(source.part.as_ref());
             read.push((records(&suite, &index, &source.text)?, records(&suite, &index, &source.before)?));
         }
-        let (candidates, places) = self.candidates(&frozen, &sources, &read);
+        let (candidates, places) = self.candidates(frozen, &sources, &read);
         let upstreams = self.recipe.upstreams.iter();
         let installed_on = upstreams.map(|upstream| installed(&upstream.filter.installed));
         let installed_on: Vec<BTreeSet<String>> = installed_on.collect::<Result<_, _>>()?;
@@ -192,26 +208,38 @@ impl Run<'_> {
             chosen_sources: &chosen_sources,
         };
         let mut files = Files::default();
-        self.pool(&from, &locals, &mut files)?;
+        self.pool(&from, locals, &mut files)?;
+        files.check_pool(self.store)?;
         let lease = self.store.lease(files.pool.values().map(|(hash, _)| *hash))?;
         match self.manner.bring {
-            Bring::Now => self.bring(&from, parent.as_ref(), &intake)?,
+            Bring::Now => self.bring(&from, parent, intake)?,
             Bring::OnFirstUse => self.check_addresses()?,
         }
         intake.settle()?;
-        for (at, suite) in frozen.iter().enumerate() {
-            self.write(&intake, suite, at, &from, &extras, &mut files)?;
+        let write = |files: &mut Files| -> Result<(), CreateError> {
+            for (at, suite) in frozen.iter().enumerate() {
+                self.write(intake, suite, at, &from, &extras, files)?;
+            }
+            locals.iter().try_for_each(|local| self.write_local(intake, local, files))?;
+            Ok(intake.settle().map(drop)?)
+        };
+        write(&mut files)?;
+        let tree_lease = self.store.lease(files.tree_objects())?;
+        // What stood there from a build that a purge took before the lease is written again.
+        if !files.tree_objects().all(|hash| self.store.has(&hash)) {
+            write(&mut files)?;
         }
-        for local in &locals {
-            self.write_local(&intake, local, &mut files)?;
-        }
-        intake.settle()?;
-        let packages = self.packages(&frozen, &sources, &chosen, &locals, parent.as_ref())?;
-        let info = |number| self.info(number, parent.as_ref(), config, &frozen, &selection.changes);
-        let info = finish(self, &files, packages, parent.as_ref(), info)?;
-        drop(lease);
+        let packages = self.packages(frozen, &sources, &chosen, locals, parent)?;
+        let info = |number| self.info(number, parent, config, frozen, &selection.changes);
+        let info = finish(self, &files, packages, parent, info)?;
+        drop((lease, tree_lease));
+        self.remember(frozen)?;
         notes.extend(selection.idle);
         Ok(Created::Made { info: Box::new(info), idle: notes })
+    }
+
+    fn remember(&self, frozen: &[Frozen]) -> Result<(), CreateError> {
+        Ok(frozen.iter().try_for_each(|one| self.suite(one).remember(&one.believed))?)
     }
 
     pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
@@ -504,6 +532,10 @@ impl Run<'_> {
         let known = self.recipe.upstreams.iter().flat_map(|upstream| &upstream.architectures);
         for architecture in known {
             stanzas.entry(architecture.clone()).or_default();
+        }
+        if stanzas.is_empty() && !for_all.is_empty() {
+            // Nobody says for which architectures; clients of any look into this index too.
+            stanzas.insert(PartName::new("all")?, Vec::new());
         }
         for one in stanzas.values_mut() {
             one.extend(for_all.iter().cloned());

@@ -31,6 +31,8 @@ pub enum ScanError {
     CarriageReturn { line: usize },
     #[error("line {line}: expected text, found a byte of value zero")]
     Nul { line: usize },
+    #[error("line {line}: expected text in {name}, found a control character")]
+    Control { line: usize, name: String },
     #[error("line {line}: expected UTF-8 in {name}, found other bytes")]
     NotUtf8 { line: usize, name: String },
     #[error("line {line}: expected a name and a colon, found {found:?}")]
@@ -180,6 +182,10 @@ impl<'a> Field<'a> {
     /// The value without blanks around it.
     pub fn text(&self) -> Result<&'a str, ScanError> {
         match str::from_utf8(self.raw.trim_ascii()) {
+            // It is shown to people, on terminals that obey such characters.
+            Ok(text) if has_control(text.as_bytes()) => {
+                Err(ScanError::Control { line: self.line(), name: self.name().to_owned() })
+            }
             Ok(text) => Ok(text),
             Err(_) => Err(ScanError::NotUtf8 { line: self.line(), name: self.name().to_owned() }),
         }
@@ -290,6 +296,12 @@ impl<'a> Fields<'a> {
         }
         false
     }
+}
+
+/// Counts all of them: without a way out in the middle it is done for many bytes at once.
+fn has_control(text: &[u8]) -> bool {
+    let is_control = |byte: &u8| (*byte < 0x20) & (*byte != b'\n') & (*byte != b'\t') | (*byte == 0x7f);
+    text.iter().map(|byte| u32::from(is_control(byte))).sum::<u32>() > 0
 }
 
 fn line_end(raw: &[u8], at: usize) -> usize {

@@ -9,7 +9,7 @@ const BURST: f64 = 0.1;
 /// A bucket of bytes that fills at the given rate. It may go into debt by what is taken at once, which is then waited for,
 /// so that a chunk larger than the bucket passes too.
 #[derive(Debug)]
-pub(super) struct Bandwidth {
+pub(crate) struct Bandwidth {
     rate: f64,
     state: Mutex<State>,
 }
@@ -21,12 +21,12 @@ struct State {
 }
 
 impl Bandwidth {
-    pub(super) fn new(rate: u64, now: Instant) -> Self {
+    pub(crate) fn new(rate: u64, now: Instant) -> Self {
         Self { rate: rate.max(1) as f64, state: Mutex::new(State { bytes: 0.0, at: now }) }
     }
 
     /// Takes so many bytes, and says how long to wait before more is read.
-    pub(super) fn take(&self, bytes: usize, now: Instant) -> Duration {
+    pub(crate) fn take(&self, bytes: usize, now: Instant) -> Duration {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let filled = now.saturating_duration_since(state.at).as_secs_f64() * self.rate;
         state.bytes = (state.bytes + filled).min(self.rate * BURST) - bytes as f64;

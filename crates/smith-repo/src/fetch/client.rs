@@ -26,12 +26,6 @@ const RUNTIME_THREADS: usize = 2;
 /// Mirrors redirect once or twice; more is a loop.
 const REDIRECTS_MAX: usize = 5;
 
-/// What a server may take to answer at all, before the bytes are counted.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
-
-/// A body may trickle in no slower than this, in bytes per second.
-const SLOWEST: u64 = 16 * 1024;
-
 /// What is set aside for a body before its first byte came.
 const RESERVE_MAX: u64 = 1 << 20;
 
@@ -113,8 +107,7 @@ impl Fetcher {
     }
 
     fn get_web(&self, url: &Url, max: u64, known: Option<&Validators>) -> Result<Answer, FetchError> {
-        let slowest = self.limits.bandwidth.map_or(SLOWEST, |rate| rate.clamp(1, SLOWEST));
-        let whole = ANSWER_TIME + Duration::from_secs(max / slowest);
+        let whole = self.limits.patience(max);
         let began = Instant::now();
         let mut round = 0;
         loop {
@@ -156,22 +149,23 @@ impl Fetcher {
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Answer::Missing),
             _ => return Err(refused(url, &response)),
         }
-        let too_large = |found: String| FetchError::TooLarge { url: shown(url), max, found };
         let length = response.content_length();
         if let Some(length) = length.filter(|length| *length > max) {
-            return Err(too_large(format!("{length}")));
+            return Err(FetchError::TooLarge { url: shown(url), max, found: format!("{length}") });
         }
         let mut bytes = Vec::with_capacity(length.unwrap_or_default().min(RESERVE_MAX) as usize);
         let validators = validators_of(response.headers());
-        while let Some(chunk) = self.chunk(url, &mut response)? {
+        let answering = Instant::now();
+        while let Some(chunk) = self.chunk(url, &mut response, bytes.len() as u64)? {
             let chunk = chunk.as_ref();
             if (bytes.len() + chunk.len()) as u64 > max {
-                return Err(too_large(format!("at least {}", bytes.len() + chunk.len())));
+                return Err(FetchError::Endless { url: shown(url), max });
             }
             bytes.extend_from_slice(chunk);
             if began.elapsed() > whole {
                 return Err(FetchError::Slow { url: shown(url), after: whole });
             }
+            self.be_quick(url, answering, bytes.len() as u64)?;
         }
         Ok(Answer::Found { bytes, validators })
     }
@@ -185,15 +179,30 @@ impl Fetcher {
         answer.map_err(|error| failed(url, error))
     }
 
-    /// The next bytes of a body. Waits as the bandwidth asks, so the server is held back by the full line.
+    /// Whoever sends a byte now and then keeps a connection alive and brings nothing.
+    pub(super) fn be_quick(&self, url: &Url, began: Instant, came: u64) -> Result<(), FetchError> {
+        let patience = self.limits.patience(came);
+        if began.elapsed() > patience {
+            return Err(FetchError::Slow { url: shown(url), after: patience });
+        }
+        Ok(())
+    }
+
+    /// The next bytes of a body of which so many came. Waits as the bandwidth asks, so the server is held back by the
+    /// full line.
     pub(super) fn chunk(
         &self,
         url: &Url,
         response: &mut Response,
+        came: u64,
     ) -> Result<Option<impl AsRef<[u8]> + use<>>, FetchError> {
         let after = self.limits.stall;
         let chunk = self.wait(after, response.chunk()).ok_or_else(|| stalled(url, after))?;
-        let chunk = chunk.map_err(|error| failed(url, error))?;
+        let chunk = chunk.map_err(|error| FetchError::Truncated {
+            url: shown(url),
+            found: came,
+            why: chain(&error.without_url()),
+        })?;
         if let Some(chunk) = &chunk {
             self.spend(chunk.len());
         }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
+use std::time::Instant;
 
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use reqwest::{Response, StatusCode, Url};
@@ -65,12 +66,14 @@ impl Download<'_> {
         }
         let is_strong = |etag: &&HeaderValue| etag.as_bytes().starts_with(b"\"");
         self.etag = response.headers().get(ETAG).filter(is_strong).cloned();
-        while let Some(chunk) = self.fetcher.chunk(url, &mut response)? {
+        let (answering, there) = (Instant::now(), partial.length());
+        while let Some(chunk) = self.fetcher.chunk(url, &mut response, partial.length())? {
             self.take(chunk.as_ref(), partial, || shown(url))?;
+            self.fetcher.be_quick(url, answering, partial.length() - there)?;
         }
         if partial.length() < self.want.size {
-            let why = format!("expected {} bytes, found an end after {}", self.want.size, partial.length());
-            return Err(FetchError::Connection { url: shown(url), why });
+            let why = format!("expected {} bytes", self.want.size);
+            return Err(FetchError::Truncated { url: shown(url), found: partial.length(), why });
         }
         Ok(())
     }
@@ -111,9 +114,8 @@ impl Download<'_> {
         match partial.write(bytes) {
             Ok(()) => {}
             Err(StoreError::Damaged { size, .. }) => {
-                let found = partial.length() + bytes.len() as u64;
                 self.restart(partial)?;
-                return Err(FetchError::Size { url: url(), expected: size, found });
+                return Err(FetchError::Endless { url: url(), max: size });
             }
             Err(error) => return Err(error.into()),
         }

@@ -18,13 +18,17 @@ pub enum FetchError {
     Status { url: String, status: u16, retry_after: Option<Duration> },
     #[error("{url}: expected at most {max} bytes, found {found}")]
     TooLarge { url: String, max: u64, found: String },
+    #[error("{url}: expected at most {max} bytes, found more and no end")]
+    Endless { url: String, max: u64 },
+    #[error("{url}: expected the whole answer, found that it breaks off after {found} bytes: {why}")]
+    Truncated { url: String, found: u64, why: String },
     #[error("{url}: expected {expected} bytes, found {found}")]
     Size { url: String, expected: u64, found: u64 },
     #[error("{url}: expected sha256 {expected}, found {found}")]
     Hash { url: String, expected: Sha256, found: String },
     #[error("{url}: expected a byte within {} s, found none", .after.as_secs_f32())]
     Stalled { url: String, after: Duration },
-    #[error("{url}: expected an answer within {} s in all, found only a part", .after.as_secs_f32())]
+    #[error("{url}: expected the whole answer within {} s, found only a part", .after.as_secs_f32())]
     Slow { url: String, after: Duration },
     #[error("{url}: {why}")]
     Connection { url: String, why: String },
@@ -50,6 +54,8 @@ impl FetchError {
             | Self::SetUp { .. }
             | Self::Stalled { .. }
             | Self::Slow { .. }
+            | Self::Truncated { .. }
+            | Self::Endless { .. }
             | Self::Connection { .. }
             | Self::GivenUp { .. }
             | Self::Stopped
@@ -85,9 +91,12 @@ impl FetchError {
                 TOO_MANY | REQUEST_TIMEOUT | 500..600 => Cause::Passing(*retry_after),
                 _ => Cause::Source,
             },
-            Self::Stalled { .. } | Self::Slow { .. } | Self::Connection { .. } => Cause::Passing(None),
+            Self::Stalled { .. } | Self::Slow { .. } | Self::Connection { .. } | Self::Truncated { .. } => {
+                Cause::Passing(None)
+            }
             Self::Url { .. }
             | Self::TooLarge { .. }
+            | Self::Endless { .. }
             | Self::Size { .. }
             | Self::Hash { .. }
             | Self::NotAFile { .. }
@@ -132,7 +141,7 @@ impl std::fmt::Display for ObjectError {
 }
 
 /// An error with everything below it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(error) = below {

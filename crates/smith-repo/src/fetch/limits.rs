@@ -11,6 +11,10 @@ pub struct Limits {
     /// A body of which nothing came for so long has ended.
     pub stall: Duration,
     pub connect: Duration,
+    /// What a body may take whatever its length.
+    pub answer: Duration,
+    /// Beyond that a body may trickle in no slower than this, in bytes per second.
+    pub slowest: u64,
     /// How often all sources are asked again for a thing that none of them gave.
     pub retries: u32,
     /// The first pause before asking again; each further one is twice as long.
@@ -35,6 +39,10 @@ impl Default for Limits {
             // Longer than a proxy takes to scan a kernel, shorter than a person's patience.
             stall: Duration::from_secs(30),
             connect: Duration::from_secs(15),
+            // A slow start behind a proxy that scans the whole file first.
+            answer: Duration::from_secs(60),
+            // A line that is slower brings no build within a day.
+            slowest: 16 * 1024,
             // With the pauses below about 15 s, which a restart of a web server takes.
             retries: 5,
             back_off: Duration::from_millis(500),
@@ -42,6 +50,14 @@ impl Default for Limits {
             back_off_max: Duration::from_secs(60),
             proxies: Proxies::FromEnvironment,
         }
+    }
+}
+
+impl Limits {
+    /// How long a body may take of which so many bytes came, when it shares the line with all other connections.
+    pub(super) fn patience(&self, bytes: u64) -> Duration {
+        let share = self.bandwidth.map_or(u64::MAX, |rate| rate / (2 * self.connections.max(1) as u64));
+        self.answer + Duration::from_secs(bytes / self.slowest.min(share).max(1))
     }
 }
 

@@ -16,11 +16,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bandwidth::Bandwidth;
 pub use client::{Answer, Fetcher, Validators};
-pub(crate) use error::chain;
+pub use error::chain;
 pub use error::{FetchError, ObjectError};
 pub use limits::{Limits, Proxies};
 pub use objects::Want;
-pub(crate) use progress::Size;
-pub use progress::{Progress, Silent, Snapshot, Tally};
+pub use progress::{Progress, Silent, Size, Snapshot, Tally};
 pub(crate) use source::{encoded, without_password};

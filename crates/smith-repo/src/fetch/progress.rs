@@ -184,7 +184,8 @@ impl fmt::Display for Snapshot {
 }
 
 /// Bytes as people read them.
-pub(crate) struct Size(pub(crate) u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -55,9 +55,10 @@ pub(crate) fn without_password(address: &str) -> String {
     )
 }
 
-/// A path as a part of an address: only what would end it there or stand for something else.
+/// A path as a part of an address: only what would end it there or stand for something else. Services of buckets take a
+/// plus for a blank.
 pub(crate) fn encoded(path: &str) -> String {
-    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace('+', "%2B")
 }
 
 /// Opens a plain file only: a pipe would be waited for, a device never ends.

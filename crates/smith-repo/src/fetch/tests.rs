@@ -106,7 +106,7 @@ fn no_body_grows_over_its_limit() {
         while stream.write_all(&[7; 4096]).is_ok() {}
     });
     let error = fetcher().get(&endless.url("/"), 100_000, None).expect_err("endless");
-    assert!(matches!(error, FetchError::TooLarge { .. }), "{error}");
+    assert!(matches!(error, FetchError::Endless { .. }), "{error}");
     // The length is what the server says, not what it may send.
     let longer = Server::start(|_, stream| say(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello"));
     assert_eq!(found(fetcher().get(&longer.url("/"), 10, None).expect("two bytes")), b"he");

@@ -18,4 +18,4 @@ pub use write::{
     Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, SuiteTree, TreeFile, sign_release, write_suite,
 };
 
-pub(crate) use unpack::unpack;
+pub(crate) use unpack::{room, unpack};

@@ -8,6 +8,17 @@ use liblzma::stream::{CONCATENATED, Stream};
 /// What unpacking may take: the largest preset needs 65 MiB.
 const XZ_MEMORY: u64 = 256 << 20;
 
+/// Lists of files pack to a thirtieth at most. An index whose Release does not say how long it is gets no more room.
+const RATIO_MAX: u64 = 100;
+
+/// Short texts of much repetition pack better.
+const ROOM_MIN: u64 = 16 << 20;
+
+/// What so many bytes may unpack to when nobody says.
+pub(crate) fn room(packed: usize) -> u64 {
+    (packed as u64).saturating_mul(RATIO_MAX).max(ROOM_MIN)
+}
+
 /// The text of an index whose name ends like this; an error if it has more bytes than `limit`.
 pub(crate) fn unpack(extension: &str, bytes: &[u8], limit: u64) -> io::Result<Vec<u8>> {
     let source = Cursor::new(bytes);

@@ -64,11 +64,9 @@ fn walk(reader: impl Read, found: &mut Vec<Vec<u8>>) -> Result<(), DebError> {
         if number >= ENTRIES_MAX {
             return Err(DebError::Unreadable { found: format!("more than {ENTRIES_MAX} files") });
         }
-        let path = entry.path_bytes();
-        if !matches!(path.strip_prefix(b"./").unwrap_or(&path), b"control") {
+        if !is_control(&entry.path_bytes())? {
             continue;
         }
-        drop(path);
         if !entry.header().entry_type().is_file() {
             return Err(DebError::Unreadable { found: "a control file that is no file".to_owned() });
         }
@@ -80,6 +78,15 @@ fn walk(reader: impl Read, found: &mut Vec<Vec<u8>>) -> Result<(), DebError> {
         found.push(control);
     }
     Ok(())
+}
+
+/// Whether a file of this name would be `control` once it is unpacked, whatever stands before that.
+fn is_control(path: &[u8]) -> Result<bool, DebError> {
+    let mut parts = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    if parts.clone().any(|part| part == b"..") {
+        return Err(DebError::Unreadable { found: "a path that leads out of it".to_owned() });
+    }
+    Ok(parts.next() == Some(b"control") && parts.next().is_none())
 }
 
 struct Limited<R> {

@@ -10,7 +10,7 @@ use crate::ingest::DebError;
 use crate::ingest::ar::walk;
 use crate::ingest::control::control_file;
 use crate::name::{PartName, RelPath};
-use crate::store::Intake;
+use crate::store::{Intake, StoreError};
 
 /// What an index says and a control file may not: each would be believed instead of what we found.
 const OURS: [&str; 8] =
@@ -43,50 +43,40 @@ impl LocalDeb {
         if !file.metadata()?.is_file() {
             return Err(DebError::NotAFile);
         }
-        let (control, sha256, size) = match destination {
-            Destination::ReadOnly => {
-                let mut hashed = Hashed { file, out: Hashing::new(io::sink()) };
-                let control = walk(&mut hashed)?;
-                let (sha256, size) = hashed.out.finish();
-                (control, sha256, size)
+        match destination {
+            Destination::ReadOnly => Self::read_through(path, component, file, io::sink()),
+            Destination::Store(intake) => {
+                let temporary = intake.temporary();
+                let made = File::create(&temporary).map_err(StoreError::io("writing", &temporary))?;
+                let deb = Self::read_through(path, component, file, made);
+                // Only what was found good is taken in.
+                let taken = deb.and_then(|deb| match intake.has(&deb.sha256) {
+                    true => Ok(deb),
+                    false => Ok(intake.adopt(&temporary, deb.sha256).map(|()| deb)?),
+                });
+                // After it was adopted there is nothing of this name.
+                let _ = fs::remove_file(&temporary);
+                taken
             }
-            Destination::Store(intake) => copy(file, intake)?,
-        };
-        let control = control_file(&control)?;
-        let (filename, stanza) = describe(&control, component, &sha256, size)?;
+        }
+    }
+
+    fn read_through(
+        path: &Path,
+        component: &PartName,
+        file: File,
+        out: impl io::Write,
+    ) -> Result<Self, DebError> {
+        let mut hashed = Hashed { file, out: Hashing::new(out) };
+        let control = walk(&mut hashed)?;
+        let (sha256, size) = hashed.out.finish();
+        let (filename, stanza) = describe(&control_file(&control)?, component, &sha256, size)?;
         Ok(Self { path: path.to_owned(), sha256, size, filename, stanza })
     }
 
     /// Its typed view.
     pub fn record(&self) -> Result<PackageRecord<'_>, DebError> {
         record(&self.stanza)
-    }
-}
-
-fn copy(
-    file: File,
-    intake: &Intake<'_>,
-) -> Result<(crate::ingest::ar::ControlMember, Sha256, u64), DebError> {
-    let temporary = intake.temporary();
-    let read = || {
-        let mut hashed = Hashed { file, out: Hashing::new(File::create(&temporary)?) };
-        let control = walk(&mut hashed)?;
-        let (sha256, size) = hashed.out.finish();
-        Ok((control, sha256, size))
-    };
-    match read() {
-        Ok((control, sha256, size)) if intake.has(&sha256) => {
-            fs::remove_file(&temporary)?;
-            Ok((control, sha256, size))
-        }
-        Ok((control, sha256, size)) => {
-            intake.adopt(&temporary, sha256)?;
-            Ok((control, sha256, size))
-        }
-        Err(error) => {
-            let _ = fs::remove_file(&temporary);
-            Err(error)
-        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::hash::Sha256;
 use crate::manifest::Area;
 use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
 use crate::mirror::objects::Objects;
@@ -19,10 +18,8 @@ pub(super) struct Known {
     pool: HashSet<String>,
     trees: HashMap<BuildNumber, HashSet<String>>,
     links: HashMap<BuildNumber, BTreeSet<String>>,
-    objects: HashSet<Sha256>,
     /// Objects that somebody brings in at this time: a sync gives names in the pool before its build appears.
     leased: HashSet<u64>,
-    inodes: HashMap<Sha256, u64>,
     /// A build whose list cannot be read may know anything, so nothing in the pool is called foreign.
     is_whole: bool,
 }
@@ -31,14 +28,11 @@ impl Known {
     pub(super) fn of(store: &Store, lying: &Objects) -> Result<Self, StoreError> {
         let leased = store.leased(&store.lock_now()?)?;
         let leased = leased.iter().filter_map(|hash| lying.by_hash.get(hash)).map(|one| one.inode).collect();
-        let inodes = lying.by_hash.iter().map(|(hash, one)| (*hash, one.inode)).collect();
         let mut known = Self {
             pool: HashSet::new(),
             trees: HashMap::new(),
             links: HashMap::new(),
-            objects: HashSet::new(),
             leased,
-            inodes,
             is_whole: true,
         };
         for number in store.builds_present()? {
@@ -59,7 +53,6 @@ impl Known {
     fn take(&mut self, number: BuildNumber, held: &Held) {
         let mut tree = HashSet::new();
         for file in held.manifest.files() {
-            self.objects.insert(file.hash);
             match file.area {
                 Area::Pool => self.pool.insert(file.path.to_string()),
                 Area::Tree => tree.insert(file.path.to_string()),
@@ -73,29 +66,14 @@ impl Known {
         !self.is_whole || self.pool.contains(path) || self.leased.contains(&metadata.ino())
     }
 
-    fn knows_in_build(&self, number: BuildNumber, path: &str, metadata: &fs::Metadata) -> bool {
+    fn knows_in_build(&self, number: BuildNumber, path: &str) -> bool {
         let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES)
             || path
                 .strip_prefix("from-")
                 .and_then(|rest| rest.strip_suffix(".zst"))
                 .is_some_and(|number| number.parse::<BuildNumber>().is_ok());
-        if is_own || self.trees.get(&number).is_none_or(|tree| tree.contains(path)) {
-            return true;
-        }
-        if metadata.is_symlink() {
-            // Upstreams that only a neighbour in the channel has lead to their pool as well.
-            return path.ends_with("/pool");
-        }
-        self.is_of_a_neighbour(path, metadata)
-    }
-
-    /// An index of another build of the same channel, under the name of its content.
-    fn is_of_a_neighbour(&self, path: &str, metadata: &fs::Metadata) -> bool {
-        let mut parts = path.rsplit('/');
-        let name = parts.next().and_then(|name| name.parse::<Sha256>().ok());
-        let is_by_hash = parts.next() == Some("SHA256") && parts.next() == Some("by-hash");
-        name.filter(|hash| is_by_hash && self.objects.contains(hash))
-            .is_some_and(|hash| self.inodes.get(&hash) == Some(&metadata.ino()))
+        let is_link = self.links.get(&number).is_some_and(|links| links.contains(path));
+        is_own || is_link || self.trees.get(&number).is_none_or(|tree| tree.contains(path))
     }
 }
 
@@ -115,8 +93,8 @@ pub(super) fn seek_foreign(
     for number in builds {
         let folder = store.build(*number);
         let prefix = relative(store, &folder);
-        walk(&folder, "", &mut |path, metadata| {
-            if !known.knows_in_build(*number, path, metadata) {
+        walk(&folder, "", &mut |path, _| {
+            if !known.knows_in_build(*number, path) {
                 foreign.push(format!("{prefix}/{path}"));
             }
         })?;
@@ -125,7 +103,7 @@ pub(super) fn seek_foreign(
 }
 
 /// Everything below a folder that is no folder, by its path below it. Links are not followed.
-pub(super) fn walk(
+pub(crate) fn walk(
     folder: &Path,
     prefix: &str,
     see: &mut dyn FnMut(&str, &fs::Metadata),

@@ -20,12 +20,46 @@ const LOGS_KEPT: u32 = 4;
 /// Longer reasons are cut, so that a line stays a line.
 const WHY_MAX: usize = 600;
 
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    Add,
+    Rename,
+    Remove,
+    Sync,
+    Verify,
+    Repair,
+    Recover,
+    Purge,
+    Channel,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "add",
+            Self::Rename => "rename",
+            Self::Remove => "remove",
+            Self::Sync => "sync",
+            Self::Verify => "verify",
+            Self::Repair => "repair",
+            Self::Recover => "recover",
+            Self::Purge => "purge",
+            Self::Channel => "channel",
+        })
+    }
+}
+
 /// What became of one build on one mirror.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     pub mirror: MirrorName,
     /// None where it failed before the builds were known.
     pub build: Option<BuildNumber>,
+    pub action: Action,
+    /// What it came to, or why it did not.
+    #[serde(flatten, with = "said")]
     pub result: Result<Good, String>,
 }
 
@@ -37,6 +71,40 @@ pub struct Good {
     pub objects: u64,
     pub bytes: u64,
     pub seconds: f64,
+}
+
+/// `"result": "good"` with what there is to say of it, or `"result": "bad"` with why.
+mod said {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Good;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(tag = "result", rename_all = "kebab-case")]
+    enum Said {
+        Good(Good),
+        Bad { why: String },
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        result: &Result<Good, String>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match result {
+            Ok(good) => Said::Good(good.clone()),
+            Err(why) => Said::Bad { why: why.clone() },
+        }
+        .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Result<Good, String>, D::Error> {
+        Ok(match Said::deserialize(deserializer)? {
+            Said::Good(good) => Ok(good),
+            Said::Bad { why } => Err(why),
+        })
+    }
 }
 
 impl Outcome {
@@ -52,11 +120,15 @@ impl Outcome {
             bytes: synced.missing_bytes,
             seconds: synced.took.as_secs_f64(),
         };
-        Self { mirror: mirror.clone(), build: Some(synced.build), result: Ok(good) }
+        Self::did(mirror, Action::Sync, Some(synced.build), good)
     }
 
-    pub fn bad(mirror: &MirrorName, build: Option<BuildNumber>, why: String) -> Self {
-        Self { mirror: mirror.clone(), build, result: Err(why) }
+    pub fn did(mirror: &MirrorName, action: Action, build: Option<BuildNumber>, good: Good) -> Self {
+        Self { mirror: mirror.clone(), build, action, result: Ok(good) }
+    }
+
+    pub fn bad(mirror: &MirrorName, action: Action, build: Option<BuildNumber>, why: String) -> Self {
+        Self { mirror: mirror.clone(), build, action, result: Err(why) }
     }
 }
 
@@ -66,6 +138,7 @@ impl fmt::Display for Outcome {
         if let Some(build) = self.build {
             write!(f, " build={build}")?;
         }
+        write!(f, " action={}", self.action)?;
         match &self.result {
             Ok(Good { state, objects, bytes, seconds }) => {
                 write!(f, " result=good state={state} objects={objects} bytes={bytes} seconds={seconds:.2}")
@@ -82,6 +155,21 @@ impl fmt::Display for Outcome {
 /// Appends lines to the log of a store.
 pub fn append_log(store: &Store, at: Timestamp, outcomes: &[Outcome]) -> Result<(), StoreError> {
     append(store, at, outcomes, LOG_MAX)
+}
+
+/// Every line of the log, the oldest first.
+pub fn read_log(store: &Store) -> Result<Vec<String>, StoreError> {
+    let path = store.root().join("mirror-log");
+    let older = (1..=LOGS_KEPT).rev().map(|number| path.with_extension(number.to_string()));
+    let mut lines = Vec::new();
+    for path in older.chain([path.clone()]) {
+        match fs::read_to_string(&path) {
+            Ok(text) => lines.extend(text.lines().map(str::to_owned)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("reading", &path)(error)),
+        }
+    }
+    Ok(lines)
 }
 
 fn append(store: &Store, at: Timestamp, outcomes: &[Outcome], max: u64) -> Result<(), StoreError> {
@@ -112,29 +200,43 @@ mod tests {
 
     fn bad(build: u32) -> Outcome {
         let name = MirrorName::new("fra-01").expect("a name");
-        Outcome::bad(&name, Some(BuildNumber(build)), "it said \"no\"\nand hung up".to_owned())
+        Outcome::bad(&name, Action::Sync, Some(BuildNumber(build)), "it said \"no\"\nand hung up".to_owned())
     }
 
     #[test]
     fn a_line_can_be_searched_and_stays_one() {
         let line = bad(725).to_string();
-        assert_eq!(line, r#"mirror=fra-01 build=725 result=bad why="it said \"no\"\nand hung up""#);
+        assert_eq!(
+            line,
+            r#"mirror=fra-01 build=725 action=sync result=bad why="it said \"no\"\nand hung up""#
+        );
         let good = Good { state: "came".to_owned(), objects: 1268, bytes: 5, seconds: 1.5 };
         let good = Outcome { result: Ok(good), ..bad(725) };
-        let expected = "mirror=fra-01 build=725 result=good state=came objects=1268 bytes=5 seconds=1.50";
+        let expected =
+            "mirror=fra-01 build=725 action=sync result=good state=came objects=1268 bytes=5 seconds=1.50";
         assert_eq!(good.to_string(), expected);
+        let json = serde_json::to_string(&good).expect("json");
+        let golden = r#"{"mirror":"fra-01","build":725,"action":"sync","result":"good","state":"came","objects":1268,"bytes":5,"seconds":1.5}"#;
+        assert_eq!(json, golden);
+        for outcome in [good, bad(725)] {
+            let json = serde_json::to_string(&outcome).expect("json");
+            assert_eq!(serde_json::from_str::<Outcome>(&json).expect("read"), outcome);
+        }
     }
 
     #[test]
     fn the_log_turns_over_and_forgets_the_oldest() {
         let (_folder, store) = store();
         for build in 1..=20 {
-            append(&store, Timestamp::UNIX_EPOCH, &[bad(build)], 200).expect("written");
+            append(&store, Timestamp::UNIX_EPOCH, &[bad(build)], 220).expect("written");
         }
         let read = |name: &str| fs::read_to_string(store.root().join(name)).expect("there");
         assert_eq!(read("mirror-log").lines().count(), 2);
         assert!(read("mirror-log").contains("build=20 "));
         assert!(read("mirror-log.4").contains("build=11 "), "{}", read("mirror-log.4"));
         assert!(!store.root().join("mirror-log.5").exists());
+        let lines = read_log(&store).expect("read");
+        assert_eq!(lines.len(), 10, "{lines:?}");
+        assert!(lines[0].contains("build=11 ") && lines[9].contains("build=20 "));
     }
 }

@@ -9,6 +9,8 @@ mod held;
 mod log;
 mod objects;
 mod parallel;
+mod purge;
+mod record;
 mod recover;
 mod registry;
 mod repair;
@@ -17,26 +19,35 @@ mod serve;
 mod stale;
 mod status;
 mod sync;
+mod turn;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
 
 pub use held::{Held, HeldError};
-pub use log::{Good, Outcome, append_log};
+pub use log::{Action, Good, Outcome, append_log, read_log};
+pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, purge_mirror};
+pub use record::{Verified, record_bucket_verify, record_mirror_sync, record_sync, record_verify};
 pub use recover::{RecoverError, Recovered, recover};
 pub use registry::{
-    Bucket, Mirror, Place, RegistryError, add_mirror, mirror, mirrors, remove_mirror, rename_mirror,
+    Bucket, Mirror, Place, RegistryError, Renamed, add_mirror, mirror, mirrors, remove_mirror, rename_mirror,
 };
-pub use repair::{Repair, RepairError, Supply, repair};
-pub use s3::{Keys, Phase, Pointer, S3, S3Error};
+pub use repair::{Repair, RepairError, RepairPlan, Supply, plan_repair, repair};
+pub use s3::{BucketPurge, Keys, Mended, Phase, Pointer, Push, S3, S3Error, Wanted};
 pub use serve::{Counts, ServeError, ServeLimits, Serving};
-pub use status::{BuildStatus, Holding, Status, StatusError, Verified, record_verify, status, table};
-pub use sync::{Check, Mode, Pull, State, SyncError, Synced, Target, Which, sync, sync_all, write_index};
+pub use status::{BuildStatus, Holding, Status, StatusError, status, status_all, table};
+pub use sync::{
+    Anew, Check, Mode, Pull, Reach, State, SyncError, Synced, Target, TargetError, Which, sync, sync_all,
+    write_index,
+};
+pub use turn::{Turn, TurnError};
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
+pub(crate) use foreign::walk;
 pub(crate) use held::{
     FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text, read_some,
     with_signed,
 };
-pub(crate) use stale::clear as clear_stale;
+pub(crate) use objects::Objects;
+pub(crate) use stale::{clear as clear_stale, folders as stale_folders, is_alive, left as left_stale};
 pub(crate) use sync::{base_url, raise};

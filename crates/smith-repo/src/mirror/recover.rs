@@ -1,21 +1,26 @@
 //! A mirror that is half of itself made whole again, with an account of what was done.
 
+use std::collections::HashSet;
 use std::fs;
 
 use jiff::Timestamp;
 
 use crate::fetch::chain;
-use crate::mirror::repair::{RepairError, Supply, repair};
+use crate::hash::Sha256;
+use crate::mirror::repair::{RepairError, Supply, plan_repair, repair};
 use crate::mirror::stale;
-use crate::mirror::sync::base_url;
-use crate::mirror::{Depth, Findings, Held, Mode, Pull, Scope, StatusError, record_verify, sync};
+use crate::mirror::sync::{base_url, would_sync};
+use crate::mirror::{Depth, Findings, Held, Mode, Pull, Scope, StatusError, record_verify, sync, verify};
 use crate::name::BuildNumber;
 use crate::store::{StoreError, unique};
 
-/// What was done, in sentences, and what is still wrong.
+/// What was done, or would be, in sentences, and what is still wrong.
 #[derive(Debug)]
 pub struct Recovered {
     pub did: Vec<String>,
+    /// Objects that came or would come, and their bytes.
+    pub objects: u64,
+    pub bytes: u64,
     pub after: Findings,
     /// Builds that could not be brought again, and why.
     pub failed: Vec<(BuildNumber, String)>,
@@ -38,7 +43,15 @@ pub enum RecoverError {
 }
 
 /// Clears what killed runs left, verifies everything, mends it, and brings what is missing of these builds.
-pub fn recover(pull: &Pull<'_>, builds: &[BuildNumber], now: Timestamp) -> Result<Recovered, RecoverError> {
+pub fn recover(
+    pull: &Pull<'_>,
+    builds: &[BuildNumber],
+    mode: Mode,
+    now: Timestamp,
+) -> Result<Recovered, RecoverError> {
+    if mode == Mode::DryRun {
+        return plan(pull, builds);
+    }
     let mut did = Vec::new();
     clear(pull, &mut did)?;
     let broken = set_aside(pull, now, &mut did)?;
@@ -46,33 +59,100 @@ pub fn recover(pull: &Pull<'_>, builds: &[BuildNumber], now: Timestamp) -> Resul
     let bases: Vec<String> = pull.sources.iter().map(|source| base_url(source)).collect();
     let supply = Supply { fetcher: pull.fetcher, bases: &bases, progress: pull.progress };
     let mended = repair(pull.store, &present, &Scope::FULL, supply, now)?;
-    if mended.before.is_good() {
-        did.push(format!("Verified {} builds: good.", present.len()));
-    } else {
-        let why = mended.before.why();
-        did.push(format!("Verified {} builds: {why}.", present.len()));
+    did.push(format!("Verified {} builds: {}.", present.len(), mended.before.why()));
+    if !mended.before.is_good() {
         let (fetched, relinked) = (mended.fetched, mended.relinked);
         did.push(format!("Mended: {fetched} objects fetched, {relinked} names made anew."));
     }
-    let mut wanted: Vec<BuildNumber> = builds.iter().chain(&broken).copied().collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    wanted.retain(|build| !present.contains(build));
+    let (mut objects, mut bytes) = (mended.fetched, mended.fetched_bytes);
     let mut failed = Vec::new();
-    for build in wanted {
+    for build in wanted(builds, &broken, &present) {
         match sync(pull, build, Mode::Do) {
             Ok(synced) => {
                 did.push(format!("Brought build {build}: {} of {} objects.", synced.missing, synced.objects));
+                objects += synced.missing;
+                bytes += synced.missing_bytes;
             }
             Err(error) => failed.push((build, chain(&error))),
         }
     }
     let mut after = mended.after;
     if !failed.is_empty() || pull.store.builds_present()? != present {
-        after = crate::mirror::verify(pull.store, &pull.store.builds_present()?, &Scope::FULL)?;
+        after = verify(pull.store, &pull.store.builds_present()?, &Scope::FULL)?;
     }
     record_verify(pull.store, &after, Depth::Full, now)?;
-    Ok(Recovered { did, after, failed })
+    Ok(Recovered { did, objects, bytes, after, failed })
+}
+
+/// These builds and those that were set aside, without those that are there.
+fn wanted(builds: &[BuildNumber], broken: &[BuildNumber], present: &[BuildNumber]) -> Vec<BuildNumber> {
+    let mut wanted: Vec<BuildNumber> = builds.iter().chain(broken).copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted.retain(|build| !present.contains(build));
+    wanted
+}
+
+/// What a recovery would do. Reads everything that is there, and changes nothing.
+fn plan(pull: &Pull<'_>, builds: &[BuildNumber]) -> Result<Recovered, RecoverError> {
+    let (mut did, mut failed, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    let mut present = Vec::new();
+    // What is brought or was brought is not brought again.
+    let mut coming = HashSet::new();
+    let is_there = pull.store.builds().exists();
+    if is_there {
+        let left = stale::left(&stale::folders(pull.store))?;
+        if !left.is_empty() {
+            did.push(format!("Would clear {} things that killed runs left.", left.len()));
+        }
+        coming = brought(pull)?;
+        if !coming.is_empty() {
+            did.push(format!("Would take in {} objects that a killed run had brought.", coming.len()));
+        }
+        for build in pull.store.builds_present()? {
+            match Held::read(pull.store, build) {
+                Ok(_) => present.push(build),
+                Err(error) => {
+                    did.push(format!("Would set build {build} aside: {}.", chain(&error)));
+                    broken.push(build);
+                }
+            }
+        }
+    }
+    let after = if is_there { verify(pull.store, &present, &Scope::FULL)? } else { Findings::default() };
+    did.push(format!("Verified {} builds: {}.", present.len(), after.why()));
+    let mend = plan_repair(pull.store, &after);
+    if !after.is_good() {
+        let (fetch, names, away) = (mend.fetch, mend.names, mend.put_away);
+        did.push(format!(
+            "Would mend: {fetch} objects fetched, {names} names made anew, {away} files put away."
+        ));
+    }
+    coming.extend(after.missing.iter().map(|one| one.hash).chain(after.damaged.iter().map(|one| one.hash)));
+    let (mut objects, mut bytes) = (mend.fetch, mend.fetch_bytes);
+    for build in wanted(builds, &broken, &present) {
+        match would_sync(pull, build, &mut coming) {
+            Ok(synced) => {
+                let (missing, all) = (synced.missing, synced.objects);
+                did.push(format!("Would bring build {build}: {missing} of {all} objects."));
+                objects += missing;
+                bytes += synced.missing_bytes;
+            }
+            Err(error) => failed.push((build, chain(&error))),
+        }
+    }
+    Ok(Recovered { did, objects, bytes, after, failed })
+}
+
+/// Complete objects that were not taken in.
+fn brought(pull: &Pull<'_>) -> Result<HashSet<Sha256>, StoreError> {
+    let folder = pull.store.incoming();
+    let mut brought = HashSet::new();
+    for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
+        let name = entry.map_err(StoreError::io("reading", &folder))?.file_name();
+        brought.extend(name.to_str().and_then(|name| name.parse::<Sha256>().ok()));
+    }
+    Ok(brought)
 }
 
 fn clear(pull: &Pull<'_>, did: &mut Vec<String>) -> Result<(), StoreError> {
@@ -109,7 +189,6 @@ mod tests {
     use super::*;
     use crate::fetch::{Fetcher, Limits, Silent};
     use crate::fixture::{Recipe, check, store};
-    use crate::hash::Sha256;
 
     #[test]
     fn a_mirror_that_is_half_of_itself_becomes_whole_and_says_how() {
@@ -135,7 +214,18 @@ mod tests {
         fs::remove_file(mirror.object(&hash)).expect("removed");
         fs::remove_file(&lost).expect("removed");
         let all = [1, 2, 3].map(BuildNumber);
-        let done = recover(&pull, &all, Timestamp::UNIX_EPOCH).expect("recovered");
+        let would = recover(&pull, &all, Mode::DryRun, Timestamp::UNIX_EPOCH).expect("planned");
+        assert!(fs::exists(mirror.partial().join(".tmp-4194999-2")).expect("asked"));
+        assert_eq!(mirror.builds_present().expect("read"), [1, 2].map(BuildNumber));
+        let done = recover(&pull, &all, Mode::Do, Timestamp::UNIX_EPOCH).expect("recovered");
+        assert_eq!(
+            (would.objects, would.bytes),
+            (done.objects, done.bytes),
+            "{:?} {:?}",
+            would.did,
+            done.did
+        );
+        assert!(would.failed.is_empty() && would.did.len() == done.did.len(), "{:?}", would.did);
         assert!(done.is_whole(), "{:?} {}", done.failed, done.after.why());
         let told = done.did.join(" ");
         for expected in [
@@ -150,7 +240,7 @@ mod tests {
         }
         assert_eq!(mirror.builds_present().expect("read"), all);
         assert_eq!(fs::read_dir(mirror.leases()).expect("read").count(), 0);
-        let again = recover(&pull, &all, Timestamp::UNIX_EPOCH).expect("recovered");
+        let again = recover(&pull, &all, Mode::Do, Timestamp::UNIX_EPOCH).expect("recovered");
         assert_eq!(again.did, ["Verified 3 builds: good."]);
     }
 }

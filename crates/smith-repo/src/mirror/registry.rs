@@ -1,13 +1,16 @@
 //! The mirrors of a site: `mirrors.json` in its store.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::mirror::Mode;
 use crate::mirror::held::{HeldError, read_some};
+use crate::mirror::record::folder_of;
 use crate::name::MirrorName;
 use crate::store::{Store, StoreError, write_atomically};
 
@@ -57,6 +60,16 @@ pub struct Bucket {
     /// Before every key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path } => write!(f, "{}", path.display()),
+            Self::S3(bucket) if bucket.prefix.is_empty() => write!(f, "s3://{}", bucket.bucket),
+            Self::S3(bucket) => write!(f, "s3://{}/{}", bucket.bucket, bucket.prefix),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -110,15 +123,16 @@ pub fn mirror(store: &Store, name: &MirrorName) -> Result<Mirror, RegistryError>
     found.ok_or_else(|| RegistryError::Unknown { name: name.clone(), known })
 }
 
-pub fn add_mirror(store: &Store, mirror: Mirror) -> Result<(), RegistryError> {
+/// Refuses what cannot work. A dry run refuses the same.
+pub fn add_mirror(store: &Store, mirror: Mirror, mode: Mode) -> Result<(), RegistryError> {
     check(store, &mirror)?;
-    change(store, |all| {
+    change(store, mode, |all| {
         if all.iter().any(|one| one.name == mirror.name) {
             return Err(RegistryError::Exists { name: mirror.name });
         }
-        let taken = all.iter().find(|one| one.place == mirror.place);
+        let taken = all.iter().find(|one| overlap(&one.place, &mirror.place));
         if let Some(taken) = taken {
-            let expected = "a place that no other mirror has";
+            let expected = "a place apart from that of every other mirror";
             return Err(RegistryError::Bad {
                 name: mirror.name,
                 expected,
@@ -133,53 +147,101 @@ pub fn add_mirror(store: &Store, mirror: Mirror) -> Result<(), RegistryError> {
     })
 }
 
+/// Whether one would lie within the other.
+fn overlap(one: &Place, other: &Place) -> bool {
+    match (one, other) {
+        (Place::Directory { path: one }, Place::Directory { path: other }) => {
+            let real = |path: &PathBuf| fs::canonicalize(path).unwrap_or(path.clone());
+            let (one, other) = (real(one), real(other));
+            one.starts_with(&other) || other.starts_with(&one)
+        }
+        (Place::S3(one), Place::S3(other)) => one == other,
+        (Place::Directory { .. }, Place::S3(_)) | (Place::S3(_), Place::Directory { .. }) => false,
+    }
+}
+
 /// Forgets a mirror. What it holds stays where it is.
-pub fn remove_mirror(store: &Store, name: &MirrorName) -> Result<Mirror, RegistryError> {
+pub fn remove_mirror(store: &Store, name: &MirrorName, mode: Mode) -> Result<Mirror, RegistryError> {
     let found = mirror(store, name)?;
-    change(store, |all| {
+    change(store, mode, |all| {
         all.retain(|one| one.name != *name);
         Ok(())
     })?;
+    if mode == Mode::Do {
+        let records = folder_of(store, name);
+        match fs::remove_dir_all(&records) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("removing", &records)(error).into());
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
     Ok(found)
+}
+
+/// A mirror under its new name, and where its folder was if that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    pub mirror: Mirror,
+    pub moved_from: Option<PathBuf>,
 }
 
 /// Gives a mirror another name; its folder, where it is called like the mirror, follows.
 ///
 /// The folder moves first. A run that is killed in between is finished by calling this again.
-pub fn rename_mirror(store: &Store, from: &MirrorName, to: &MirrorName) -> Result<Mirror, RegistryError> {
+pub fn rename_mirror(
+    store: &Store,
+    from: &MirrorName,
+    to: &MirrorName,
+    mode: Mode,
+) -> Result<Renamed, RegistryError> {
+    check_name(to)?;
     let mut renamed = mirror(store, from)?;
     if mirrors(store)?.iter().any(|one| one.name == *to) {
         return Err(RegistryError::Exists { name: to.clone() });
     }
     renamed.name = to.clone();
+    let mut moved_from = None;
     if let Place::Directory { path } = &mut renamed.place
         && path.file_name().is_some_and(|name| name == from.as_str())
     {
         let new = path.with_file_name(to.as_str());
-        move_folder(from, path, &new)?;
+        if move_folder(from, path, &new, mode)? {
+            moved_from = Some(path.clone());
+        }
         *path = new;
     }
-    change(store, |all| {
+    move_folder(from, &folder_of(store, from), &folder_of(store, to), mode)?;
+    change(store, mode, |all| {
         all.retain(|one| one.name != *from);
         all.push(renamed.clone());
         Ok(())
     })?;
-    Ok(renamed)
+    Ok(Renamed { mirror: renamed, moved_from })
 }
 
-fn move_folder(name: &MirrorName, old: &Path, new: &Path) -> Result<(), RegistryError> {
+/// Whether there is something to move.
+fn move_folder(name: &MirrorName, old: &Path, new: &Path, mode: Mode) -> Result<bool, RegistryError> {
     match (old.exists(), new.exists()) {
         // Nothing was synced yet, or an earlier run has moved it.
-        (false, _) => Ok(()),
+        (false, _) => Ok(false),
         (true, true) => Err(RegistryError::InTheWay { name: name.clone(), path: new.to_owned() }),
-        (true, false) => Ok(fs::rename(old, new).map_err(StoreError::io("renaming to", new))?),
+        (true, false) if mode == Mode::DryRun => Ok(true),
+        (true, false) => {
+            fs::rename(old, new).map_err(StoreError::io("renaming to", new))?;
+            Ok(true)
+        }
     }
 }
 
 fn change(
     store: &Store,
+    mode: Mode,
     change: impl FnOnce(&mut Vec<Mirror>) -> Result<(), RegistryError>,
 ) -> Result<(), RegistryError> {
+    if mode == Mode::DryRun {
+        return change(&mut mirrors(store)?);
+    }
     let _locked = store.lock_now()?;
     let mut mirrors = mirrors(store)?;
     change(&mut mirrors)?;
@@ -194,7 +256,17 @@ fn file(store: &Store) -> PathBuf {
     store.root().join("mirrors.json")
 }
 
+/// On a command line a number is a build.
+fn check_name(name: &MirrorName) -> Result<(), RegistryError> {
+    if name.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
+        let (expected, found) = ("a name that is no number", name.to_string());
+        return Err(RegistryError::Bad { name: name.clone(), expected, found });
+    }
+    Ok(())
+}
+
 fn check(store: &Store, mirror: &Mirror) -> Result<(), RegistryError> {
+    check_name(&mirror.name)?;
     let bad = |expected: &'static str, found: &str| {
         Err(RegistryError::Bad { name: mirror.name.clone(), expected, found: found.to_owned() })
     };
@@ -223,6 +295,9 @@ fn check(store: &Store, mirror: &Mirror) -> Result<(), RegistryError> {
             let path = fs::canonicalize(path).unwrap_or(path.clone());
             if path.starts_with(&root) || root.starts_with(&path) {
                 return bad("a folder apart from the site's own store", &path.to_string_lossy());
+            }
+            if Store::planned(&path).is_err() {
+                return bad("a store, or a folder that is empty or not there", &path.to_string_lossy());
             }
             Ok(())
         }
@@ -268,21 +343,24 @@ mod tests {
         let (folder, site) = store();
         let (a, b) = (folder.path().join("fra-01"), folder.path().join("elsewhere"));
         Store::create(&a).expect("a store");
-        add_mirror(&site, at("fra-01", &a)).expect("added");
-        add_mirror(&site, at("ams-01", &b)).expect("added");
-        assert!(matches!(add_mirror(&site, at("ams-01", &b)), Err(RegistryError::Exists { .. })));
-        assert!(matches!(add_mirror(&site, at("x", &b)), Err(RegistryError::Bad { .. })));
-        let renamed = rename_mirror(&site, &name("fra-01"), &name("fra-02")).expect("renamed");
+        add_mirror(&site, at("fra-01", &a), Mode::Do).expect("added");
+        add_mirror(&site, at("ams-01", &b), Mode::Do).expect("added");
+        assert!(matches!(add_mirror(&site, at("ams-01", &b), Mode::Do), Err(RegistryError::Exists { .. })));
+        for taken in [&b, &b.join("below")] {
+            assert!(matches!(add_mirror(&site, at("x", taken), Mode::Do), Err(RegistryError::Bad { .. })));
+        }
+        let renamed = rename_mirror(&site, &name("fra-01"), &name("fra-02"), Mode::Do).expect("renamed");
         let moved = folder.path().join("fra-02");
-        assert_eq!(renamed.place, Place::Directory { path: moved.clone() });
+        assert_eq!(renamed.mirror.place, Place::Directory { path: moved.clone() });
+        assert_eq!(renamed.moved_from, Some(a.clone()));
         assert!(Store::open(&moved).is_ok() && !a.exists());
         // A folder of another name is not the mirror's to rename.
-        rename_mirror(&site, &name("ams-01"), &name("ams-02")).expect("renamed");
+        rename_mirror(&site, &name("ams-01"), &name("ams-02"), Mode::Do).expect("renamed");
         assert_eq!(mirror(&site, &name("ams-02")).expect("there").place, Place::Directory { path: b });
         let names: Vec<_> =
             mirrors(&site).expect("read").into_iter().map(|one| one.name.to_string()).collect();
         assert_eq!(names, ["ams-02", "fra-02"]);
-        remove_mirror(&site, &name("fra-02")).expect("forgotten");
+        remove_mirror(&site, &name("fra-02"), Mode::Do).expect("forgotten");
         assert!(Store::open(&moved).is_ok());
         let error = mirror(&site, &name("fra-02")).expect_err("forgotten").to_string();
         assert!(error.contains("expected one of ams-02"), "{error}");
@@ -293,14 +371,14 @@ mod tests {
         let (folder, site) = store();
         let (old, new) = (folder.path().join("a"), folder.path().join("b"));
         Store::create(&old).expect("a store");
-        add_mirror(&site, at("a", &old)).expect("added");
+        add_mirror(&site, at("a", &old), Mode::Do).expect("added");
         fs::rename(&old, &new).expect("as the first half does");
-        rename_mirror(&site, &name("a"), &name("b")).expect("finished");
+        rename_mirror(&site, &name("a"), &name("b"), Mode::Do).expect("finished");
         assert_eq!(mirror(&site, &name("b")).expect("there").place, Place::Directory { path: new });
         Store::create(&old).expect("a store");
-        add_mirror(&site, at("a", &old)).expect("added");
-        remove_mirror(&site, &name("b")).expect("forgotten");
-        let error = rename_mirror(&site, &name("a"), &name("b")).expect_err("in the way");
+        add_mirror(&site, at("a", &old), Mode::Do).expect("added");
+        remove_mirror(&site, &name("b"), Mode::Do).expect("forgotten");
+        let error = rename_mirror(&site, &name("a"), &name("b"), Mode::Do).expect_err("in the way");
         assert!(matches!(error, RegistryError::InTheWay { .. }), "{error}");
     }
 
@@ -314,20 +392,22 @@ mod tests {
         };
         let bad = [
             Mirror { sources: vec!["ftp://x".to_owned()], ..good.clone() },
+            Mirror { name: name("725"), ..good.clone() },
             Mirror { bandwidth: Some(0), ..good.clone() },
             Mirror { labels: BTreeMap::from([("a b".to_owned(), "c".to_owned())]), ..good.clone() },
             Mirror { place: Place::Directory { path: "relative".into() }, ..good.clone() },
             Mirror { place: Place::Directory { path: site.root().join("inside") }, ..good.clone() },
             Mirror { place: Place::Directory { path: site.root().to_owned() }, ..good.clone() },
             Mirror { place: Place::Directory { path: "/".into() }, ..good.clone() },
+            Mirror { place: Place::Directory { path: "/proc/self".into() }, ..good.clone() },
             Mirror { place: bucket("a/b", ""), ..good.clone() },
             Mirror { place: bucket("b", "../x"), ..good.clone() },
         ];
         for mirror in bad {
-            let error = add_mirror(&site, mirror.clone()).expect_err("bad");
+            let error = add_mirror(&site, mirror.clone(), Mode::Do).expect_err("bad");
             assert!(matches!(error, RegistryError::Bad { .. }), "{mirror:?}: {error}");
         }
-        add_mirror(&site, Mirror { place: bucket("b", "smith/prod"), ..good }).expect("good");
+        add_mirror(&site, Mirror { place: bucket("b", "smith/prod"), ..good }, Mode::Do).expect("good");
         assert_eq!(mirrors(&site).expect("read").len(), 1);
     }
 }

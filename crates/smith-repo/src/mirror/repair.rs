@@ -10,10 +10,11 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
+use crate::channel;
 use crate::fetch::{Fetcher, ObjectError, Progress, Want};
 use crate::hash::Sha256;
-use crate::mirror::foreign::walk;
 use crate::mirror::held::Held;
 use crate::mirror::verify::{Findings, Scope, pool_links, relative, verify};
 use crate::name::BuildNumber;
@@ -27,6 +28,7 @@ pub struct Repair {
     /// Where bad and foreign files went, if there were any.
     pub trash: Option<PathBuf>,
     pub fetched: u64,
+    pub fetched_bytes: u64,
     pub relinked: u64,
     /// Objects that no source gave.
     pub failed: Vec<ObjectError>,
@@ -69,27 +71,57 @@ pub fn repair(
 ) -> Result<Repair, RepairError> {
     let before = verify(store, builds, scope)?;
     if before.is_sound() {
-        let after = before.clone();
-        return Ok(Repair { before, after, trash: None, fetched: 0, relinked: 0, failed: Vec::new() });
+        return Ok(Repair { after: before.clone(), ..Repair::nothing(before) });
     }
     let stamp = now.strftime("%Y%m%dT%H%M%SZ");
     let trash = store.trash().join(format!("{stamp}-repair-{}", unique()));
     let mut mending = Mending { store, trash, relinked: 0 };
     let wanted = mending.clear(&before)?;
     let _lease = store.lease(wanted.keys().copied())?;
-    let (fetched, failed) = refetch(store, &wanted, supply)?;
+    let came = refetch(store, &wanted, supply)?;
     mending.relink(&before, &wanted)?;
     for path in &before.foreign {
         mending.discard(&store.root().join(path))?;
     }
+    for name in channel::names(store)? {
+        // A channel that cannot be mended is found once more below.
+        if !channel::inspect(store, &name).is_ok_and(|troubles| troubles.is_empty())
+            && channel::mend(store, &name, now, None).is_ok()
+        {
+            mending.relinked += 1;
+        }
+    }
     let trash = mending.trash.exists().then_some(mending.trash);
     let after = verify(store, builds, scope)?;
-    Ok(Repair { before, after, trash, fetched, relinked: mending.relinked, failed })
+    let relinked = mending.relinked;
+    Ok(Repair {
+        before,
+        after,
+        trash,
+        fetched: came.objects,
+        fetched_bytes: came.bytes,
+        relinked,
+        failed: came.failed,
+    })
+}
+
+impl Repair {
+    fn nothing(before: Findings) -> Self {
+        let after = Findings::default();
+        Self { before, after, trash: None, fetched: 0, fetched_bytes: 0, relinked: 0, failed: Vec::new() }
+    }
+}
+
+#[derive(Default)]
+struct Came {
+    objects: u64,
+    bytes: u64,
+    failed: Vec<ObjectError>,
 }
 
 impl Mending<'_> {
     /// Takes bad objects out of the way. Answers what has to come anew.
-    fn clear(&self, findings: &Findings) -> Result<BTreeMap<Sha256, u64>, StoreError> {
+    fn clear(&mut self, findings: &Findings) -> Result<BTreeMap<Sha256, u64>, StoreError> {
         let mut wanted = BTreeMap::new();
         for damaged in &findings.damaged {
             let object = Layout::object_path(&damaged.hash);
@@ -110,29 +142,16 @@ impl Mending<'_> {
             }
         }
         // Names of what was saved are led to it as well.
-        for hash in wanted.keys().filter(|hash| !still.contains_key(*hash)) {
-            self.relink_everywhere(&BTreeSet::from([*hash]))?;
-        }
+        let saved = wanted.keys().filter(|hash| !still.contains_key(*hash)).copied().collect();
+        self.lead_names(&saved, &BTreeSet::new())?;
         Ok(still)
     }
 
     /// A name that outlived its object, with the right content, becomes the object again.
     fn save(&self, findings: &Findings, hash: &Sha256) -> Result<bool, StoreError> {
-        let bad: BTreeSet<&String> = findings.damaged.iter().flat_map(|one| &one.paths).collect();
-        let object = self.store.object(hash);
-        for number in &findings.builds {
-            let Ok(held) = Held::read(self.store, *number) else { continue };
-            for file in held.manifest.files().iter().filter(|file| file.hash == *hash) {
-                let name = file.below(self.store, *number);
-                let is_good = !bad.contains(&relative(self.store, &name))
-                    && Sha256::of_file(&name).is_ok_and(|(found, _)| found == *hash);
-                if is_good {
-                    lead(&name, &object)?;
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        let Some(name) = outlived(self.store, findings, hash) else { return Ok(false) };
+        lead(&name, &self.store.object(hash))?;
+        Ok(true)
     }
 
     /// Leads every name of these objects, in all builds, to the file that is now theirs.
@@ -141,6 +160,10 @@ impl Mending<'_> {
         hashes.extend(findings.damaged.iter().map(|one| one.hash));
         hashes.extend(findings.missing.iter().map(|one| one.hash));
         let loose: BTreeSet<&String> = findings.links.iter().map(|one| &one.path).collect();
+        self.lead_names(&hashes, &loose)
+    }
+
+    fn lead_names(&mut self, hashes: &BTreeSet<Sha256>, loose: &BTreeSet<&String>) -> Result<(), StoreError> {
         for number in self.store.builds_present()? {
             let Ok(held) = Held::read(self.store, number) else { continue };
             for file in held.manifest.files() {
@@ -158,7 +181,7 @@ impl Mending<'_> {
                 }
             }
         }
-        self.relink_everywhere(&hashes)
+        Ok(())
     }
 
     fn relink_one(&self, name: &Path, hash: &Sha256) -> Result<u64, StoreError> {
@@ -173,22 +196,6 @@ impl Mending<'_> {
         }
         lead(&object, name)?;
         Ok(1)
-    }
-
-    /// By-hash names that a build has of its neighbours stand in no list of its own.
-    fn relink_everywhere(&self, hashes: &BTreeSet<Sha256>) -> Result<(), StoreError> {
-        for number in self.store.builds_present()? {
-            let folder = self.store.build(number);
-            let mut names = Vec::new();
-            walk(&folder, "", &mut |path, _| {
-                let name = path.rsplit('/').next().and_then(|name| name.parse::<Sha256>().ok());
-                names.extend(name.filter(|hash| hashes.contains(hash)).map(|hash| (folder.join(path), hash)));
-            })?;
-            for (name, hash) in names {
-                self.relink_one(&name, &hash)?;
-            }
-        }
-        Ok(())
     }
 
     /// Moves something to the trash, under the path that it had.
@@ -206,6 +213,61 @@ impl Mending<'_> {
     }
 }
 
+/// A name of this object that still has the right content.
+fn outlived(store: &Store, findings: &Findings, hash: &Sha256) -> Option<PathBuf> {
+    let bad: BTreeSet<&String> = findings.damaged.iter().flat_map(|one| &one.paths).collect();
+    for number in &findings.builds {
+        let Ok(held) = Held::read(store, *number) else { continue };
+        for file in held.manifest.files().iter().filter(|file| file.hash == *hash) {
+            let name = file.below(store, *number);
+            let is_good = !bad.contains(&relative(store, &name))
+                && Sha256::of_file(&name).is_ok_and(|(found, _)| found == *hash);
+            if is_good {
+                return Some(name);
+            }
+        }
+    }
+    None
+}
+
+/// What a repair of what was found would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct RepairPlan {
+    /// Objects that would be fetched, and their bytes.
+    pub fetch: u64,
+    pub fetch_bytes: u64,
+    /// Names that are missing or wrong and would be made anew.
+    pub names: u64,
+    /// Files that would be put away into the trash.
+    pub put_away: u64,
+}
+
+/// Changes nothing.
+pub fn plan_repair(store: &Store, findings: &Findings) -> RepairPlan {
+    let is_object = |path: &String, hash: &Sha256| *path == Layout::object_path(hash);
+    let mut plan = RepairPlan { put_away: findings.foreign.len() as u64, ..RepairPlan::default() };
+    let mut lost = BTreeMap::new();
+    for one in &findings.missing {
+        if is_object(&one.path, &one.hash) {
+            lost.insert(one.hash, one.size);
+        } else {
+            plan.names += 1;
+        }
+    }
+    for one in &findings.damaged {
+        if one.paths.iter().any(|path| is_object(path, &one.hash)) {
+            lost.insert(one.hash, one.size);
+            plan.put_away += 1;
+        }
+        plan.names += one.paths.iter().filter(|path| !is_object(path, &one.hash)).count() as u64;
+    }
+    plan.names += findings.links.len() as u64;
+    lost.retain(|hash, _| outlived(store, findings, hash).is_none());
+    plan.fetch = lost.len() as u64;
+    plan.fetch_bytes = lost.values().sum();
+    plan
+}
+
 /// Makes `name` another name of `file`; readers see the old one or the new one.
 fn lead(file: &Path, name: &Path) -> Result<(), StoreError> {
     let folder = name.parent().unwrap_or(Path::new("."));
@@ -218,13 +280,9 @@ fn lead(file: &Path, name: &Path) -> Result<(), StoreError> {
     renamed
 }
 
-fn refetch(
-    store: &Store,
-    wanted: &BTreeMap<Sha256, u64>,
-    supply: Supply<'_>,
-) -> Result<(u64, Vec<ObjectError>), StoreError> {
+fn refetch(store: &Store, wanted: &BTreeMap<Sha256, u64>, supply: Supply<'_>) -> Result<Came, StoreError> {
     if wanted.is_empty() {
-        return Ok((0, Vec::new()));
+        return Ok(Came::default());
     }
     let want = |(hash, size): (&Sha256, &u64)| {
         let path = Layout::object_path(hash);
@@ -234,6 +292,6 @@ fn refetch(
     let wants: Vec<Want> = wanted.iter().map(want).collect();
     let intake = store.intake()?;
     let failed = supply.fetcher.objects(&wants, &intake, supply.progress).err().unwrap_or_default();
-    let fetched = wants.iter().filter(|want| store.has(&want.hash)).count();
-    Ok((fetched as u64, failed))
+    let fetched: Vec<u64> = wants.iter().filter(|want| store.has(&want.hash)).map(|want| want.size).collect();
+    Ok(Came { objects: fetched.len() as u64, bytes: fetched.iter().sum(), failed })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
-use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,24 +10,34 @@ use serde::{Deserialize, Serialize};
 use crate::channel::{self, ChannelError};
 use crate::fetch::Size;
 use crate::hash::Sha256;
-use crate::mirror::held::read_some;
 use crate::mirror::objects::Objects;
-use crate::mirror::{Depth, Findings, Held, HeldError};
+use crate::mirror::parallel::each_on;
+use crate::mirror::record::{Verified, folder_of, synced_at, verified};
+use crate::mirror::{Depth, Held, HeldError, Keys, Mirror, Place, S3, S3Error};
 use crate::name::{BuildNumber, ChannelName, MirrorName};
-use crate::store::{Store, StoreError, write_atomically};
+use crate::store::{Store, StoreError};
 
-/// Ten thousand builds with a reason each.
-const FILE_MAX: u64 = 16 << 20;
-
+/// How a mirror stands beside its site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub mirror: MirrorName,
+    pub region: MirrorName,
+    /// A folder, or the address of a bucket.
+    pub place: String,
+    /// Why nothing more is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// Every build of the site or the mirror, in order.
     pub builds: Vec<BuildStatus>,
     pub channels: BTreeMap<ChannelName, BuildNumber>,
-    pub free_bytes: u64,
+    /// Unknown of a bucket, and of a store that is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
     /// Builds of the site that are newer than the mirror's newest.
     pub lag: u32,
+    /// When it last got all that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,89 +70,145 @@ pub enum Holding {
     },
 }
 
-/// When a build was verified last, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verified {
-    pub at: Timestamp,
-    pub depth: Depth,
-    /// Objects that were hashed.
-    pub hashed: u64,
-    /// None if all was good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
-    #[error("state/verify.json: expected results of verifications, found {found}")]
-    Record { found: String },
+    #[error("{}: expected what was written down of a mirror, found {found}", .path.display())]
+    Record { path: PathBuf, found: String },
+    #[error("expected its store at {}, where it was at {at}, found nothing; is it mounted?", .path.display())]
+    Gone { path: PathBuf, at: Timestamp },
     #[error(transparent)]
     Held(#[from] HeldError),
     #[error(transparent)]
     Channel(#[from] ChannelError),
     #[error(transparent)]
+    Bucket(#[from] S3Error),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Writes down what a verification found, for each of its builds.
-pub fn record_verify(
-    store: &Store,
-    findings: &Findings,
-    depth: Depth,
-    at: Timestamp,
-) -> Result<(), StatusError> {
-    let _locked = store.lock_now()?;
-    let present = store.builds_present()?;
-    let mut records = records(store)?;
-    records.retain(|build, _| present.contains(build));
-    for build in &findings.builds {
-        let why = findings.touched.contains(build).then(|| findings.why());
-        records.insert(*build, Verified { at, depth, hashed: findings.hashed, why });
-    }
-    let text = serde_json::to_vec_pretty(&records);
-    let text = text.map_err(|error| StatusError::Record { found: error.to_string() })?;
-    Ok(write_atomically(&store.root().join("state/verify.json"), &text)?)
+/// Asked at the same time: each waits for a disk or a service.
+const AT_ONCE: usize = 8;
+
+/// How mirrors stand. One that cannot be asked is in trouble, and no reason not to ask the others.
+pub fn status_all(site: &Store, mirrors: &[Mirror], keys: &Keys) -> Vec<Status> {
+    let mut all = each_on(AT_ONCE, 1, mirrors, |mirror| {
+        Some(status(site, mirror, keys).unwrap_or_else(|error| {
+            let trouble = Some(crate::fetch::chain(&error));
+            Status { trouble, ..Status::unknown(mirror) }
+        }))
+    });
+    all.sort_by(|a, b| a.mirror.cmp(&b.mirror));
+    all
 }
 
-fn records(store: &Store) -> Result<BTreeMap<BuildNumber, Verified>, StatusError> {
-    match read_some(&store.root().join("state/verify.json"), FILE_MAX) {
-        Ok(text) => {
-            serde_json::from_slice(&text).map_err(|error| StatusError::Record { found: error.to_string() })
+/// Compares a mirror with its site. Reads lists and folders, and hashes nothing.
+pub fn status(site: &Store, mirror: &Mirror, keys: &Keys) -> Result<Status, StatusError> {
+    match &mirror.place {
+        Place::S3(bucket) => of_bucket(site, mirror, &S3::open(bucket, keys)?),
+        // Nothing was synced yet.
+        Place::Directory { path } if !path.exists() => {
+            if let Some(at) = synced_at(&folder_of(site, &mirror.name))? {
+                return Err(StatusError::Gone { path: path.clone(), at });
+            }
+            let there = site.builds_present()?;
+            let mut status = Status { lag: there.len() as u32, ..Status::unknown(mirror) };
+            for build in there {
+                let state = wanted(site, build, &HashSet::new())?;
+                status.builds.push(BuildStatus { build, state, verified: None });
+            }
+            Ok(status)
         }
-        Err(HeldError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(BTreeMap::new())
-        }
-        Err(error) => Err(error.into()),
+        Place::Directory { path } => of_store(site, mirror, &Store::open(path)?),
     }
 }
 
-/// Compares a mirror's store with that of its site. Reads lists and folders, and hashes nothing.
-pub fn status(site: &Store, name: &MirrorName, mirror: &Store) -> Result<Status, StatusError> {
-    let (there, here) = (site.builds_present()?, mirror.builds_present()?);
-    let mut numbers: Vec<BuildNumber> = there.iter().chain(&here).copied().collect();
-    numbers.sort_unstable();
-    numbers.dedup();
+fn of_store(site: &Store, mirror: &Mirror, store: &Store) -> Result<Status, StatusError> {
+    let (there, here) = (site.builds_present()?, store.builds_present()?);
+    let numbers = union(&there, &here);
     let is_behind = numbers.iter().any(|build| here.binary_search(build).is_err());
     let objects: HashSet<Sha256> =
-        if is_behind { Objects::names(mirror)?.into_iter().collect() } else { HashSet::new() };
-    let mut records = records(mirror)?;
+        if is_behind { Objects::names(store)?.into_iter().collect() } else { HashSet::new() };
+    let folder = store.root().join("state");
+    let mut records = verified(&folder)?;
     let mut builds = Vec::with_capacity(numbers.len());
     for build in numbers {
         let verified = records.remove(&build);
         let state = if here.binary_search(&build).is_ok() {
-            held(mirror, build, verified.as_ref())
+            held(store, build, verified.as_ref())
         } else {
             wanted(site, build, &objects)?
         };
         builds.push(BuildStatus { build, state, verified });
     }
     let mut channels = BTreeMap::new();
-    for channel in channel::names(mirror)? {
-        channels.extend(channel::get(mirror, &channel)?.map(|build| (channel, build)));
+    for channel in channel::names(store)? {
+        channels.extend(channel::get(store, &channel)?.map(|build| (channel, build)));
     }
-    let newest = here.last();
-    let lag = there.iter().filter(|build| newest.is_none_or(|newest| *build > newest)).count() as u32;
-    Ok(Status { mirror: name.clone(), builds, channels, free_bytes: free(mirror)?, lag })
+    let (free_bytes, synced) = (Some(free(store)?), synced_at(&folder)?);
+    let lag = lag(&there, &here);
+    Ok(Status { builds, channels, free_bytes, lag, synced, ..Status::unknown(mirror) })
+}
+
+fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, StatusError> {
+    let (there, here) = (site.builds_present()?, bucket.builds()?);
+    let folder = folder_of(site, &mirror.name);
+    let mut records = verified(&folder)?;
+    let mut builds = Vec::new();
+    for build in union(&there, &here) {
+        let verified = records.remove(&build).filter(|_| here.contains(&build));
+        let why = verified.as_ref().and_then(|verified| verified.why.clone());
+        let state = match why {
+            Some(why) => Holding::Bad { why },
+            None if here.binary_search(&build).is_ok() => Holding::Good,
+            // What a killed push has left there is not listed: that would ask for every package of the bucket.
+            None => wanted(site, build, &HashSet::new())?,
+        };
+        builds.push(BuildStatus { build, state, verified });
+    }
+    let channels = bucket.channels()?.into_iter().map(|(name, pointer)| (name, pointer.to)).collect();
+    let (synced, lag) = (synced_at(&folder)?, lag(&there, &here));
+    Ok(Status { builds, channels, lag, synced, ..Status::unknown(mirror) })
+}
+
+impl Status {
+    fn unknown(mirror: &Mirror) -> Self {
+        Self {
+            mirror: mirror.name.clone(),
+            region: mirror.region.clone(),
+            place: mirror.place.to_string(),
+            trouble: None,
+            builds: Vec::new(),
+            channels: BTreeMap::new(),
+            free_bytes: None,
+            lag: 0,
+            synced: None,
+        }
+    }
+
+    /// It could be asked, nothing bad is known of what it holds, and it has the newest build of its site.
+    pub fn is_good(&self) -> bool {
+        let is_bad = |one: &BuildStatus| matches!(one.state, Holding::Bad { .. });
+        self.trouble.is_none() && self.lag == 0 && !self.builds.iter().any(is_bad)
+    }
+
+    /// When its builds were verified: the one for which that is the longest ago.
+    pub fn verified(&self) -> Option<&Verified> {
+        let is_held = |one: &&BuildStatus| one.state.is_held();
+        let times: Option<Vec<&Verified>> =
+            self.builds.iter().filter(is_held).map(|one| one.verified.as_ref()).collect();
+        times?.into_iter().min_by_key(|verified| verified.at)
+    }
+}
+
+fn union(there: &[BuildNumber], here: &[BuildNumber]) -> Vec<BuildNumber> {
+    let mut numbers: Vec<BuildNumber> = there.iter().chain(here).copied().collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+fn lag(there: &[BuildNumber], here: &[BuildNumber]) -> u32 {
+    there.iter().filter(|build| here.last().is_none_or(|newest| *build > newest)).count() as u32
 }
 
 fn held(mirror: &Store, build: BuildNumber, verified: Option<&Verified>) -> Holding {
@@ -195,15 +261,20 @@ pub fn table(all: &[Status]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }
-    for status in all {
-        let free = Size(status.free_bytes);
-        let _ = writeln!(text, "{}: {free} free, {} builds behind", status.mirror, status.lag);
-    }
     text
 }
 
 impl Holding {
-    fn words(&self) -> (&'static str, String) {
+    /// Whether the build has appeared there, be it good or bad.
+    pub fn is_held(&self) -> bool {
+        match self {
+            Self::Good | Self::Bad { .. } => true,
+            Self::Missing { .. } | Self::Partial { .. } => false,
+        }
+    }
+
+    /// One word, and what more there is to say.
+    pub fn words(&self) -> (&'static str, String) {
         match self {
             Self::Good => ("good", String::new()),
             Self::Bad { why } => ("bad", why.clone()),
@@ -218,7 +289,8 @@ impl Holding {
 }
 
 impl Verified {
-    fn words(&self) -> String {
+    /// When, and how thoroughly.
+    pub fn words(&self) -> String {
         let depth = match self.depth {
             Depth::Quick => "quick",
             Depth::Full => "full",
@@ -233,7 +305,7 @@ mod tests {
     use crate::channel::{Order, set};
     use crate::fetch::{Fetcher, Limits, Silent};
     use crate::fixture::{Recipe, check, store};
-    use crate::mirror::{Mode, Pull, Scope, sync, verify};
+    use crate::mirror::{Mode, Pull, Scope, record_sync, record_verify, sync, verify};
 
     #[test]
     fn it_says_what_is_good_bad_missing_and_partial() {
@@ -251,13 +323,29 @@ mod tests {
         }
         let prod = ChannelName::new("prod").expect("a name");
         let order = Order { who: "ann".to_owned(), why: String::new(), at: Timestamp::UNIX_EPOCH };
-        set(&mirror, &prod, BuildNumber(1), &order).expect("set");
+        set(&mirror, &prod, BuildNumber(1), &order, None).expect("set");
         let lost = Recipe::of(20, |_| 2).pool.into_keys().next().expect("one");
         std::fs::remove_file(mirror.root().join("pool").join(&lost)).expect("removed");
         let findings = verify(&mirror, &[1, 2].map(BuildNumber), &Scope::QUICK).expect("verified");
         record_verify(&mirror, &findings, Depth::Quick, Timestamp::UNIX_EPOCH).expect("recorded");
-        let name = MirrorName::new("fra-01").expect("a name");
-        let found = status(&site, &name, &mirror).expect("a status");
+        let name = |text| MirrorName::new(text).expect("a name");
+        let place = Place::Directory { path: mirror.root().to_owned() };
+        let (region, labels) = (name("eu"), BTreeMap::new());
+        let sources = Vec::new();
+        let entry = Mirror { name: name("fra-01"), region, sources, place, labels, bandwidth: None };
+        record_sync(&mirror, Timestamp::UNIX_EPOCH).expect("recorded");
+        let keys = Keys::FromEnvironment;
+        let found = status(&site, &entry, &keys).expect("a status");
+        assert_eq!(found.synced, Some(Timestamp::UNIX_EPOCH));
+        assert!(!found.is_good() && found.verified().is_some());
+        let gone = Place::Directory { path: "/does/not/exist".into() };
+        let others = [
+            Mirror { name: name("later"), place: gone, ..entry.clone() },
+            Mirror { name: name("broken"), place: Place::Directory { path: "/".into() }, ..entry },
+        ];
+        let others = status_all(&site, &others, &keys);
+        assert!(others[0].trouble.as_ref().is_some_and(|why| why.contains("store")), "{others:?}");
+        assert_eq!((others[1].lag, others[1].builds.len(), others[1].is_good()), (4, 4, false));
         assert_eq!((found.lag, found.channels[&prod]), (2, BuildNumber(1)));
         assert_eq!(found.builds[0].state, Holding::Good);
         assert_eq!(found.builds[1].state, Holding::Bad { why: format!("1 missing (pool/{lost})") });
@@ -273,7 +361,6 @@ mod tests {
             line.starts_with("fra-01  2      bad      ") && line.contains("1970-01-01T00:00Z quick"),
             "{text}"
         );
-        assert!(text.contains("fra-01: ") && text.contains("2 builds behind"), "{text}");
         let json = serde_json::to_string(&found).expect("json");
         assert_eq!(serde_json::from_str::<Status>(&json).expect("read"), found);
     }

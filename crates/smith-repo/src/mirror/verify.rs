@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::channel::{self, Trouble};
 use crate::hash::Sha256;
 use crate::lazy::{addresses, may_be_left};
 use crate::manifest::{Area, FileEntry};
@@ -79,6 +80,8 @@ pub struct Findings {
     pub damaged: Vec<Damaged>,
     pub foreign: Vec<String>,
     pub links: Vec<BrokenLink>,
+    /// Of what channels serve, where foreign files are sought.
+    pub channels: Vec<Trouble>,
     /// Builds whose own list cannot be read, and why.
     pub lists: Vec<(BuildNumber, String)>,
     /// Those of the builds that something of this touches. What is foreign in the pool touches none.
@@ -121,6 +124,7 @@ impl Findings {
             && self.damaged.is_empty()
             && self.foreign.is_empty()
             && self.links.is_empty()
+            && self.channels.is_empty()
             && self.lists.is_empty()
     }
 
@@ -136,6 +140,7 @@ impl Findings {
         say(self.damaged.len(), "damaged", self.damaged.first().and_then(|one| one.paths.first()));
         say(self.links.len(), "broken links", self.links.first().map(|one| &one.path));
         say(self.foreign.len(), "foreign", self.foreign.first());
+        say(self.channels.len(), "wrong in channels", self.channels.first().map(|one| &one.path));
         say(self.lists.len(), "unreadable lists", self.lists.first().map(|one| &one.1));
         if let Some(example) = self.left.first() {
             parts.push(format!("{} left upstream ({})", self.left.len(), example.path));
@@ -210,11 +215,27 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
         let known = Known::of(store, &lying)?;
         findings.foreign = seek_foreign(store, builds, &known)?;
         findings.foreign.extend(lying.foreign.iter().cloned());
+        findings.channels = channel_troubles(store)?;
     }
     findings.sort();
     findings.lazy = lazy(&held, &findings.left);
     findings.touched = touched(store, &held, &findings);
     Ok(findings)
+}
+
+fn channel_troubles(store: &Store) -> Result<Vec<Trouble>, StoreError> {
+    let mut troubles = Vec::new();
+    for name in channel::names(store)? {
+        match channel::inspect(store, &name) {
+            Ok(found) => troubles.extend(found),
+            Err(error) => troubles.push(Trouble {
+                path: relative(store, &store.channel(&name)),
+                expected: "a link to a view of a build".to_owned(),
+                found: crate::fetch::chain(&error),
+            }),
+        }
+    }
+    Ok(troubles)
 }
 
 /// The builds that have a wrong file, or a file that is a link to a wrong object.

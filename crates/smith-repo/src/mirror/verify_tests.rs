@@ -6,13 +6,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::channel::{self, Order};
 use crate::fetch::{Fetcher, Limits, Proxies, Silent};
 use crate::fixture::{Recipe, store};
 use crate::hash::Sha256;
 use crate::mirror::{Depth, Findings, Repair, Scope, Share, Supply, repair, verify};
-use crate::name::BuildNumber;
+use crate::name::{BuildNumber, ChannelName};
 use crate::store::{Layout, Store};
 
 const ONE: BuildNumber = BuildNumber(1);
@@ -97,13 +98,18 @@ fn a_flipped_bit_is_found_under_every_name_and_mended_for_every_build() {
 }
 
 #[test]
-fn a_bad_index_is_mended_in_builds_that_only_borrow_it() {
+fn a_bad_index_is_mended_in_channels_that_serve_it() {
     let (_a, store, _b, source) = twins();
+    let prod = ChannelName::new("prod").expect("a name");
+    for (build, day) in [(ONE, 0), (TWO, 1)] {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * day);
+        let order = Order { who: "ann".to_owned(), why: "a test".to_owned(), at };
+        channel::set(&store, &prod, build, &order, None).expect("set");
+    }
     let index = store.build(ONE).join(INDEX);
     let hash = Sha256::of_file(&index).expect("read").0;
-    let borrowed =
-        store.build(TWO).join(format!("debian/dists/stable/main/binary-amd64/by-hash/SHA256/{hash}"));
-    fs::hard_link(&index, &borrowed).expect("linked");
+    let lent =
+        store.channel(&prod).join(format!("debian/dists/stable/main/binary-amd64/by-hash/SHA256/{hash}"));
     assert!(full(&store).is_good(), "{}", full(&store).why());
     overwrite(&index, |bytes| bytes.truncate(10));
     let quick = verify(&store, &[ONE, TWO], &Scope::QUICK).expect("verified");
@@ -111,9 +117,10 @@ fn a_bad_index_is_mended_in_builds_that_only_borrow_it() {
     assert_eq!(quick.touched, [ONE]);
     assert_eq!(quick.damaged[0].found, "10 bytes");
     assert_eq!(quick.damaged[0].paths.len(), 3);
+    assert_eq!(full(&store).channels.len(), 1);
     let done = mend(&store, &source);
     assert!(done.after.is_good(), "{}", done.after.why());
-    assert_eq!(Sha256::of_file(&borrowed).expect("read").0, hash);
+    assert_eq!(Sha256::of_file(&lent).expect("read").0, hash);
 }
 
 #[test]

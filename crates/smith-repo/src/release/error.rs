@@ -18,6 +18,8 @@ pub enum ReleaseError {
     NoStrongHash { found: String },
     #[error("line {line}: expected {expected}, found {found:?}")]
     Entry { line: usize, expected: &'static str, found: String },
+    #[error("line {line}: expected {expected}, found {found:?}")]
+    Path { line: usize, expected: &'static str, found: String },
     #[error("line {line}: expected one hash for {path}, found two")]
     Conflict { line: usize, path: String },
     #[error("expected at most {limit} indexes, found more")]

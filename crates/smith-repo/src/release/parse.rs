@@ -149,6 +149,12 @@ impl<'a> Named<'a> {
             let line = first_line + line;
             let (path, sum) =
                 entry(text).map_err(|expected| ReleaseError::Entry { line, expected, found: short(text) })?;
+            let path = RelPath::new(path.strip_prefix("./").unwrap_or(path));
+            let path = path.map_err(|error| ReleaseError::Path {
+                line,
+                expected: error.expected,
+                found: error.found,
+            })?;
             if files.insert(path.clone(), sum).is_some_and(|other| other != sum) {
                 return Err(ReleaseError::Conflict { line, path: path.to_string() });
             }
@@ -168,7 +174,7 @@ impl<'a> Named<'a> {
 }
 
 /// ` <hash> <size> <path>`. Flat repositories may write `./` before the path.
-fn entry(line: &str) -> Result<(RelPath, FileSum), &'static str> {
+fn entry(line: &str) -> Result<(&str, FileSum), &'static str> {
     let mut words = line.split_ascii_whitespace();
     let (Some(hash), Some(size), Some(path), None) = (words.next(), words.next(), words.next(), words.next())
     else {
@@ -177,7 +183,6 @@ fn entry(line: &str) -> Result<(RelPath, FileSum), &'static str> {
     let sha256 = Sha256::from_hex(hash.as_bytes()).ok_or("a sha256 of 64 hexadecimal digits")?;
     let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
     let size = size.parse().ok().filter(|_| is_number).ok_or("a size in bytes")?;
-    let path = RelPath::new(path.strip_prefix("./").unwrap_or(path)).map_err(|error| error.expected)?;
     Ok((path, FileSum { size, sha256 }))
 }
 

@@ -4,6 +4,7 @@
 mod archive;
 mod error;
 mod find;
+mod orphans;
 mod pins;
 mod plan;
 mod sweep;
@@ -12,6 +13,8 @@ mod tests;
 
 pub use archive::{Restored, archive, restore};
 pub use error::RetentionError;
+pub use orphans::{Orphan, orphans, take_orphans};
 pub use pins::{Pin, Pins};
 pub use plan::{Keep, PurgePlan, Roots, Wish, plan};
 pub use sweep::{Purged, empty_trash, purge};
+pub(crate) use sweep::{finish_sweep, ripe, unswept};

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
-use crate::mirror::{Held, write_index};
+use crate::mirror::{Held, clear_stale, is_alive, stale_folders, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Place, find};
@@ -38,6 +38,7 @@ pub fn purge(
     now: Timestamp,
 ) -> Result<Purged, RetentionError> {
     let mut purged = Purged::default();
+    clear_stale(&stale_folders(store))?;
     let trash = Trash::new(store, now, "purge")?;
     {
         let _locked = store.lock_now()?;
@@ -62,17 +63,17 @@ pub fn purge(
 /// Moves what only purged builds referred to into the trash: of this purge, and of any that was killed before its sweep.
 pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionError> {
     let mut swept = Purged::default();
-    let builds = unswept_builds(store)?;
-    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|build| &build.files).collect();
-    if dead.is_empty() {
+    let builds = dead_builds(store)?;
+    if builds.is_empty() {
         return Ok(swept);
     }
+    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|(_, files)| files).collect();
     let trash = Trash::new(store, now, "sweep")?;
     let locked = store.lock_now()?;
     let living = Living::read(store, &locked)?;
     for file in dead {
         let is_path_used = file.area != Area::Pool || living.paths.contains(file.path.as_str());
-        let is_used = living.has(&file.hash);
+        let is_used = living.objects.contains(&file.hash);
         if !is_path_used && !living.leased.contains(&file.hash) {
             let name = file.path.below(&store.root().join("pool"));
             remove(&name)?;
@@ -87,29 +88,29 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
         }
     }
     drop(locked);
-    for build in &builds {
-        // What a running operation relies on was spared; if no build comes of it, a later sweep takes it.
-        let is_spared = |file: &FileEntry| living.leased.contains(&file.hash) && !living.is_referred_to(file);
-        if !build.files.iter().any(is_spared) {
-            let mark = build.folder.join(SWEPT);
-            fs::write(&mark, "").map_err(StoreError::io("writing", &mark))?;
+    for (folder, files) in &builds {
+        // What a running operation holds may be nobody's when that ends: the next purge looks again.
+        if !files.iter().any(|file| living.leased.contains(&file.hash)) {
+            let mark = folder.join(SWEPT);
+            // Another purge may have swept it as well and emptied the trash since.
+            fs::write(&mark, "").or_else(ignore_missing).map_err(StoreError::io("writing", &mark))?;
         }
     }
     Ok(swept)
 }
 
 /// What must stay.
-struct Living {
-    leased: BTreeSet<Sha256>,
-    /// Of builds.
-    referred: BTreeSet<Sha256>,
-    paths: BTreeSet<Box<str>>,
+pub(super) struct Living {
+    pub(super) leased: BTreeSet<Sha256>,
+    pub(super) objects: BTreeSet<Sha256>,
+    /// Below the pool.
+    pub(super) paths: BTreeSet<Box<str>>,
 }
 
 impl Living {
-    fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
+    pub(super) fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
         let leased = store.leased(locked)?;
-        let mut living = Self { leased, referred: BTreeSet::new(), paths: BTreeSet::new() };
+        let mut living = Self { objects: leased.clone(), leased, paths: BTreeSet::new() };
         each_staying(store, &BTreeSet::new(), |place, manifest| living.add(place, manifest))?;
         Ok(living)
     }
@@ -119,37 +120,21 @@ impl Living {
             match (place, file.area) {
                 (Place::Archived, Area::Pool) => {}
                 (Place::Live | Place::Unsigned, Area::Pool) => {
-                    self.referred.insert(file.hash);
+                    self.objects.insert(file.hash);
                     self.paths.insert(file.path.as_str().into());
                 }
                 (Place::Live | Place::Archived | Place::Unsigned, Area::Tree) => {
-                    self.referred.insert(file.hash);
+                    self.objects.insert(file.hash);
                 }
             }
         }
     }
-
-    fn has(&self, hash: &Sha256) -> bool {
-        self.referred.contains(hash) || self.leased.contains(hash)
-    }
-
-    /// Whether it stays where it is for the sake of a build, and under its name if it has one in the pool.
-    fn is_referred_to(&self, file: &FileEntry) -> bool {
-        let is_named = file.area != Area::Pool || self.paths.contains(file.path.as_str());
-        is_named && self.referred.contains(&file.hash)
-    }
-}
-
-/// A build in the trash of which something may still lie in the store.
-struct Unswept {
-    folder: PathBuf,
-    files: Vec<FileEntry>,
 }
 
 /// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
 /// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
-fn unswept_builds(store: &Store) -> Result<Vec<Unswept>, RetentionError> {
-    let mut builds = Vec::new();
+fn dead_builds(store: &Store) -> Result<Vec<(PathBuf, Vec<FileEntry>)>, RetentionError> {
+    let mut dead = Vec::new();
     for folder in unswept(store)? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(number) = name.strip_prefix("build-").and_then(|number| number.parse().ok()) else {
@@ -157,15 +142,14 @@ fn unswept_builds(store: &Store) -> Result<Vec<Unswept>, RetentionError> {
         };
         // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
         let held = Held::read_in(&folder, number).or_else(|_| Held::read_bare(&folder, number));
-        if let Ok(held) = held {
-            builds.push(Unswept { folder, files: held.manifest.files().to_vec() });
-        }
+        let files = held.map(|held| held.manifest.files().to_vec());
+        dead.push((folder, files.unwrap_or_default()));
     }
-    Ok(builds)
+    Ok(dead)
 }
 
 /// Folders of builds in the trash whose objects were not swept.
-fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
+pub(crate) fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
     let mut folders = Vec::new();
     for batch in list(&store.trash())? {
         for entry in list(&batch)? {
@@ -186,16 +170,10 @@ const SWEPT: &str = ".swept";
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
     let mut freed = 0;
-    for batch in list(&store.trash())? {
-        let name = batch.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let seconds = name.split('-').next().and_then(|seconds| seconds.parse::<i64>().ok());
-        let since = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-        let Some(since) = since else { continue };
-        if now.duration_since(since) < grace {
-            continue;
-        }
-        // It says what is still to be swept; of what cannot be read nothing ever is.
-        if unswept_builds(store)?.iter().any(|build| build.folder.starts_with(&batch)) {
+    let unswept = unswept(store)?;
+    for batch in ripe(store, grace, now)? {
+        // Only there it stands what its builds referred to.
+        if unswept.iter().any(|build| build.starts_with(&batch)) {
             continue;
         }
         put_back(store, &batch)?;
@@ -205,6 +183,37 @@ pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Resu
     Ok(freed)
 }
 
+/// What a purge that was killed had begun is ended.
+pub(crate) fn finish_sweep(store: &Store, now: Timestamp) -> Result<(), RetentionError> {
+    sweep(store, now).map(drop)
+}
+
+/// The batches of the trash whose time is over. One that another process is filling is not.
+pub(crate) fn ripe(
+    store: &Store,
+    grace: SignedDuration,
+    now: Timestamp,
+) -> Result<Vec<PathBuf>, RetentionError> {
+    let mut batches = list(&store.trash())?;
+    batches.retain(|batch| {
+        let name = batch.file_name().unwrap_or_default().to_string_lossy();
+        let is_over = since(&name).is_some_and(|since| now.duration_since(since) >= grace);
+        let process = name.rsplit('-').nth(1).and_then(|process| process.parse::<u32>().ok());
+        is_over && process.is_none_or(|process| process == std::process::id() || !is_alive(process))
+    });
+    Ok(batches)
+}
+
+/// When a batch was taken away: its name begins with seconds since 1970, or with a date that people read.
+fn since(name: &str) -> Option<Timestamp> {
+    let stamp = name.split('-').next()?;
+    if let Ok(seconds) = stamp.parse::<i64>() {
+        return Timestamp::from_second(seconds).ok();
+    }
+    let date = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok()?;
+    date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
 /// Objects of a batch that are referred to return to their place.
 fn put_back(store: &Store, batch: &Path) -> Result<(), RetentionError> {
     let locked = store.lock_now()?;
@@ -212,7 +221,7 @@ fn put_back(store: &Store, batch: &Path) -> Result<(), RetentionError> {
     for path in list(batch)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(hash) = name.parse::<Sha256>() else { continue };
-        if living.has(&hash) && !store.has(&hash) {
+        if living.objects.contains(&hash) && !store.has(&hash) {
             return_object(store, &path, &hash)?;
         }
     }
@@ -262,7 +271,7 @@ impl Trash {
         Ok(fs::rename(path, &to).map_err(StoreError::io("renaming to", &to))?)
     }
 
-    fn take_if_there(&self, path: &Path, name: &str) -> Result<bool, RetentionError> {
+    pub(super) fn take_if_there(&self, path: &Path, name: &str) -> Result<bool, RetentionError> {
         let to = self.folder.join(name);
         match fs::rename(path, &to) {
             Ok(()) => Ok(true),
@@ -287,7 +296,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, RetentionError> {
     Ok(paths)
 }
 
-fn remove(path: &Path) -> Result<(), RetentionError> {
+pub(super) fn remove(path: &Path) -> Result<(), RetentionError> {
     Ok(fs::remove_file(path).or_else(ignore_missing).map_err(StoreError::io("removing", path))?)
 }
 
@@ -296,7 +305,7 @@ fn ignore_missing(error: io::Error) -> io::Result<()> {
 }
 
 /// Folders of the pool that have become empty.
-fn prune(path: &Path, root: &Path) {
+pub(super) fn prune(path: &Path, root: &Path) {
     let mut folder = path.parent();
     while let Some(one) = folder.filter(|one| *one != root && one.starts_with(root)) {
         // It is not empty, or somebody else was faster: both are well.

@@ -64,7 +64,7 @@ fn what_is_in_use_stays_and_the_reason_is_told() {
     make(&store, 6);
     let prod = ChannelName::new("prod").expect("a name");
     for number in [1, 2] {
-        channel::set(&store, &prod, BuildNumber(number), &order()).expect("set");
+        channel::set(&store, &prod, BuildNumber(number), &order(), None).expect("set");
     }
     let pin = Pin { by: "bob".to_owned(), at: now(), reason: "audit".to_owned() };
     Pins::change(&store, BuildNumber(3), Some(pin)).expect("pinned");
@@ -119,7 +119,8 @@ fn a_build_that_came_into_use_after_the_plan_stays() {
     make(&store, 3);
     let roots = Roots::default();
     let found = plan(&store, &these(&[1, 2]), &roots).expect("a plan");
-    channel::set(&store, &ChannelName::new("prod").expect("a name"), BuildNumber(1), &order()).expect("set");
+    channel::set(&store, &ChannelName::new("prod").expect("a name"), BuildNumber(1), &order(), None)
+        .expect("set");
     let purged = purge(&store, &found, &roots, now()).expect("purged");
     assert_eq!(purged.builds, [BuildNumber(2)]);
     assert!(matches!(purged.kept[&BuildNumber(1)][..], [Keep::Channel { .. }]));
@@ -227,6 +228,9 @@ fn a_purge_beside_syncs_breaks_neither() {
             purge(&store, &PurgePlan::default(), &roots, now()).expect("purged");
         });
     });
+    // What the last sync held when the last purge swept is swept now.
+    let (found, roots) = (PurgePlan::default(), Roots::default());
+    purge(&store, &found, &roots, now()).expect("purged");
     is_good(&store);
 }
 
@@ -270,7 +274,7 @@ proptest! {
                 }
                 // What is not there is refused, and that is all that may happen.
                 Deed::Set(number) => {
-                    let _ = channel::set(&store, &prod, BuildNumber(number), &order());
+                    let _ = channel::set(&store, &prod, BuildNumber(number), &order(), None);
                 }
                 Deed::Purge(numbers) => {
                     let found = plan(&store, &these(&numbers), &roots).unwrap_or_else(|_| PurgePlan::default());

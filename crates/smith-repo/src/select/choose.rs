@@ -54,6 +54,10 @@ pub enum Refusal {
         "package {package} exists twice in upstream {upstream}: expected one content, found sha256 {one} and {other}"
     )]
     TwoContents { upstream: String, package: Box<str>, one: Sha256, other: Sha256 },
+    #[error(
+        "package {package} stands twice in one index of upstream {upstream}: expected one content, found sha256 {one} and {other}"
+    )]
+    TwiceInIndex { upstream: String, package: Box<str>, one: Sha256, other: Sha256 },
     #[error("package {package} is pinned to version {wanted}, found {found} and nothing else")]
     PinMissing { package: String, wanted: String, found: String },
     #[error("the filter of upstream {upstream} selects nothing, expected at least one package of {among}")]
@@ -70,7 +74,7 @@ pub fn choose(
     let taken = filtered(recipe, installed, candidates)?;
     let taken = decided(&recipe.rules, candidates, taken, &mut selection)?;
     one_content(recipe, candidates, &taken)?;
-    selection.chosen = taken.into_iter().collect();
+    selection.chosen = once(candidates, taken);
     Ok(selection)
 }
 
@@ -243,24 +247,32 @@ fn one_content(
     candidates: &[Candidate<'_>],
     taken: &BTreeSet<usize>,
 ) -> Result<(), Refusal> {
-    let mut seen: BTreeMap<(usize, &str, &str, &str), Sha256> = BTreeMap::new();
+    let mut seen: BTreeMap<(usize, &str, &str, &str), &Candidate<'_>> = BTreeMap::new();
     for at in taken {
         let one = &candidates[*at];
-        let before = seen.insert((one.upstream, one.name, one.arch, one.version), one.sha256);
-        if let Some(other) = before.filter(|other| *other != one.sha256) {
-            return Err(Refusal::TwoContents {
-                upstream: recipe
-                    .upstreams
-                    .get(one.upstream)
-                    .map(|up| up.name.to_string())
-                    .unwrap_or_default(),
-                package: format!("{} {} ({})", one.name, one.version, one.arch).into(),
-                one: other,
-                other: one.sha256,
-            });
-        }
+        let before = seen.insert((one.upstream, one.name, one.arch, one.version), one);
+        let Some(before) = before.filter(|before| before.sha256 != one.sha256) else { continue };
+        let upstream = recipe.upstreams.get(one.upstream).map(|up| up.name.to_string()).unwrap_or_default();
+        let package = format!("{} {} ({})", one.name, one.version, one.arch).into();
+        let (is_one_index, one, other) =
+            ((before.index, before.from) == (one.index, one.from), before.sha256, one.sha256);
+        return Err(if is_one_index {
+            Refusal::TwiceInIndex { upstream, package, one, other }
+        } else {
+            Refusal::TwoContents { upstream, package, one, other }
+        });
     }
     Ok(())
+}
+
+/// A stanza that an index has twice is taken once, the first, as apt does.
+fn once(candidates: &[Candidate<'_>], taken: BTreeSet<usize>) -> Vec<usize> {
+    let mut seen = BTreeSet::new();
+    let mut is_new = |at: &usize| {
+        let one = &candidates[*at];
+        seen.insert((one.index, one.name, one.arch, one.version))
+    };
+    taken.into_iter().filter(|at| is_new(at)).collect()
 }
 
 #[cfg(test)]

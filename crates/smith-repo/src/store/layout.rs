@@ -12,13 +12,14 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(super) const FOLDERS: [&'static str; 13] = [
+    pub(super) const FOLDERS: [&'static str; 14] = [
         "objects/sha256",
         "pool",
         "builds",
         "unsigned",
         "archive",
         "channels",
+        "views",
         "incoming",
         "partial",
         "trash",
@@ -102,6 +103,11 @@ impl Layout {
 
     pub fn channel_history(&self, name: &ChannelName) -> PathBuf {
         self.channels().join(format!("{name}.json"))
+    }
+
+    /// What channels serve: a folder for each move.
+    pub fn views(&self) -> PathBuf {
+        self.root.join("views")
     }
 
     pub fn incoming(&self) -> PathBuf {

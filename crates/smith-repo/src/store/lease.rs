@@ -22,6 +22,13 @@ pub struct Lease {
     _file: File,
 }
 
+/// Whether the operation of a lease runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseState {
+    Held,
+    Ended,
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         // One that stays behind is not locked, so the next sweep removes it.
@@ -46,9 +53,28 @@ impl Store {
             let _ = fs::remove_file(&temporary);
             return Err(StoreError::io("writing", &temporary)(error));
         }
-        let _locked = self.lock_now()?;
+        let locked = self.lock_now()?;
         fs::rename(&temporary, &path).map_err(StoreError::io("renaming to", &path))?;
+        // Those of runs that were killed go with it.
+        self.leased(&locked)?;
         Ok(Lease { path, _file: file })
+    }
+
+    /// All leases and whether somebody holds them.
+    pub(crate) fn lease_states(&self) -> Result<Vec<(PathBuf, LeaseState)>, StoreError> {
+        let mut states = Vec::new();
+        let folder = self.leases();
+        for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
+            let path = entry.map_err(StoreError::io("reading", &folder))?.path();
+            if path.extension().is_some_and(|extension| extension == "lease")
+                && let Ok(file) = File::open(&path)
+            {
+                let is_free = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+                states.push((path, if is_free { LeaseState::Ended } else { LeaseState::Held }));
+            }
+        }
+        states.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(states)
     }
 
     /// Everything that running operations rely on. Leases of dead processes are taken away.

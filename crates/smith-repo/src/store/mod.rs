@@ -15,9 +15,11 @@ mod root;
 mod sync;
 
 pub use error::StoreError;
+pub(crate) use error::is_full;
 pub use intake::Intake;
 pub use layout::Layout;
 pub use lease::Lease;
+pub(crate) use lease::LeaseState;
 pub use lock::Locked;
 pub use partial::Partial;
 pub use pool::{PoolConflict, PoolLink};

@@ -12,6 +12,9 @@ use crate::hash::Sha256;
 use crate::name::{RelPath, UpstreamName};
 use crate::store::{Store, StoreError};
 
+/// A folder that is empty is taken away once in a purge; so often in a row is something else.
+const TRIES: u32 = 16;
+
 /// What became of a name in the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolLink {
@@ -39,7 +42,9 @@ impl Store {
             Ok(()) => Ok(PoolLink::Made),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 match self.pool_conflict(upstream, path, hash)? {
-                    None => Ok(PoolLink::WasThere),
+                    None if fs::symlink_metadata(&name).is_ok() => Ok(PoolLink::WasThere),
+                    // What stood there of other content was being purged.
+                    None => self.link_pool(upstream, path, hash),
                     Some(PoolConflict { found }) => Err(StoreError::Conflict {
                         upstream: upstream.clone(),
                         path: path.to_string(),
@@ -72,21 +77,30 @@ impl Store {
             return Ok(None);
         }
         // A copy of the store may have lost its links; the content decides.
-        let (found, _) = Sha256::of_file(&name).map_err(StoreError::io("reading", &name))?;
-        Ok((found != *hash).then_some(PoolConflict { found }))
+        match Sha256::of_file(&name) {
+            Ok((found, _)) => Ok((found != *hash).then_some(PoolConflict { found })),
+            // A purge has taken the name since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("reading", &name)(error)),
+        }
     }
 }
 
 /// A hard link; folders on the way are made.
 pub(super) fn link(object: &Path, name: &Path) -> io::Result<()> {
-    match fs::hard_link(object, name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && object.exists() => {
-            if let Some(folder) = name.parent() {
-                fs::create_dir_all(folder)?;
+    let mut tries = 0;
+    loop {
+        match fs::hard_link(object, name) {
+            // A purge may take an empty folder away between the two.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES && object.exists() => {
+                tries += 1;
+                match name.parent().map_or(Ok(()), fs::create_dir_all) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Ok(()) | Err(_) => {}
+                }
             }
-            fs::hard_link(object, name)
+            linked => return linked,
         }
-        linked => linked,
     }
 }
 

@@ -33,15 +33,7 @@ impl Store {
             return Self::open(root);
         }
         fs::create_dir_all(root).map_err(StoreError::io("making", root))?;
-        // One that was killed while it made a store left folders of a store and nothing else.
-        let known = |name: &str| Layout::FOLDERS.iter().any(|folder| folder.split('/').next() == Some(name));
-        for entry in fs::read_dir(root).map_err(StoreError::io("reading", root))? {
-            let name = entry.map_err(StoreError::io("reading", root))?.file_name();
-            let name = name.to_string_lossy();
-            if !known(&name) && !name.starts_with(".tmp-") {
-                return Err(StoreError::NotEmpty { path: root.to_owned(), found: name.into_owned() });
-            }
-        }
+        check_empty(root)?;
         for folder in Layout::FOLDERS {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(StoreError::io("making", &path))?;
@@ -49,6 +41,19 @@ impl Store {
         make_private(&layout.keys())?;
         probe_links(&layout)?;
         write_atomically(&layout.marker(), FORMAT.as_bytes())?;
+        Ok(Self { layout })
+    }
+
+    /// A store that is there, or what would be made: for those who only say what they would do. Refuses what
+    /// [`Store::create`] refuses, and makes nothing.
+    pub fn planned(root: &Path) -> Result<Self, StoreError> {
+        let layout = Layout::new(root);
+        if layout.marker().exists() {
+            return Self::open(root);
+        }
+        if root.exists() {
+            check_empty(root)?;
+        }
         Ok(Self { layout })
     }
 
@@ -110,6 +115,20 @@ impl Store {
         fs::rename(from, to).map_err(StoreError::io("renaming to", to))?;
         to.parent().map_or(Ok(()), sync_folder)
     }
+}
+
+/// Nothing of anybody else may be there.
+fn check_empty(root: &Path) -> Result<(), StoreError> {
+    // One that was killed while it made a store left folders of a store and nothing else.
+    let known = |name: &str| Layout::FOLDERS.iter().any(|folder| folder.split('/').next() == Some(name));
+    for entry in fs::read_dir(root).map_err(StoreError::io("reading", root))? {
+        let name = entry.map_err(StoreError::io("reading", root))?.file_name();
+        let name = name.to_string_lossy();
+        if !known(&name) && !name.starts_with(".tmp-") {
+            return Err(StoreError::NotEmpty { path: root.to_owned(), found: name.into_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn make_private(folder: &Path) -> Result<(), StoreError> {

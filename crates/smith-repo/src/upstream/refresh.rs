@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::fetch::{Answer, FetchError, Fetcher, Validators};
+use crate::fetch::{Answer, Fetcher, Validators};
 use crate::hash::Sha256;
-use crate::index::unpack;
+use crate::index::{room, unpack};
 use crate::name::{RelPath, SuiteName};
 use crate::pgp::{Fingerprint, Keyring, Policy, SignedBy, verify_cleartext, verify_detached};
 use crate::release::{FileSum, Release};
@@ -30,6 +31,9 @@ const PACKINGS: [&str; 4] = [".xz", ".zst", ".gz", ""];
 
 /// A mirror that is updated while it is read is asked again so often.
 const TRIES: u32 = 3;
+
+/// Clocks differ by seconds. A date of the future would make every true Release after it look like an old one.
+const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a Release that is older than one that was seen may be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +56,8 @@ pub struct Believed {
     /// As it came, for whoever wants to look at it later: an InRelease, or a Release and its signature.
     pub message: Vec<u8>,
     pub detached: Option<Vec<u8>>,
+    /// What the address said of it.
+    pub(crate) validators: Validators,
 }
 
 /// An index as it was unpacked.
@@ -91,6 +97,8 @@ struct Fetched {
     detached: Option<Vec<u8>>,
     uri: String,
     validators: Validators,
+    /// It was not sent, because it is what was sent before.
+    was_kept: bool,
 }
 
 impl Suite<'_> {
@@ -99,50 +107,55 @@ impl Suite<'_> {
         Refused { upstream, suite, fault: Box::new(fault) }
     }
 
-    /// The Release as it is now. What was fetched is kept for the next look, once it is believed.
+    /// The Release as it is now. It is not kept: see [`Suite::remember`].
     pub fn release(&self) -> Result<Believed, Refused> {
         self.look().map_err(|fault| self.refused(fault))
     }
 
+    /// From the first address whose Release is believed: a mirror that is stale, broken or somebody else's does not keep
+    /// the others from being asked. If none is, what is wrong at the first that answered says most.
     fn look(&self) -> Result<Believed, Fault> {
         let seen = self.seen();
-        let fetched = self.fetch(&seen)?;
-        let (text, signers) = self.believe(&fetched)?;
-        let release = Release::parse(&text)?;
-        self.check(&release, &seen)?;
-        self.keep(&fetched, &release, &seen)?;
-        let Fetched { message, detached, uri, .. } = fetched;
-        Ok(Believed { hash: Sha256::of(&text), release, signers, uri, message, detached })
-    }
-
-    fn fetch(&self, seen: &Seen) -> Result<Fetched, Fault> {
-        let mut trouble = None;
+        let mut wrong = None;
         for uri in self.upstream.addresses() {
-            let known =
-                (seen.uri == uri).then_some(&seen.validators).filter(|_| self.kept("InRelease").is_some());
-            match self.fetcher.get(&self.address(&uri, "InRelease"), RELEASE_MAX, known) {
-                Ok(Answer::Found { bytes, validators }) => {
-                    return Ok(Fetched { message: bytes, detached: None, uri, validators });
-                }
-                Ok(Answer::NotModified) => {
-                    if let Some(message) = self.kept("InRelease") {
-                        return Ok(Fetched {
-                            message,
-                            detached: None,
-                            uri,
-                            validators: seen.validators.clone(),
-                        });
-                    }
-                }
-                Ok(Answer::Missing) => {
-                    if let Some(fetched) = self.fetch_pair(&uri)? {
-                        return Ok(fetched);
-                    }
-                }
-                Err(error) => trouble = Some(error),
+            match self.look_at(&uri, &seen) {
+                Ok(Some(believed)) => return Ok(believed),
+                Ok(None) => {}
+                Err(fault) if matches!(wrong, None | Some(Fault::Network(_))) => wrong = Some(fault),
+                Err(_) => {}
             }
         }
-        Err(trouble.map_or(Fault::NoRelease, |error| Fault::Network(Box::new(error))))
+        Err(wrong.unwrap_or(Fault::NoRelease))
+    }
+
+    fn look_at(&self, uri: &str, seen: &Seen) -> Result<Option<Believed>, Fault> {
+        let Some(mut fetched) = self.fetch(uri, seen)? else { return Ok(None) };
+        let mut signed = self.believe(&fetched);
+        if fetched.was_kept && matches!(signed, Err(Fault::Signature(_))) {
+            // It was good when it was kept, so it is this disk that has changed it.
+            let Some(again) = self.fetch(uri, &Seen::default())? else { return Ok(None) };
+            fetched = again;
+            signed = self.believe(&fetched);
+        }
+        let (text, signers) = signed?;
+        let release = Release::parse(&text)?;
+        self.check(&release, seen)?;
+        let Fetched { message, detached, uri, validators, .. } = fetched;
+        Ok(Some(Believed { hash: Sha256::of(&text), release, signers, uri, message, detached, validators }))
+    }
+
+    /// Nothing, where the address has no Release.
+    fn fetch(&self, uri: &str, seen: &Seen) -> Result<Option<Fetched>, Fault> {
+        let kept = (seen.uri == uri).then(|| self.kept("InRelease")).flatten();
+        let known = kept.as_ref().map(|_| &seen.validators);
+        let answer = self.fetcher.get(&self.address(uri, "InRelease"), RELEASE_MAX, known);
+        let (message, validators, was_kept) = match answer.map_err(|error| Fault::Network(Box::new(error)))? {
+            Answer::Found { bytes, validators } => (bytes, validators, false),
+            // It is only asked in this way for what was kept.
+            Answer::NotModified => (kept.unwrap_or_default(), seen.validators.clone(), true),
+            Answer::Missing => return self.fetch_pair(uri),
+        };
+        Ok(Some(Fetched { message, detached: None, uri: uri.to_owned(), validators, was_kept }))
     }
 
     /// The older form: a Release with its signature beside it.
@@ -156,8 +169,8 @@ impl Suite<'_> {
             Answer::Found { bytes, .. } => bytes,
             Answer::NotModified | Answer::Missing => Vec::new(),
         };
-        let validators = Validators::default();
-        Ok(Some(Fetched { message, detached: Some(detached), uri: uri.to_owned(), validators }))
+        let (uri, validators) = (uri.to_owned(), Validators::default());
+        Ok(Some(Fetched { message, detached: Some(detached), uri, validators, was_kept: false }))
     }
 
     fn believe(&self, fetched: &Fetched) -> Result<(Vec<u8>, Vec<SignedBy>), Fault> {
@@ -190,6 +203,9 @@ impl Suite<'_> {
         if is_named && !self.suite.is_flat() && !known.any(|name| name == self.suite.as_str()) {
             let found = names.into_iter().flatten().cloned().collect::<Vec<_>>().join(" or ");
             return Err(Fault::WrongSuite { expected: self.suite.to_string(), found });
+        }
+        if release.date > self.now + SLACK {
+            return Err(Fault::Future { found: release.date, now: self.now });
         }
         if self.upstream.staleness == Staleness::Allow || self.upstream.snapshot.is_some() {
             return Ok(());
@@ -273,9 +289,7 @@ impl Suite<'_> {
                 }
             }
         }
-        let missing = || FetchError::Status { url: path.to_string(), status: 404, retry_after: None };
-        Err(trouble
-            .unwrap_or_else(|| Fault::Fetch { path: path.as_str().into(), source: Box::new(missing()) }))
+        Err(trouble.unwrap_or_else(|| Fault::Gone { path: path.as_str().into() }))
     }
 
     /// The address of a file of the suite.
@@ -301,35 +315,44 @@ impl Suite<'_> {
         fs::read(self.folder().join(name)).ok().filter(|bytes| !bytes.is_empty())
     }
 
-    fn keep(&self, fetched: &Fetched, release: &Release, seen: &Seen) -> Result<(), Fault> {
-        let folder = self.folder();
+    /// Keeps a Release for the next look. Only once everything that it names was good: of an upstream that was refused
+    /// the store shows no trace.
+    pub fn remember(&self, believed: &Believed) -> Result<(), Refused> {
+        self.keep(believed).map_err(|error| self.refused(error.into()))
+    }
+
+    fn keep(&self, believed: &Believed) -> Result<(), StoreError> {
+        let seen = self.seen();
+        let (folder, found) = (self.folder(), believed.release.date);
         fs::create_dir_all(&folder).map_err(StoreError::io("making", &folder))?;
         let date = match self.replay {
-            Replay::Refuse => Some(release.date.max(seen.date.unwrap_or(release.date))),
+            Replay::Refuse => Some(found.max(seen.date.unwrap_or(found))),
             // Whoever asks for an older state goes on from there.
-            Replay::Allow => Some(release.date),
+            Replay::Allow => Some(found),
         };
-        let now = Seen { date, uri: fetched.uri.clone(), validators: fetched.validators.clone() };
-        if now == *seen {
+        let now = Seen { date, uri: believed.uri.clone(), validators: believed.validators.clone() };
+        let message: &[u8] = if believed.detached.is_none() { &believed.message } else { &[] };
+        if now == seen && self.kept("InRelease").unwrap_or_default() == message {
             return Ok(());
         }
-        write(&folder.join("InRelease"), if fetched.detached.is_none() { &fetched.message } else { &[] })?;
-        write(&folder.join("seen.json"), &serde_json::to_vec(&now).unwrap_or_default())
+        write_atomically(&folder.join("InRelease"), message)?;
+        write_atomically(&folder.join("seen.json"), &serde_json::to_vec(&now).unwrap_or_default())
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    Ok(write_atomically(path, bytes)?)
 }
 
 /// Unpacks what was hashed, and not a byte more than the Release says that there is.
 fn unpacked(packing: &str, bytes: &[u8], path: &str, plain: Option<FileSum>) -> Result<Vec<u8>, Fault> {
-    let limit = plain.map_or(INDEX_MAX, |plain| plain.size.min(INDEX_MAX));
-    let bad = |found: String| Fault::Unpack { path: path.to_owned(), limit, found };
-    let text = unpack(packing, bytes, limit).map_err(|error| bad(error.to_string()))?;
+    let limit = plain.map_or_else(|| room(bytes.len()), |plain| plain.size).min(INDEX_MAX);
+    let text = unpack(packing, bytes, limit).map_err(|error| {
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            return Fault::Bomb { path: path.into(), limit };
+        }
+        Fault::Unpack { path: path.into(), found: error.to_string() }
+    })?;
+    let (found, found_size) = (Sha256::of(&text), text.len() as u64);
     match plain {
-        Some(plain) if Sha256::of(&text) != plain.sha256 || text.len() as u64 != plain.size => {
-            Err(bad(format!("{} with sha256 {}", text.len(), Sha256::of(&text))))
+        Some(FileSum { size, sha256: expected }) if (found, found_size) != (expected, size) => {
+            Err(Fault::Unpacked { path: path.into(), size, expected, found_size, found })
         }
         Some(_) | None => Ok(text),
     }

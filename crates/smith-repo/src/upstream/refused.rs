@@ -28,14 +28,24 @@ pub enum Fault {
     Older { last: Timestamp, found: Timestamp },
     #[error("its Release was valid until {until}, expected one that is valid at {now}")]
     Expired { until: Timestamp, now: Timestamp },
+    #[error("its Release is of {found}, expected one of the past: it is {now}")]
+    Future { found: Timestamp, now: Timestamp },
     #[error("expected the index {path} in its Release, found none")]
     NoIndex { path: String },
     #[error("the index {path} cannot be fetched")]
     Fetch { path: Box<str>, source: Box<FetchError> },
+    #[error("the index {path} is named in its Release, and no address has it")]
+    Gone { path: Box<str> },
     #[error("index {path}: expected {size} bytes with sha256 {expected}, found {found_size} with {found}")]
     IndexHash { path: Box<str>, size: u64, expected: Sha256, found_size: u64, found: Sha256 },
-    #[error("index {path}: expected {limit} bytes unpacked, found {found}")]
-    Unpack { path: String, limit: u64, found: String },
+    #[error("index {path}: expected a file that can be unpacked, found {found}")]
+    Unpack { path: Box<str>, found: String },
+    #[error("index {path}: expected at most {limit} bytes unpacked, found more")]
+    Bomb { path: Box<str>, limit: u64 },
+    #[error(
+        "index {path}: expected {size} bytes unpacked with sha256 {expected}, found {found_size} with {found}"
+    )]
+    Unpacked { path: Box<str>, size: u64, expected: Sha256, found_size: u64, found: Sha256 },
     #[error("index {path}")]
     Scan { path: Box<str>, source: Box<ScanError> },
     #[error("index {path}")]

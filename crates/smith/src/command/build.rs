@@ -5,6 +5,7 @@ mod check;
 mod create;
 mod diff;
 mod fetch;
+mod fsck;
 mod init;
 mod keep;
 mod key;
@@ -39,6 +40,7 @@ enum Command {
     Provenance(provenance::ProvenanceOf),
     Diff(diff::Diff),
     Check(check::CheckBuild),
+    Fsck(fsck::Fsck),
     Keep(keep::KeepBuild),
     Purge(purge::Purge),
     Archive(archive::Archive),
@@ -58,6 +60,7 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Provenance(provenance) => provenance::run(&provenance),
         Command::Diff(diff) => diff::run(&diff),
         Command::Check(check) => check::run(&check),
+        Command::Fsck(fsck) => fsck::run(&fsck),
         Command::Keep(keep) => keep::run(&keep),
         Command::Purge(purge) => purge::run(&purge),
         Command::Archive(archive) => archive::run(&archive),

@@ -1,6 +1,8 @@
 //! Stores of builds, and how what is fetched is fetched.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use jiff::Timestamp;
 use smith_repo::fetch::{Fetcher, Limits, Progress, Tally};
+use smith_repo::name::BuildNumber;
 use smith_repo::store::{Store, StoreError};
 
 use crate::failure::{Exit, Failure};
@@ -47,14 +50,20 @@ impl StoreArgs {
     }
 }
 
+impl StoreArgs {
+    /// The store as it is, or as it would be made: for those who only say what they would do.
+    pub(crate) fn planned(&self) -> Result<Store, Failure> {
+        Store::planned(&self.store).map_err(|error| Failure::new(Exit::BadInput, error))
+    }
+}
+
 impl NetArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { connections: usize::from(self.connections), bandwidth: self.bandwidth, ..Limits::default() }
+    }
+
     pub(crate) fn fetcher(&self) -> Result<Fetcher, Failure> {
-        let limits = Limits {
-            connections: usize::from(self.connections),
-            bandwidth: self.bandwidth,
-            ..Limits::default()
-        };
-        Fetcher::new(limits).map_err(|error| Failure::new(Exit::Bug, error))
+        Fetcher::new(self.limits()).map_err(|error| Failure::new(Exit::Bug, error))
     }
 }
 
@@ -62,6 +71,16 @@ pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
+/// Who runs this: the name in the environment, which a timer may not have, or else the number of the user.
+pub(crate) fn who() -> String {
+    let named = ["USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    let named = named.into_iter().find(|name| !name.trim().is_empty());
+    named.unwrap_or_else(|| {
+        let user = std::fs::metadata("/proc/self").map(|metadata| metadata.uid());
+        user.map_or_else(|_| "unknown".to_owned(), |user| format!("uid {user}"))
+    })
 }
 
 /// Does something long, and tells a person at the terminal how far it is.
@@ -96,4 +115,24 @@ pub(crate) fn address(source: &str) -> String {
     }
     let path = std::fs::canonicalize(source).unwrap_or_else(|_| PathBuf::from(source));
     format!("file://{}", path.display())
+}
+
+/// Builds that machines were last brought to: lines of a number and how many machines.
+pub(crate) fn recorded(file: Option<&Path>) -> Result<BTreeMap<BuildNumber, u64>, Failure> {
+    let Some(path) = file else { return Ok(BTreeMap::new()) };
+    let text =
+        std::fs::read_to_string(path).map_err(|error| super::unreadable("recorded builds", path, error))?;
+    let mut recorded = BTreeMap::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let mut words = line.split_whitespace();
+        let build = words.next().and_then(|word| word.parse::<BuildNumber>().ok());
+        let machines = words.next().map_or(Some(1), |word| word.parse::<u64>().ok());
+        let (Some(build), Some(machines), None) = (build, machines, words.next()) else {
+            let place = format!("{}:{number}:1", path.display());
+            let error = format!("{place}: expected a build and how many machines, found {line:?}");
+            return Err(Failure::new(Exit::BadInput, error));
+        };
+        *recorded.entry(build).or_default() += machines;
+    }
+    Ok(recorded)
 }

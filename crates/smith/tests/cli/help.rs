@@ -14,8 +14,8 @@ Commands:
   pipeline  Check and read pipelines (\"configs\")
   fleet     Look machines up, check the inventory, and find machines that nobody patches
   build     Freeze upstream repositories into numbered, signed builds, and look at them
-  mirror    Bring builds to a mirror, check what lies there, hand it out
-  channel   Point a name such as `prod` to a build, on this store, at once for every client
+  mirror    Bring builds to mirrors, check what lies there, hand it out
+  channel   Point a name such as `prod` to a build, at once for every client
   audit     Verify, read, export and import the journal
   help      Print this message or the help of the given subcommand(s)
 

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bucket;
 mod fleet;
+mod fsck;
 mod help;
 mod journal;
+mod mirror;
 mod pipeline;
 mod run;
 mod signing;

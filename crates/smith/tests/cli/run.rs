@@ -14,10 +14,16 @@ pub(crate) fn root() -> PathBuf {
 }
 
 pub(crate) fn smith(args: &[&str]) -> Ran {
+    smith_with(args, &[])
+}
+
+/// The same with more in its environment.
+pub(crate) fn smith_with(args: &[&str], more: &[(&str, &str)]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smith"));
-    for name in ["SMITH_JOURNAL", "SMITH_PIPELINES", "SMITH_INVENTORY", "CLICOLOR_FORCE"] {
+    for name in ["SMITH_JOURNAL", "SMITH_PIPELINES", "SMITH_INVENTORY", "SMITH_STORE", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
+    command.envs(more.iter().copied());
     // Help is wrapped for the terminal, of which a test has none.
     let output: Output = command.args(args).current_dir(root()).env("COLUMNS", "100").output().unwrap();
     Ran {

@@ -5,17 +5,18 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path as FilePath;
+use std::time::Instant;
 
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Error, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, UpdateVersion, WriteMultipart,
+    Attribute, Attributes, ClientConfigKey, Error, GetOptions, ObjectStore as _, ObjectStoreExt as _,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig, UpdateVersion, WriteMultipart,
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::fetch::chain;
+use crate::fetch::{Bandwidth, chain};
 use crate::hash::Sha256;
 use crate::mirror::Bucket;
 use crate::mirror::s3::S3Error;
@@ -29,6 +30,12 @@ const SINGLE_MAX: u64 = 16 << 20;
 
 /// Larger ones go in parts of this size; services take no smaller ones than 5 MiB and up to 10,000 of them.
 const PART: usize = 8 << 20;
+
+/// For a whole request: a file of the size above over a line of 4 Mbit/s that eight share.
+const REQUEST: &str = "5 minutes";
+
+/// About ten seconds of a service that refuses, half a minute of one that does not answer.
+const RETRIES: usize = 5;
 
 /// Of things that are read back: a build's words, a channel's pointer.
 const SMALL_MAX: u64 = 4 << 20;
@@ -65,6 +72,7 @@ pub struct S3 {
     bucket: AmazonS3,
     /// Before every key; empty, or with a slash at its end.
     prefix: String,
+    bandwidth: Option<Bandwidth>,
 }
 
 /// Bytes, and the tag that they have as long as they do not change.
@@ -88,7 +96,11 @@ impl S3 {
                 AmazonS3Builder::new().with_access_key_id(access).with_secret_access_key(secret)
             }
         };
-        builder = builder.with_bucket_name(&bucket.bucket).with_region(&bucket.region);
+        builder = builder
+            .with_bucket_name(&bucket.bucket)
+            .with_region(&bucket.region)
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
+            .with_retry(RetryConfig { max_retries: RETRIES, ..RetryConfig::default() });
         if let Some(endpoint) = &bucket.endpoint {
             // Who writes http:// means it: a service in the same room, or a trial.
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
@@ -96,7 +108,21 @@ impl S3 {
         let store = builder.build().map_err(|error| set_up(chain(&error)))?;
         let prefix = bucket.prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { runtime, bucket: store, prefix })
+        Ok(Self { runtime, bucket: store, prefix, bandwidth: None })
+    }
+
+    /// The same with so many bytes per second for what is put there.
+    #[must_use]
+    pub fn limited(self, bandwidth: Option<u64>) -> Self {
+        Self { bandwidth: bandwidth.map(|rate| Bandwidth::new(rate, Instant::now())), ..self }
+    }
+
+    /// Waits until a file of this size may go.
+    pub(super) fn wait_for(&self, size: u64) {
+        if let Some(bandwidth) = &self.bandwidth {
+            let wait = bandwidth.take(usize::try_from(size).unwrap_or(usize::MAX), Instant::now());
+            std::thread::sleep(wait);
+        }
     }
 
     /// Every key below a folder, without the prefix, and its size.
@@ -137,11 +163,15 @@ impl S3 {
 
     /// A small thing, and its tag.
     pub(super) fn get(&self, key: &str) -> Result<Option<Tagged>, S3Error> {
+        self.get_up_to(key, SMALL_MAX)
+    }
+
+    pub(super) fn get_up_to(&self, key: &str, max: u64) -> Result<Option<Tagged>, S3Error> {
         let path = self.path(key)?;
         let read = async {
             let found = self.bucket.get(&path).await?;
             let tag = found.meta.e_tag.clone();
-            if found.meta.size > SMALL_MAX {
+            if found.meta.size > max {
                 return Ok(Err(found.meta.size));
             }
             Ok(Ok((found.bytes().await?.to_vec(), tag)))
@@ -149,7 +179,7 @@ impl S3 {
         match self.runtime.block_on(read) {
             Ok(Ok(found)) => Ok(Some(found)),
             Ok(Err(size)) => {
-                let expected = format!("at most {SMALL_MAX} bytes");
+                let expected = format!("at most {max} bytes");
                 Err(S3Error::Conflict { key: key.to_owned(), expected, found: format!("{size} bytes") })
             }
             Err(Error::NotFound { .. }) => Ok(None),
@@ -176,6 +206,37 @@ impl S3 {
         self.put_once(key, bytes)
     }
 
+    /// A file over what is there, which was found to be wrong.
+    pub(super) fn put_again(
+        &self,
+        key: &str,
+        file: &FilePath,
+        size: u64,
+        hash: &Sha256,
+    ) -> Result<(), S3Error> {
+        if size > SINGLE_MAX {
+            return self.put_parts(key, file, hash);
+        }
+        let bytes = crate::mirror::held::read_some(file, SINGLE_MAX)?;
+        let found = Sha256::of(&bytes);
+        if found != *hash {
+            return Err(S3Error::Damaged { path: file.display().to_string(), expected: *hash, found });
+        }
+        let options = PutOptions { attributes: attributes(hash), ..PutOptions::default() };
+        let path = self.path(key)?;
+        let put = self.runtime.block_on(self.bucket.put_opts(&path, PutPayload::from(bytes), options));
+        put.map(drop).map_err(|error| service("writing", key, &error))
+    }
+
+    /// What is gone already is well.
+    pub(super) fn delete(&self, key: &str) -> Result<(), S3Error> {
+        let path = self.path(key)?;
+        match self.runtime.block_on(self.bucket.delete(&path)) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(service("deleting", key, &error)),
+        }
+    }
+
     /// Bytes under a key that never changes.
     pub(super) fn put_once(&self, key: &str, bytes: Vec<u8>) -> Result<Put, S3Error> {
         let hash = Sha256::of(&bytes);
@@ -187,6 +248,14 @@ impl S3 {
             Err(Error::AlreadyExists { .. }) => self.same(key, &hash),
             Err(error) => Err(service("writing", key, &error)),
         }
+    }
+
+    /// Bytes under a key that changes, whatever is there.
+    pub(super) fn put_over(&self, key: &str, bytes: Vec<u8>) -> Result<(), S3Error> {
+        let options = PutOptions { attributes: attributes(&Sha256::of(&bytes)), ..PutOptions::default() };
+        let path = self.path(key)?;
+        let put = self.runtime.block_on(self.bucket.put_opts(&path, PutPayload::from(bytes), options));
+        put.map(drop).map_err(|error| service("writing", key, &error))
     }
 
     /// Replaces what has this tag, or makes what is not there. `None` if somebody else was faster.
@@ -223,6 +292,11 @@ impl S3 {
         if self.hash_of(key)?.is_some() {
             return self.same(key, hash);
         }
+        self.put_parts(key, file, hash)?;
+        Ok(Put::Made)
+    }
+
+    fn put_parts(&self, key: &str, file: &FilePath, hash: &Sha256) -> Result<(), S3Error> {
         let (found, _) = Sha256::of_file(file).map_err(StoreError::io("reading", file))?;
         if found != *hash {
             return Err(S3Error::Damaged { path: file.display().to_string(), expected: *hash, found });
@@ -251,7 +325,7 @@ impl S3 {
             return Err(StoreError::io("reading", file)(error).into());
         }
         self.runtime.block_on(writer.finish()).map_err(|error| service("writing", key, &error))?;
-        Ok(Put::Made)
+        Ok(())
     }
 
     fn same(&self, key: &str, hash: &Sha256) -> Result<Put, S3Error> {

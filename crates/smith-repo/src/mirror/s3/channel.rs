@@ -3,16 +3,20 @@
 //! There are no links to swap, so the order of copies is what keeps clients whole: by-hash files first, which only add;
 //! then the plain indexes; then each suite's `InRelease`, whose one request is the moment in which the suite moves.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::channel::Order;
+use crate::channel::{ChannelError, Dated, Dating, Moved, Order, Switched, When, suite_of};
 use crate::manifest::{Area, FileEntry};
 use crate::mirror::parallel::each_on;
 use crate::mirror::s3::bucket::CONNECTIONS;
+use crate::mirror::s3::naming::Naming;
 use crate::mirror::s3::{S3, S3Error};
 use crate::mirror::{Depth, Held};
 use crate::name::{BuildNumber, ChannelName};
+use crate::pgp::Signer;
 use crate::store::Store;
 
 /// Longer than the copies of all indexes take; who has not ended by then has died.
@@ -27,6 +31,9 @@ pub struct Pointer {
     pub who: String,
     pub why: String,
     pub phase: Phase,
+    /// The newest date of each suite's folder that the channel ever served.
+    #[serde(default)]
+    pub dates: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +56,36 @@ impl S3 {
         name: &ChannelName,
         build: BuildNumber,
         order: &Order,
-    ) -> Result<Pointer, S3Error> {
+        signer: Option<&dyn Signer>,
+    ) -> Result<Switched, S3Error> {
+        self.lead_channel(source, name, build, order, (When::Needed, signer))
+    }
+
+    /// Gives what the channel serves the date of now, before it expires. The build stays.
+    pub fn refresh_channel(
+        &self,
+        source: &Store,
+        name: &ChannelName,
+        order: &Order,
+        signer: &dyn Signer,
+    ) -> Result<Switched, S3Error> {
+        let pointer = self.channel(name)?.ok_or_else(|| ChannelError::Unknown { name: name.clone() })?;
+        self.lead_channel(source, name, pointer.to, order, (When::Always, Some(signer)))
+    }
+
+    fn lead_channel(
+        &self,
+        source: &Store,
+        name: &ChannelName,
+        build: BuildNumber,
+        order: &Order,
+        (when, signer): (When, Option<&dyn Signer>),
+    ) -> Result<Switched, S3Error> {
+        if name.as_str().parse::<BuildNumber>().is_ok() {
+            // Its folder would be that of a build.
+            let expected = "the name of a channel, which is no number".to_owned();
+            return Err(S3Error::Conflict { key: key(name), expected, found: name.to_string() });
+        }
         let findings = self.verify(source, build, Depth::Quick)?;
         if !findings.is_good() {
             return Err(S3Error::NotWhole { name: name.clone(), build, found: findings.why() });
@@ -61,33 +97,77 @@ impl S3 {
                 let (who, since) = (pointer.who.clone(), pointer.at);
                 return Err(S3Error::Busy { name: name.clone(), who, since });
             }
+            if pointer.phase == Phase::Done && pointer.to == build && when == When::Needed {
+                return Ok(Switched::WasThere);
+            }
         }
-        let (from, tag) = current.map_or((None, None), |(pointer, tag)| (Some(pointer.to), tag));
+        let (before, tag) = current.map_or((None, None), |(pointer, tag)| (Some(pointer), tag));
+        // A refresh keeps the way back; a move that died half way began where the one before it ended.
+        let from = before.as_ref().and_then(|pointer| match pointer.to == build {
+            true => pointer.from,
+            false => Some(pointer.to),
+        });
+        let mut dates = before.as_ref().map(|pointer| pointer.dates.clone()).unwrap_or_default();
+        let held = Held::read(source, build)?;
+        let dated = Dating { at: order.at, when, signer, served: &dates }.of(source, &held)?;
+        for one in &dated {
+            let date = dates.entry(one.folder.clone()).or_insert(one.date);
+            *date = one.date.max(*date);
+        }
         let (who, why) = (order.who.clone(), order.why.clone());
-        let mut pointer = Pointer { from, to: build, at: order.at, who, why, phase: Phase::Moving };
+        let mut pointer = Pointer { from, to: build, at: order.at, who, why, phase: Phase::Moving, dates };
         let tag = self.point(name, &pointer, tag)?;
-        self.copy_indexes(name, build, &Held::read(source, build)?)?;
+        self.copy_indexes(name, build, &held)?;
+        self.put_releases(name, &Naming::of(build, &held.manifest), &dated)?;
         pointer.phase = Phase::Done;
         self.point(name, &pointer, Some(tag))?;
-        Ok(pointer)
+        let suites = dated.into_iter().map(|one| (one.folder, one.how)).collect();
+        Ok(Switched::Moved(Moved { from: before.map(|pointer| pointer.to), to: build, suites }))
+    }
+
+    /// What clients fetch first comes last, and of that what names the others.
+    fn put_releases(&self, name: &ChannelName, naming: &Naming, dated: &[Dated]) -> Result<(), S3Error> {
+        for is_last in [false, true] {
+            for one in dated {
+                for (file, bytes) in one.files.iter().filter(|(file, _)| (*file == "InRelease") == is_last) {
+                    if let Some(key) = naming.of_channel(name, &format!("{}/{file}", one.folder)) {
+                        self.put_over(&key, bytes.clone())?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn copy_indexes(&self, name: &ChannelName, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
-        let tree = held.manifest.files().iter().filter(|file| file.area == Area::Tree);
-        let mut waves: [Vec<&FileEntry>; 4] = Default::default();
+        let naming = Naming::of(build, &held.manifest);
+        let tree =
+            held.manifest.files().iter().filter(|file| file.area == Area::Tree && suite_of(file).is_none());
+        let mut waves: [Vec<&FileEntry>; 2] = Default::default();
         for file in tree {
             waves[wave(file)].push(file);
         }
         for wave in &waves {
             let copy = |file: &&FileEntry| {
-                let path = &file.path;
-                self.copy(&format!("builds/{build}/{path}"), &format!("channels/{name}/{path}")).err()
+                let to = naming.of_channel(name, file.path.as_str())?;
+                self.copy(&naming.key(file), &to).err()
             };
             if let Some(error) = each_on(CONNECTIONS, 1, wave, copy).pop() {
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Every channel of the bucket, and where it is.
+    pub fn channels(&self) -> Result<BTreeMap<ChannelName, Pointer>, S3Error> {
+        let mut channels = BTreeMap::new();
+        for key in self.list("channels/")?.into_keys() {
+            let name = key.strip_prefix("channels/").and_then(|key| key.strip_suffix(".json"));
+            let Some(name) = name.and_then(|name| ChannelName::new(name).ok()) else { continue };
+            channels.extend(self.channel(&name)?.map(|pointer| (name, pointer)));
+        }
+        Ok(channels)
     }
 
     fn point(&self, name: &ChannelName, pointer: &Pointer, tag: Option<String>) -> Result<String, S3Error> {
@@ -117,12 +197,7 @@ fn key(name: &ChannelName) -> String {
     format!("channels/{name}.json")
 }
 
-/// The order in which clients may see it: by-hash, indexes, Release with its signature, InRelease.
+/// The order in which clients may see it: by-hash files, then indexes.
 fn wave(file: &FileEntry) -> usize {
-    match file.path.file_name() {
-        _ if file.path.as_str().contains("/by-hash/") => 0,
-        "InRelease" => 3,
-        "Release" | "Release.gpg" => 2,
-        _ => 1,
-    }
+    usize::from(!file.path.as_str().contains("/by-hash/"))
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::channel::ChannelError;
 use crate::hash::Sha256;
 use crate::mirror::HeldError;
 use crate::name::{BuildNumber, ChannelName};
@@ -19,6 +20,11 @@ pub enum S3Error {
     Damaged { path: String, expected: Sha256, found: Sha256 },
     #[error("build {build}: {failed} of {wanted} files did not go; {first}")]
     Push { build: BuildNumber, wanted: usize, failed: usize, first: Box<S3Error> },
+    #[error(
+        "build {build}: expected all its objects in this store, found {absent} of {wanted} files that would go \
+         missing; fetch or mend them first"
+    )]
+    NotHere { build: BuildNumber, absent: usize, wanted: usize },
     #[error("build {build}: expected a good signature of its build.json, found {why}")]
     Signature { build: BuildNumber, why: String },
     #[error("channel {name} cannot be set to build {build}: expected it whole in the bucket, found {found}")]
@@ -28,7 +34,15 @@ pub enum S3Error {
     #[error("channel {name} was moved by somebody else at the same time")]
     Overtaken { name: ChannelName },
     #[error(transparent)]
+    Channel(Box<ChannelError>),
+    #[error(transparent)]
     Held(#[from] HeldError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ChannelError> for S3Error {
+    fn from(error: ChannelError) -> Self {
+        Self::Channel(Box::new(error))
+    }
 }

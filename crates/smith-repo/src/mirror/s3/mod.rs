@@ -4,8 +4,12 @@
 //! comes last; a channel is where its `InRelease` is, which comes last too.
 
 mod bucket;
+mod builds;
 mod channel;
 mod error;
+mod mend;
+mod naming;
+mod purge;
 mod push;
 #[cfg(test)]
 mod tests;
@@ -13,3 +17,7 @@ mod tests;
 pub use bucket::{Keys, S3};
 pub use channel::{Phase, Pointer};
 pub use error::S3Error;
+pub use mend::Mended;
+pub(crate) use naming::{FORMAT, MARKER, Naming};
+pub use purge::{BucketPurge, Wanted};
+pub use push::Push;

@@ -14,9 +14,10 @@ use crate::fixture::{Recipe, check, store};
 use crate::hash::Sha256;
 use crate::manifest::{FileEntry, Manifest};
 use crate::mirror::s3::channel::Phase;
-use crate::mirror::s3::{Keys, S3, S3Error};
+use crate::mirror::s3::{Keys, Naming, Push, S3, S3Error, Wanted};
 use crate::mirror::{Bucket, Depth, Mode, Pull, Scope, State, sync, verify};
 use crate::name::{BuildNumber, ChannelName};
+use crate::retention::Roots;
 use crate::store::Store;
 
 const ONE: BuildNumber = BuildNumber(1);
@@ -129,8 +130,8 @@ fn source() -> (tempfile::TempDir, Store, [Manifest; 2]) {
     (folder, store, [first, second])
 }
 
-fn key(file: &FileEntry) -> String {
-    super::push::key(ONE, file)
+fn key(manifest: &Manifest, file: &FileEntry) -> String {
+    Naming::of(ONE, manifest).key(file)
 }
 
 fn order(at: i64) -> Order {
@@ -151,12 +152,14 @@ fn a_build_goes_in_once_and_comes_back_whole() {
     assert_eq!(tally.now().files_done, would.missing);
     assert_eq!(s3.push(&store, ONE, &check, Mode::Do, &Silent).expect("there").state, State::WasWhole);
     assert!(s3.verify(&store, ONE, Depth::Full).expect("verified").is_good());
-    let named = service.raw("GET /smith/site/one/pool/debian/main/x/x_1%253a2~rc1+b_all.deb", b"");
+    let named = service.raw("GET /smith/site/one/debian/pool/main/x/x_1%253a2~rc1+b_all.deb", b"");
     assert!(named.ends_with("a package"), "{named}");
     // The pool is shared: of the second build only the tree goes, which has two indexes by hash.
     let second = s3.push(&store, TWO, &check, Mode::Do, &Silent).expect("pushed");
-    assert_eq!(second.missing, 4);
-    // It has no objects, but names, which is enough for a mirror to pull from it.
+    assert_eq!(second.missing, 5);
+    let index = s3.get("builds/index.json").expect("read").expect("there").0;
+    assert_eq!(index, b"[1,2]");
+    // It has no objects, but names of its own, which is enough for a mirror to pull from it.
     let (_t, target) = crate::fixture::store();
     let limits = Limits { proxies: Proxies::None, ..Limits::default() };
     let fetcher = Fetcher::new(limits).expect("a fetcher");
@@ -175,28 +178,39 @@ fn what_is_wrong_in_a_bucket_is_named() {
     let (s3, (_folder, store, [manifest, _])) = (service.open(), source());
     s3.push(&store, ONE, &check, Mode::Do, &Silent).expect("pushed");
     let [gone, cut, other] = [0, 1, 2].map(|at| &manifest.files()[at]);
-    let answer = service.raw(&format!("DELETE /smith/site/one/{}", key(gone)), b"");
+    let answer = service.raw(&format!("DELETE /smith/site/one/{}", key(&manifest, gone)), b"");
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     for (key, bytes) in [
-        (key(cut), b"short".to_vec()),
-        (key(other), vec![0; other.size as usize]),
+        (key(&manifest, cut), b"short".to_vec()),
+        (key(&manifest, other), vec![0; other.size as usize]),
         ("builds/1/stranger".to_owned(), vec![1]),
     ] {
         let answer = service.raw(&format!("PUT /smith/site/one/{key}"), &bytes);
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
     let found = s3.verify(&store, ONE, Depth::Full).expect("verified");
-    assert_eq!(found.missing.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [key(gone)]);
+    assert_eq!(found.missing.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [key(&manifest, gone)]);
     let mut damaged: Vec<String> = found.damaged.iter().flat_map(|one| one.paths.clone()).collect();
     damaged.sort_unstable();
-    let mut expected = [key(cut), key(other)];
+    let mut expected = [key(&manifest, cut), key(&manifest, other)];
     expected.sort_unstable();
     assert_eq!(damaged, expected);
     assert_eq!(found.foreign, ["builds/1/stranger"]);
     let order = order(0);
     let prod = ChannelName::new("prod").expect("a name");
-    let error = s3.set_channel(&store, &prod, ONE, &order).expect_err("not whole");
+    let error = s3.set_channel(&store, &prod, ONE, &order, None).expect_err("not whole");
     assert!(matches!(error, S3Error::NotWhole { .. }), "{error}");
+    let before = s3.list("").expect("listed");
+    let how = |mode| Push { source: &store, check: &check, mode, progress: &Silent };
+    let would = s3.mend(&how(Mode::DryRun), ONE, Depth::Full).expect("counted");
+    assert_eq!((would.put, would.deleted), (3, 1));
+    assert_eq!(s3.list("").expect("listed"), before);
+    let did = s3.mend(&how(Mode::Do), ONE, Depth::Full).expect("mended");
+    assert_eq!((did.put, did.deleted, did.put_bytes), (3, 1, would.put_bytes));
+    assert!(did.after.is_good(), "{}", did.after.why());
+    s3.set_channel(&store, &prod, ONE, &order, None).expect("whole again");
+    let number = ChannelName::new("7").expect("a name");
+    assert!(matches!(s3.set_channel(&store, &number, ONE, &order, None), Err(S3Error::Conflict { .. })));
 }
 
 #[test]
@@ -204,11 +218,18 @@ fn keys_are_written_once() {
     let Some(service) = service() else { return };
     let (s3, (_folder, store, [manifest, _])) = (service.open(), source());
     let file = &manifest.files()[0];
-    s3.put_once(&key(file), b"something else".to_vec()).expect("put");
+    s3.put_once(&key(&manifest, file), b"something else".to_vec()).expect("put");
     // The listing shows another size only to a verification; a push that finds the key leaves it alone.
-    let error =
-        s3.put_file(&key(file), &store.object(&file.hash), file.size, &file.hash).expect_err("other content");
+    let error = s3
+        .put_file(&key(&manifest, file), &store.object(&file.hash), file.size, &file.hash)
+        .expect_err("other content");
     assert!(matches!(error, S3Error::Conflict { .. }), "{error}");
+    let gone = &manifest.files()[2];
+    let away = store.root().join("away");
+    fs::rename(store.object(&gone.hash), &away).expect("moved");
+    let error = s3.push(&store, ONE, &check, Mode::DryRun, &Silent).expect_err("not here");
+    assert!(matches!(error, S3Error::NotHere { absent: 1, .. }), "{error}");
+    fs::rename(&away, store.object(&gone.hash)).expect("back");
     let broken = &manifest.files()[1];
     fs::remove_file(store.object(&broken.hash)).expect("removed");
     fs::write(store.object(&broken.hash), vec![0; broken.size as usize]).expect("written");
@@ -225,16 +246,17 @@ fn a_channel_moves_by_one_at_a_time_and_keeps_what_clients_may_ask_for() {
     assert_eq!(s3.channel(&prod).expect("read"), None);
     for build in [ONE, TWO] {
         s3.push(&store, build, &check, Mode::Do, &Silent).expect("pushed");
-        s3.set_channel(&store, &prod, build, &order(i64::from(build.0))).expect("set");
+        s3.set_channel(&store, &prod, build, &order(i64::from(build.0)), None).expect("set");
     }
     let pointer = s3.channel(&prod).expect("read").expect("there");
     assert_eq!((pointer.from, pointer.to, pointer.phase), (Some(ONE), TWO, Phase::Done));
-    let release = s3.get("channels/prod/debian/dists/stable/InRelease").expect("read").expect("there").0;
+    let release = s3.get("debian/dists/stable/prod/InRelease").expect("read").expect("there").0;
     assert_eq!(release, fs::read(store.build(TWO).join("debian/dists/stable/InRelease")).expect("read"));
     for file in
         manifests.iter().flat_map(Manifest::files).filter(|file| file.path.as_str().contains("/by-hash/"))
     {
-        let bytes = s3.get(&format!("channels/prod/{}", file.path)).expect("read").expect("there").0;
+        let key = Naming::of(ONE, &manifests[0]).of_channel(&prod, file.path.as_str()).expect("a suite");
+        let bytes = s3.get(&key).expect("read").expect("there").0;
         assert_eq!(Sha256::of(&bytes), file.hash);
     }
     // Somebody is at it: the next has to wait, until he must have died.
@@ -245,8 +267,61 @@ fn a_channel_moves_by_one_at_a_time_and_keeps_what_clients_may_ask_for() {
         s3.swap("channels/prod.json", text.clone(), Some("\"stale\"".to_owned())).expect("asked").is_none()
     );
     assert!(s3.swap("channels/prod.json", text, tag).expect("asked").is_some());
-    let error = s3.set_channel(&store, &prod, ONE, &order(60)).expect_err("busy");
+    let error = s3.set_channel(&store, &prod, ONE, &order(60), None).expect_err("busy");
     assert!(matches!(error, S3Error::Busy { .. }), "{error}");
-    s3.set_channel(&store, &prod, ONE, &order(3600)).expect("taken over");
+    s3.set_channel(&store, &prod, ONE, &order(3600), None).expect("taken over");
     assert_eq!(s3.channel(&prod).expect("read").map(|pointer| pointer.to), Some(ONE));
+}
+
+#[test]
+fn builds_leave_a_bucket_with_what_only_they_referred_to() {
+    let Some(service) = service() else { return };
+    let (s3, (_folder, store)) = (service.open(), store());
+    let prod = ChannelName::new("prod").expect("a name");
+    for build in 1..=4 {
+        Recipe::of(10, |number| if number < 2 { build } else { 1 }).make(&store, build, None);
+        s3.push(&store, BuildNumber(build), &check, Mode::Do, &Silent).expect("pushed");
+    }
+    for build in [TWO, BuildNumber(3)] {
+        s3.set_channel(&store, &prod, build, &order(i64::from(build.0)), None).expect("set");
+    }
+    // A push that was killed has left a package; somebody else keeps a page there.
+    for key in ["debian/pool/main/p9/killed_1_all.deb", "index.html"] {
+        s3.put_once(key, b"x".to_vec()).expect("put");
+    }
+    let before = s3.list("").expect("listed");
+    let (all, roots) = (Wanted::AllBut(Vec::new()), Roots::default());
+    let would = s3.purge(&all, &roots, Mode::DryRun).expect("counted");
+    assert_eq!(s3.list("").expect("listed"), before);
+    let did = s3.purge(&all, &roots, Mode::Do).expect("purged");
+    assert_eq!(did, would);
+    assert_eq!((did.builds.as_slice(), did.kept.len()), (&[ONE][..], 3));
+    let after = s3.list("").expect("listed");
+    let gone: Vec<&String> = before.keys().filter(|key| !after.contains_key(*key)).collect();
+    // Two packages, an index under two names and its Releases, four lists, and what was killed.
+    assert_eq!((gone.len(), did.keys), (11, 11), "{gone:?}");
+    assert!(after.contains_key("index.html") && !gone.iter().any(|key| key.contains("/prod/")));
+    for build in [2, 3, 4] {
+        assert!(s3.verify(&store, BuildNumber(build), Depth::Full).expect("verified").is_good());
+    }
+    assert_eq!(s3.get("builds/index.json").expect("read").expect("there").0, b"[2,3,4]");
+    assert_eq!(s3.purge(&all, &roots, Mode::Do).expect("nothing").keys, 0);
+    // A purge of the fourth that was killed after its first step is finished by the next one, whatever that is about.
+    let whole = s3.list("").expect("listed");
+    let answer = service.raw("DELETE /smith/site/one/builds/4/build.json", b"");
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let rest = s3.purge(&Wanted::These(Vec::new()), &roots, Mode::Do).expect("purged");
+    assert_eq!((rest.builds.len(), rest.keys), (0, 9), "{rest:?}");
+    assert!(s3.list("").expect("listed").keys().all(|key| !key.contains("/4/")));
+    s3.push(&store, BuildNumber(4), &check, Mode::Do, &Silent).expect("pushed");
+    assert_eq!(s3.list("").expect("listed"), whole);
+    // The channel goes on, so what it had of the second build by hash goes with that.
+    s3.set_channel(&store, &prod, BuildNumber(4), &order(4), None).expect("set");
+    let second = s3.purge(&Wanted::These(vec![TWO]), &roots, Mode::Do).expect("purged");
+    let stale = after.keys().filter(|key| key.contains("/prod/") && key.contains("/by-hash/"));
+    let left = s3.list("debian/dists/stable/prod/").expect("listed");
+    assert_eq!(
+        (second.builds.as_slice(), stale.filter(|key| !left.contains_key(*key)).count()),
+        (&[TWO][..], 1)
+    );
 }

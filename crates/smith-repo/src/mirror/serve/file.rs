@@ -11,7 +11,7 @@ use crate::hash::Sha256;
 use crate::name::RelPath;
 
 /// Folders of a store that anybody may read. All others hold keys, states and things that are not whole.
-const SERVED: [&str; 5] = ["archive", "builds", "channels", "objects", "pool"];
+const SERVED: [&str; 6] = ["archive", "builds", "channels", "objects", "pool", "views"];
 
 const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -92,7 +92,11 @@ fn cache_of(path: &RelPath) -> &'static str {
     if path.starts_with("objects/") || path.starts_with("pool/") || path.contains("/by-hash/") {
         return "public, max-age=31536000, immutable";
     }
-    if path.starts_with("channels/") { "no-cache" } else { "public, max-age=300" }
+    if path.starts_with("channels/") || path.starts_with("views/") {
+        "no-cache"
+    } else {
+        "public, max-age=300"
+    }
 }
 
 /// Seconds since 1970 as HTTP writes them.

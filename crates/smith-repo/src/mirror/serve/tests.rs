@@ -187,7 +187,7 @@ fn a_channel_is_followed_and_a_mirror_of_the_mirror_is_the_same() {
     let (_folder, store, serving) = serving(limits());
     Recipe::of(20, |number| 1 + u32::from(number < 3)).make(&store, 2, Some(1));
     let order = Order { who: "ann".to_owned(), why: String::new(), at: jiff::Timestamp::UNIX_EPOCH };
-    set(&store, &ChannelName::new("prod").expect("a name"), BuildNumber(2), &order).expect("set");
+    set(&store, &ChannelName::new("prod").expect("a name"), BuildNumber(2), &order, None).expect("set");
     let url = format!("http://{}", serving.address());
     let fetcher = Fetcher::new(Limits { proxies: Proxies::None, ..Limits::default() }).expect("a fetcher");
     let release = format!("{url}/channels/prod/debian/dists/stable/InRelease");
@@ -209,7 +209,7 @@ fn a_channel_is_followed_and_a_mirror_of_the_mirror_is_the_same() {
     let limits = Limits { proxies: Proxies::None, ..Limits::default() };
     let targets = [Target {
         name: MirrorName::new("m").expect("a name"),
-        store: target.clone(),
+        reach: crate::mirror::Reach::Store(target.clone()),
         sources: vec![url],
         limits,
     }];

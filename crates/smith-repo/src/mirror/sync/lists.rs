@@ -9,12 +9,16 @@ use crate::mirror::Held;
 use crate::mirror::held::{
     INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, parse_info, with_signed,
 };
+use crate::mirror::s3::{FORMAT, MARKER};
 use crate::mirror::sync::{Check, SyncError};
 use crate::name::BuildNumber;
 use crate::store::{Store, StoreError, write_atomically};
 
 /// A signature has a few hundred bytes; with many keys a few thousand.
 const SIGNATURE_MAX: u64 = 64 << 10;
+
+/// One line.
+const MARKER_MAX: u64 = 1 << 10;
 
 /// A million numbers.
 const INDEX_MAX: u64 = 10 << 20;
@@ -40,6 +44,13 @@ pub(super) struct Place<'a> {
     /// Its address, without a slash at the end.
     pub(super) url: String,
     pub(super) build: BuildNumber,
+}
+
+/// How a place names its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Store,
+    Bucket,
 }
 
 impl Place<'_> {
@@ -74,6 +85,14 @@ impl Place<'_> {
         let whole = signed.map_err(|source| self.bad(SIGNED, source))?;
         files.push((SIGNED.to_owned(), packed));
         Ok(whole)
+    }
+
+    /// How its files are named. A place that does not answer is asked like a store, and says so then.
+    pub(super) fn shape(&self) -> Shape {
+        match self.fetcher.get(&format!("{}/{MARKER}", self.url), MARKER_MAX, None) {
+            Ok(Answer::Found { bytes, .. }) if bytes == FORMAT.as_bytes() => Shape::Bucket,
+            Ok(Answer::Found { .. } | Answer::Missing | Answer::NotModified) | Err(_) => Shape::Store,
+        }
     }
 
     /// What `build.json` is there.
@@ -184,5 +203,14 @@ pub fn write_index(store: &Store) -> Result<(), StoreError> {
     let path = store.builds().join(INDEX);
     let text = serde_json::to_vec(&store.builds_present()?);
     let text = text.map_err(|error| StoreError::io("writing", &path)(error.into()))?;
-    write_atomically(&path, &text)
+    if std::fs::read(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    match write_atomically(&path, &text) {
+        // A purge on a full disk makes room here as elsewhere: the list that it writes is not longer.
+        Err(error) if error.is_full() && std::fs::remove_file(&path).is_ok() => {
+            write_atomically(&path, &text)
+        }
+        written => written,
+    }
 }

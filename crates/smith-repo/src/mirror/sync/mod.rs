@@ -13,6 +13,7 @@ mod tree;
 pub use error::SyncError;
 pub use lists::write_index;
 pub(crate) use lists::{base_url, builds_at};
-pub use many::{Target, Which, sync_all};
+pub use many::{Anew, Reach, Target, TargetError, Which, sync_all};
 pub use pull::{Check, Mode, Pull, State, Synced, sync};
+pub(crate) use pull::{sync_after, would_sync};
 pub(crate) use tree::raise;

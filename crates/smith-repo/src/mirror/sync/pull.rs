@@ -11,10 +11,11 @@ use crate::lazy::left_at_upstream;
 use crate::manifest::{FileEntry, Manifest};
 use crate::mirror::held::INFO;
 use crate::mirror::objects::Objects;
+use crate::mirror::s3::Naming;
 use crate::mirror::stale;
 use crate::mirror::sync::SyncError;
 use crate::mirror::sync::apart::check_signed;
-use crate::mirror::sync::lists::{Lists, Place, base_url, folder_of, write_index};
+use crate::mirror::sync::lists::{Lists, Place, Shape, base_url, folder_of, write_index};
 use crate::mirror::sync::local::link_from;
 use crate::mirror::sync::tree::{link_pool, raise, upstreams};
 use crate::name::BuildNumber;
@@ -73,32 +74,34 @@ pub struct Synced {
 
 /// Brings one build. Interrupted anywhere, the next run goes on with what is there.
 pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, SyncError> {
+    sync_after(pull, build, mode, &mut HashSet::new())
+}
+
+/// The same, where a dry run has said of other objects that they would come: they are not counted again.
+pub(crate) fn sync_after(
+    pull: &Pull<'_>,
+    build: BuildNumber,
+    mode: Mode,
+    coming: &mut HashSet<Sha256>,
+) -> Result<Synced, SyncError> {
     let began = Instant::now();
-    let places: Vec<Place<'_>> = pull
-        .sources
-        .iter()
-        .map(|source| Place { fetcher: pull.fetcher, url: base_url(source), build })
-        .collect();
+    let places = places(pull, build);
     if pull.store.build(build).exists() {
         compare(pull.store, build, &places)?;
+        if mode == Mode::Do {
+            // A run that was killed when the build had just appeared may have left the list of builds behind.
+            stale::clear(&stale::folders(pull.store))?;
+            write_index(pull.store)?;
+        }
         return Ok(Synced::of(build, State::WasWhole, began));
     }
-    let lists = first(build, &places, |place| place.lists(pull.store, pull.check))?;
-    let pools = upstreams(build, &lists.manifest)?;
-    let sizes = sizes(build, &lists.manifest)?;
-    let mut synced = Synced {
-        objects: sizes.len() as u64,
-        bytes: sizes.values().sum(),
-        signers: lists.signers.clone(),
-        ..Synced::of(build, State::WouldCome, began)
-    };
     if mode == Mode::DryRun {
-        synced.count(&missing(pull.store, &sizes)?);
-        synced.took = began.elapsed();
-        return Ok(synced);
+        return would_sync(pull, build, coming);
     }
+    let (lists, sizes, mut synced) = ask(pull, build, &places)?;
+    let pools = upstreams(build, &lists.manifest)?;
     let _lease = pull.store.lease(sizes.keys().copied())?;
-    stale::clear(&[pull.store.builds()])?;
+    stale::clear(&stale::folders(pull.store))?;
     bring(pull, &places, &lists, &sizes, &mut synced)?;
     check_signed(pull.store, &lists.info, &lists.manifest, pull.check)?;
     link_pool(pull.store, &lists.manifest, lists.base.as_ref().map(|base| &base.manifest))?;
@@ -109,6 +112,45 @@ pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, S
     synced.state = State::Came;
     synced.took = began.elapsed();
     Ok(synced)
+}
+
+/// What a build would cost that is not here, or that has to come anew.
+pub(crate) fn would_sync(
+    pull: &Pull<'_>,
+    build: BuildNumber,
+    coming: &mut HashSet<Sha256>,
+) -> Result<Synced, SyncError> {
+    let began = Instant::now();
+    let (_, sizes, mut synced) = ask(pull, build, &places(pull, build))?;
+    let mut missing = missing(pull.store, &sizes)?;
+    missing.retain(|(hash, _)| coming.insert(*hash));
+    synced.count(&missing);
+    synced.took = began.elapsed();
+    Ok(synced)
+}
+
+fn places<'a>(pull: &Pull<'a>, build: BuildNumber) -> Vec<Place<'a>> {
+    let place = |source: &String| Place { fetcher: pull.fetcher, url: base_url(source), build };
+    pull.sources.iter().map(place).collect()
+}
+
+/// The lists of a build, and its objects with their sizes.
+fn ask(
+    pull: &Pull<'_>,
+    build: BuildNumber,
+    places: &[Place<'_>],
+) -> Result<(Lists, BTreeMap<Sha256, u64>, Synced), SyncError> {
+    let began = Instant::now();
+    let lists = first(build, places, |place| place.lists(pull.store, pull.check))?;
+    upstreams(build, &lists.manifest)?;
+    let sizes = sizes(build, &lists.manifest)?;
+    let synced = Synced {
+        objects: sizes.len() as u64,
+        bytes: sizes.values().sum(),
+        signers: lists.signers.clone(),
+        ..Synced::of(build, State::WouldCome, began)
+    };
+    Ok((lists, sizes, synced))
 }
 
 /// The first place that knows the build decides; one that does not answer is passed over.
@@ -186,27 +228,38 @@ fn bring(
     fetched.map_err(|failed| SyncError::Objects { build: synced.build, wanted: synced.missing, failed })
 }
 
-/// Each place is asked for the object, and then, since a bucket or a copy may have no objects, for one of its names.
+/// Each place is asked for the object, and then, since a copy may have no objects, for one of its names. A bucket has names
+/// of its own and nothing else.
 fn wants(
     places: &[Place<'_>],
     manifest: &Manifest,
     build: BuildNumber,
     missing: &[(Sha256, u64)],
 ) -> Vec<Want> {
+    if missing.is_empty() {
+        return Vec::new();
+    }
     let mut names: BTreeMap<Sha256, &FileEntry> = BTreeMap::new();
-    for file in manifest.files().iter().filter(|_| !missing.is_empty()) {
+    for file in manifest.files() {
         names.entry(file.hash).or_insert(file);
     }
-    let root = Layout::new(Path::new(""));
+    let shapes: Vec<(&Place<'_>, Shape)> = places.iter().map(|place| (place, place.shape())).collect();
+    let (root, naming) = (Layout::new(Path::new("")), Naming::of(build, manifest));
     let want = |(hash, size): &(Sha256, u64)| {
-        let name = names.get(hash).map(|file| file.below(&root, build));
-        let name = name.and_then(|name| name.to_str().map(encoded));
-        let paths = [Some(Layout::object_path(hash)), name];
-        let sources = paths
-            .iter()
-            .flatten()
-            .flat_map(|path| places.iter().map(move |place| format!("{}/{path}", place.url)));
-        Want { hash: *hash, size: *size, sources: sources.collect() }
+        let file = names.get(hash);
+        let name = file.and_then(|file| file.below(&root, build).to_str().map(encoded));
+        let key = file.map(|file| encoded(&naming.key(file)));
+        let object = Some(Layout::object_path(hash));
+        let address = |place: &Place<'_>, path: &Option<String>| {
+            path.as_ref().map(|path| format!("{}/{path}", place.url))
+        };
+        let first = shapes.iter().filter_map(|(place, shape)| match shape {
+            Shape::Store => address(place, &object),
+            Shape::Bucket => address(place, &key),
+        });
+        let stores = shapes.iter().filter(|(_, shape)| *shape == Shape::Store);
+        let sources = first.chain(stores.filter_map(|(place, _)| address(place, &name))).collect();
+        Want { hash: *hash, size: *size, sources }
     };
     missing.iter().map(want).collect()
 }

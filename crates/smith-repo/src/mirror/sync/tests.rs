@@ -14,8 +14,8 @@ use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
 use crate::mirror::sync::tree::upstreams;
 use crate::mirror::{
-    Mirror, Mode, Place, Pull, Scope, State, SyncError, Synced, Target, Which, add_mirror, append_log, sync,
-    sync_all, verify, write_index,
+    Anew, Keys, Mirror, Mode, Outcome, Place, Pull, Reach, Scope, State, SyncError, Synced, Target, Which,
+    add_mirror, append_log, sync, sync_all, verify, write_index,
 };
 use crate::name::{BuildNumber, MirrorName, RelPath};
 use crate::store::Store;
@@ -265,7 +265,7 @@ fn many_mirrors_have_their_own_outcomes() {
     let stores: Vec<_> = (0..4).map(|_| store()).collect();
     let target = |(at, (_, store)): (usize, &(tempfile::TempDir, Store))| Target {
         name: MirrorName::new(&format!("m{at}")).expect("a name"),
-        store: store.clone(),
+        reach: Reach::Store(store.clone()),
         // The last one looks where nothing is.
         sources: vec![if at == 3 { "file:///does/not/exist".to_owned() } else { server.url("") }],
         limits: limits(),
@@ -340,16 +340,25 @@ fn a_mirror_of_the_registry_pulls_from_its_site() {
         labels: std::collections::BTreeMap::new(),
         bandwidth: Some(1 << 30),
     };
-    add_mirror(&site, mirror.clone()).expect("added");
-    let target = Target::of(&site, &mirror, &limits()).expect("made").expect("a folder");
+    add_mirror(&site, mirror.clone(), Mode::Do).expect("added");
+    let of = |mode| {
+        Target::of(&site, &mirror, &limits(), &Keys::FromEnvironment, Anew::No, mode).expect("a target")
+    };
+    // Objects that two builds share are counted once, and nothing is made.
+    let would = sync_all(&[of(Mode::DryRun)], &Which::All, Mode::DryRun, &check, &Silent, &|_| {});
+    let count = |outcome: &Outcome| outcome.result.as_ref().map(|good| good.objects).expect("good");
+    assert_eq!(would.iter().map(count).collect::<Vec<_>>(), [62, 8]);
+    assert!(!folder.path().join("fra-01").exists());
+    let target = of(Mode::Do);
     assert_eq!(target.limits.bandwidth, Some(1 << 30));
     let outcomes = sync_all(&[target], &Which::All, Mode::Do, &check, &Silent, &|_| {});
     append_log(&site, jiff::Timestamp::UNIX_EPOCH, &outcomes).expect("logged");
     let log = fs::read_to_string(site.root().join("mirror-log")).expect("read");
     let lines: Vec<&str> = log.lines().collect();
     assert!(
-        lines[0].starts_with("1970-01-01T00:00:00Z mirror=fra-01 build=1 result=good state=came "),
+        lines[0]
+            .starts_with("1970-01-01T00:00:00Z mirror=fra-01 build=1 action=sync result=good state=came "),
         "{log}"
     );
-    assert!(lines[1].contains(" build=2 result=good state=came objects=8 "), "{log}");
+    assert!(lines[1].contains(" build=2 action=sync result=good state=came objects=8 "), "{log}");
 }

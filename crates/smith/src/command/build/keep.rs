@@ -16,7 +16,7 @@ pub(super) struct KeepBuild {
     #[command(flatten)]
     store: StoreArgs,
     /// Who keeps it
-    #[arg(long, value_name = "NAME", env = "USER")]
+    #[arg(long, value_name = "NAME", default_value_t = input::who())]
     who: String,
     /// Why
     #[arg(long, value_name = "TEXT", required_unless_present = "end")]

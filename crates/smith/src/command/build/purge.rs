@@ -14,7 +14,7 @@ use crate::input::{self, StoreArgs};
 use crate::output::{self, GOOD, WAITS, counted, styled};
 
 /// How long what was taken away can be put back.
-const GRACE_HOURS: i64 = 24;
+pub(super) const GRACE_HOURS: i64 = 24;
 
 /// Take builds away, and what only they refer to.
 ///
@@ -66,7 +66,7 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
         (None, Some(days)) => Wish::CreatedBefore(now - SignedDuration::from_hours(24 * i64::from(days))),
         (None, None) => Wish::These(args.builds.clone()),
     };
-    let roots = Roots { recorded: recorded(args)?, ..Roots::default() };
+    let roots = Roots { recorded: input::recorded(args.recorded.as_deref())?, ..Roots::default() };
     let found = plan(&store, &wish, &roots).map_err(failed)?;
     if args.dry_run {
         return tell(args, &answer(&found, 0));
@@ -112,25 +112,6 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
     }
     let is_refused = !args.builds.is_empty() && !answer.kept.is_empty();
     Ok(if is_refused { Exit::Finding } else { Exit::Good })
-}
-
-fn recorded(args: &Purge) -> Result<BTreeMap<BuildNumber, u64>, Failure> {
-    let Some(path) = &args.recorded else { return Ok(BTreeMap::new()) };
-    let text =
-        std::fs::read_to_string(path).map_err(|error| input::unreadable("recorded builds", path, error))?;
-    let mut recorded = BTreeMap::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let mut words = line.split_whitespace();
-        let build = words.next().and_then(|word| word.parse::<BuildNumber>().ok());
-        let machines = words.next().map_or(Some(1), |word| word.parse::<u64>().ok());
-        let (Some(build), Some(machines), None) = (build, machines, words.next()) else {
-            let place = format!("{}:{number}:1", path.display());
-            let error = format!("{place}: expected a build and how many machines, found {line:?}");
-            return Err(Failure::new(Exit::BadInput, error));
-        };
-        *recorded.entry(build).or_default() += machines;
-    }
-    Ok(recorded)
 }
 
 pub(super) fn failed(error: RetentionError) -> Failure {

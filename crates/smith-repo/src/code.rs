@@ -1,0 +1,303 @@
+//! The code of an error that has a page in `docs/errors`: of every way in which a repository, a package file or the disk
+//! can be other than it should be.
+
+use std::error::Error;
+
+use crate::channel::ChannelError;
+use crate::create::CreateError;
+use crate::deb822::{RecordError, ScanError};
+use crate::fetch::{FetchError, ObjectError};
+use crate::fsck::FsckError;
+use crate::index::IndexError;
+use crate::ingest::DebError;
+use crate::mirror::SyncError;
+use crate::pgp::VerifyError;
+use crate::release::ReleaseError;
+use crate::retention::RetentionError;
+use crate::select::Refusal;
+use crate::store::{StoreError, is_full};
+use crate::upstream::{Fault, Refused};
+
+/// There is no room on the file system of the store.
+pub const DISK_FULL: &str = "S0380";
+
+/// The code of an error of this crate, if it has one.
+pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    None.or_else(|| error.downcast_ref::<CreateError>().and_then(CreateError::code))
+        .or_else(|| error.downcast_ref::<SyncError>().and_then(SyncError::code))
+        .or_else(|| error.downcast_ref::<StoreError>().and_then(StoreError::code))
+        .or_else(|| error.downcast_ref::<RetentionError>().and_then(RetentionError::code))
+        .or_else(|| error.downcast_ref::<ChannelError>().and_then(ChannelError::code))
+        .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
+        .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
+}
+
+impl CreateError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Upstream(refused) => Some(refused.code()),
+            Self::Choice(refusal) => Some(refusal.code()),
+            Self::Objects { failed, .. } => Some(of_objects(failed)),
+            Self::TwoContents { .. } => Some("S0349"),
+            Self::Deb { source, .. } => Some(source.code()),
+            Self::Store(error) => error.code(),
+            Self::Index(IndexError::Store(error)) => error.code(),
+            Self::Index(IndexError::Write { source, .. }) if is_full(source) => Some(DISK_FULL),
+            Self::Channel(error) => error.code(),
+            Self::EmptyRecipe
+            | Self::Password { .. }
+            | Self::Taken { .. }
+            | Self::Folder { .. }
+            | Self::Status { .. }
+            | Self::Before { .. }
+            | Self::Index(_)
+            | Self::Sign(_)
+            | Self::Manifest(_)
+            | Self::Held(_)
+            | Self::Name(_)
+            | Self::Words(_)
+            | Self::Pack(_) => None,
+        }
+    }
+}
+
+impl SyncError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Objects { failed, .. } => Some(of_objects(failed)),
+            Self::Fetch(error) => Some(error.code()),
+            Self::Store(error) => error.code(),
+            Self::NoSource { .. }
+            | Self::Absent { .. }
+            | Self::Signature { .. }
+            | Self::Differs { .. }
+            | Self::List { .. }
+            | Self::Sizes { .. }
+            | Self::Path { .. }
+            | Self::Index { .. }
+            | Self::Held(_) => None,
+        }
+    }
+}
+
+impl ChannelError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Fetch { source, .. } => Some(source.code()),
+            Self::NotWhole { .. }
+            | Self::NoPrevious { .. }
+            | Self::Unknown { .. }
+            | Self::NotALink { .. }
+            | Self::History { .. }
+            | Self::View { .. }
+            | Self::Release { .. }
+            | Self::Source { .. }
+            | Self::Sign(_)
+            | Self::Name(_)
+            | Self::Held(_) => None,
+        }
+    }
+}
+
+impl RetentionError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Channel(error) => error.code(),
+            Self::Unknown { .. }
+            | Self::Unsigned { .. }
+            | Self::Archived { .. }
+            | Self::Pins { .. }
+            | Self::Path { .. }
+            | Self::Held(_) => None,
+        }
+    }
+}
+
+impl FsckError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Retention(error) => error.code(),
+        }
+    }
+}
+
+impl Refused {
+    pub fn code(&self) -> &'static str {
+        self.fault.code()
+    }
+}
+
+impl Fault {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRelease => "S0301",
+            Self::Keyring(_) | Self::Fingerprint { .. } => "S0302",
+            Self::Signature(error) => error.code(),
+            Self::Release(error) => error.code(),
+            Self::WrongSuite { .. } => "S0313",
+            Self::Future { .. } => "S0314",
+            Self::Expired { .. } => "S0315",
+            Self::Older { .. } => "S0316",
+            Self::NoIndex { .. } => "S0330",
+            Self::Gone { .. } => "S0331",
+            // Announced with a length: the index is another than the one that was signed.
+            Self::Fetch { source, .. } if matches!(**source, FetchError::TooLarge { .. }) => "S0332",
+            Self::Fetch { source, .. } => source.code(),
+            Self::IndexHash { size, found_size, .. } | Self::Unpacked { size, found_size, .. } => {
+                if size == found_size { "S0333" } else { "S0332" }
+            }
+            Self::Unpack { .. } => "S0334",
+            Self::Bomb { .. } => "S0335",
+            Self::Restless { .. } => "S0336",
+            Self::Scan { source, .. } => source.code(),
+            Self::Record { source, .. } => source.code(),
+            Self::Network(error) => error.code(),
+            Self::Store(error) => error.code().unwrap_or("S0382"),
+        }
+    }
+}
+
+impl VerifyError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSignature => "S0303",
+            Self::BadSignature { .. } => "S0304",
+            Self::UnknownKey { .. } | Self::NotAllowed { .. } => "S0305",
+            Self::RevokedKey { .. } => "S0306",
+            Self::ExpiredKey { .. } => "S0307",
+            Self::ExpiredSignature { .. } | Self::FromTheFuture { .. } | Self::OlderThanKey { .. } => "S0308",
+            Self::WeakKey { .. } | Self::WeakDigest { .. } => "S0309",
+            Self::TooFew { .. } => "S0310",
+            Self::Unsupported { .. }
+            | Self::NotForSigning { .. }
+            | Self::Unbound { .. }
+            | Self::TooMany { .. }
+            | Self::TooLong { .. }
+            | Self::Frame { .. }
+            | Self::Form { .. } => "S0311",
+        }
+    }
+}
+
+impl ReleaseError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Scan(error) => error.code(),
+            Self::Path { .. } => "S0317",
+            Self::NoStrongHash { .. } => "S0318",
+            Self::TooLong { .. }
+            | Self::Stanzas { .. }
+            | Self::Missing { .. }
+            | Self::Value { .. }
+            | Self::Entry { .. }
+            | Self::Conflict { .. }
+            | Self::TooMany { .. } => "S0312",
+        }
+    }
+}
+
+impl ScanError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::StanzaTooLong { .. } | Self::FieldTooLong { .. } | Self::TooManyFields { .. } => "S0341",
+            Self::NotUtf8 { .. } => "S0342",
+            Self::Nul { .. } | Self::Control { .. } => "S0343",
+            Self::CarriageReturn { .. } => "S0344",
+            Self::NoColon { .. }
+            | Self::BadName { .. }
+            | Self::LostContinuation { .. }
+            | Self::BlankLine { .. }
+            | Self::Repeated { .. } => "S0340",
+        }
+    }
+}
+
+impl RecordError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Scan { flaw, .. } => flaw.code(),
+            Self::Value { field: "Filename", .. } => "S0346",
+            Self::Missing { .. } | Self::Value { .. } => "S0345",
+        }
+    }
+}
+
+impl FetchError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Url { .. }
+            | Self::SetUp { .. }
+            | Self::Connection { .. }
+            | Self::NotAFile { .. }
+            | Self::Read { .. }
+            | Self::GivenUp { .. }
+            | Self::Stopped => "S0320",
+            Self::Status { status: 404 | 410, .. } => "S0350",
+            Self::Status { .. } => "S0320",
+            Self::Truncated { .. } => "S0321",
+            Self::TooLarge { .. } | Self::Endless { .. } => "S0322",
+            Self::Stalled { .. } | Self::Slow { .. } => "S0323",
+            Self::Size { .. } => "S0351",
+            Self::Hash { .. } => "S0352",
+            Self::Store(error) => error.code().unwrap_or("S0382"),
+        }
+    }
+}
+
+/// Of many objects that did not come the first says why; of its sources the one that says most.
+fn of_objects(failed: &[ObjectError]) -> &'static str {
+    let codes = failed.iter().flat_map(|one| one.tried.iter().map(FetchError::code));
+    // They are in this order: a full disk stops everything else, a wrong content says more than a server that is away.
+    codes.max().unwrap_or("S0320")
+}
+
+impl Refusal {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TwiceInIndex { .. } => "S0347",
+            Self::TwoContents { .. } => "S0348",
+            Self::PinMissing { .. } => "S0360",
+            Self::Empty { .. } => "S0361",
+        }
+    }
+}
+
+impl DebError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(error) if is_full(error) => DISK_FULL,
+            Self::Io(_) | Self::NotAFile => "S0378",
+            Self::Store(error) => error.code().unwrap_or("S0382"),
+            Self::Archive { .. } => "S0370",
+            Self::Truncated { .. } => "S0371",
+            Self::TooLong { .. } => "S0372",
+            Self::Unreadable { .. } | Self::Control { .. } => "S0373",
+            // What the name of its file is made of.
+            Self::Record(RecordError::Value {
+                field: "Package" | "Source" | "Version" | "Architecture",
+                ..
+            })
+            | Self::Name(_) => "S0376",
+            Self::Scan(_) | Self::Record(_) => "S0374",
+            Self::Stanzas { .. } => "S0375",
+            Self::Twice { .. } => "S0377",
+        }
+    }
+}
+
+impl StoreError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Conflict { .. } => Some("S0381"),
+            Self::Damaged { .. } => Some("S0382"),
+            Self::Locked { .. } => Some("S0383"),
+            Self::Io { .. } => self.is_full().then_some(DISK_FULL),
+            Self::NotAStore { .. } | Self::NotEmpty { .. } | Self::Format { .. } | Self::NoLinks { .. } => {
+                None
+            }
+        }
+    }
+}

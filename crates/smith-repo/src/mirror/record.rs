@@ -1,0 +1,127 @@
+//! When a mirror was last synced, and what verifications found.
+//!
+//! A store keeps that itself, so that it is known whoever did it; of a bucket the site keeps it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::mirror::held::read_some;
+use crate::mirror::{Depth, Findings, HeldError, StatusError};
+use crate::name::{BuildNumber, MirrorName};
+use crate::store::{Store, StoreError, write_atomically};
+
+/// Ten thousand builds with a reason each.
+const FILE_MAX: u64 = 16 << 20;
+
+const VERIFY: &str = "verify.json";
+
+const SYNC: &str = "sync.json";
+
+/// When a build was verified last, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub at: Timestamp,
+    pub depth: Depth,
+    /// Objects that were hashed.
+    pub hashed: u64,
+    /// None if all was good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Synced {
+    at: Timestamp,
+}
+
+/// Writes down what a verification found, for each of its builds.
+pub fn record_verify(
+    store: &Store,
+    findings: &Findings,
+    depth: Depth,
+    at: Timestamp,
+) -> Result<(), StatusError> {
+    let _locked = store.lock_now()?;
+    let present = store.builds_present()?;
+    record(&store.root().join("state"), &present, findings, depth, at)
+}
+
+/// The same of a bucket, which has these builds.
+pub fn record_bucket_verify(
+    site: &Store,
+    name: &MirrorName,
+    present: &[BuildNumber],
+    findings: &Findings,
+    depth: Depth,
+    at: Timestamp,
+) -> Result<(), StatusError> {
+    let _locked = site.lock_now()?;
+    record(&folder_of(site, name), present, findings, depth, at)
+}
+
+/// Writes down that all that was asked for is on this store.
+pub fn record_sync(store: &Store, at: Timestamp) -> Result<(), StatusError> {
+    synced(&store.root().join("state"), at)
+}
+
+/// The same at the site, which so knows that a mirror was there.
+pub fn record_mirror_sync(site: &Store, name: &MirrorName, at: Timestamp) -> Result<(), StatusError> {
+    synced(&folder_of(site, name), at)
+}
+
+/// Where a site keeps what it knows of a mirror.
+pub(super) fn folder_of(site: &Store, name: &MirrorName) -> PathBuf {
+    site.root().join("state/mirrors").join(name)
+}
+
+pub(super) fn verified(folder: &Path) -> Result<BTreeMap<BuildNumber, Verified>, StatusError> {
+    Ok(read(&folder.join(VERIFY))?.unwrap_or_default())
+}
+
+pub(super) fn synced_at(folder: &Path) -> Result<Option<Timestamp>, StatusError> {
+    Ok(read::<Synced>(&folder.join(SYNC))?.map(|synced| synced.at))
+}
+
+fn record(
+    folder: &Path,
+    present: &[BuildNumber],
+    findings: &Findings,
+    depth: Depth,
+    at: Timestamp,
+) -> Result<(), StatusError> {
+    let mut records = verified(folder)?;
+    records.retain(|build, _| present.contains(build));
+    for build in &findings.builds {
+        let why = findings.touched.contains(build).then(|| findings.why());
+        records.insert(*build, Verified { at, depth, hashed: findings.hashed, why });
+    }
+    write(&folder.join(VERIFY), &records)
+}
+
+fn synced(folder: &Path, at: Timestamp) -> Result<(), StatusError> {
+    write(&folder.join(SYNC), &Synced { at })
+}
+
+fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, StatusError> {
+    let bad = |found: String| StatusError::Record { path: path.to_owned(), found };
+    match read_some(path, FILE_MAX) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| bad(error.to_string())),
+        Err(HeldError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StatusError> {
+    let text = serde_json::to_vec_pretty(value);
+    let text =
+        text.map_err(|error| StatusError::Record { path: path.to_owned(), found: error.to_string() })?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
+    }
+    Ok(write_atomically(path, &text)?)
+}

@@ -1,0 +1,230 @@
+//! A web server of a test's own that does what the test says: cuts, holds, lies, never ends, changes between two requests.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+/// What is done instead of a plain answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trick {
+    /// The true length is announced and so many bytes come.
+    Cut(usize),
+    /// Pieces of unknown number, of which the last does not come.
+    CutPieces(usize),
+    /// The connection is reset after so many bytes.
+    Reset(usize),
+    /// No length, and bytes without end.
+    Endless,
+    /// The same in pieces.
+    EndlessPieces,
+    /// So many bytes more than there are, announced and sent.
+    Longer(usize),
+    /// So many bytes less than there are, announced and sent.
+    Shorter(usize),
+    /// So many bytes come, then nothing.
+    Stall(usize),
+    /// Not even a head.
+    Silence,
+    /// A byte now and then.
+    Trickle,
+    /// One bit is another.
+    Flip,
+    Status(u16),
+}
+
+#[derive(Default)]
+struct Script {
+    files: Files,
+    tricks: Vec<(String, Trick)>,
+    /// Called before each request with how many came before it; may change everything.
+    #[expect(clippy::type_complexity, reason = "what a test does between two requests")]
+    before: Option<Box<dyn FnMut(&str, &mut Files) + Send>>,
+    requests: Vec<(String, Option<String>)>,
+}
+
+pub(crate) struct Server {
+    address: SocketAddr,
+    script: Arc<Mutex<Script>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        let (script, is_over) = (Arc::<Mutex<Script>>::default(), Arc::new(AtomicBool::new(false)));
+        let (shared, over) = (Arc::clone(&script), Arc::clone(&is_over));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (script, over) = (Arc::clone(&shared), Arc::clone(&over));
+                // A client that goes away is its right.
+                std::thread::spawn(move || answer(stream, &script, &over).ok());
+            }
+        });
+        Ok(Self { address, script, is_over })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on these files are served as they are.
+    pub(crate) fn serve(&self, files: Files) {
+        self.change(|script| {
+            script.files = files;
+            script.tricks.clear();
+            script.before = None;
+            script.requests.clear();
+        });
+    }
+
+    /// Every path that has this in it is answered so.
+    pub(crate) fn trick(&self, part: &str, trick: Trick) {
+        self.change(|script| script.tricks.push((part.to_owned(), trick)));
+    }
+
+    pub(crate) fn before_each(&self, before: impl FnMut(&str, &mut Files) + Send + 'static) {
+        self.change(|script| script.before = Some(Box::new(before)));
+    }
+
+    /// The paths that were asked for since the files were laid out, and their ranges.
+    pub(crate) fn requests(&self) -> Vec<(String, Option<String>)> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).requests.clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // Wakes the listener, which then sees that it is over.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn answer(mut stream: TcpStream, script: &Mutex<Script>, over: &AtomicBool) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let range = head.lines().find_map(|line| line.strip_prefix("range: ")).map(str::to_owned);
+    let (bytes, trick) = {
+        let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
+        script.requests.push((path.clone(), range.clone()));
+        let Script { files, before, .. } = &mut *script;
+        if let Some(before) = before {
+            before(&path, files);
+        }
+        let trick = script.tricks.iter().find(|(part, _)| path.contains(part)).map(|(_, trick)| *trick);
+        (script.files.get(&path).cloned(), trick)
+    };
+    let Some(bytes) = bytes else {
+        return say(&mut stream, "404 Not Found", Some(0), b"");
+    };
+    let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    match (trick, from) {
+        (Some(trick), _) => play(&mut stream, trick, bytes, over),
+        (None, Some(from)) if from < bytes.len() => {
+            let (last, whole) = (bytes.len() - 1, bytes.len());
+            let status = format!("206 Partial\r\nContent-Range: bytes {from}-{last}/{whole}");
+            say(&mut stream, &status, Some(whole - from), &bytes[from..])
+        }
+        (None, Some(_)) => say(&mut stream, "416 No", Some(0), b""),
+        (None, None) => say(&mut stream, "200 OK", Some(bytes.len()), &bytes),
+    }
+}
+
+fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>, over: &AtomicBool) -> std::io::Result<()> {
+    let whole = bytes.len();
+    match trick {
+        Trick::Cut(sent) => say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)]),
+        Trick::CutPieces(sent) => {
+            pieces(stream)?;
+            piece(stream, &bytes[..sent.min(whole)])
+        }
+        Trick::Reset(sent) => {
+            say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)])?;
+            Ok(rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))?)
+        }
+        Trick::Endless => {
+            say(stream, "200 OK", None, &bytes)?;
+            loop {
+                stream.write_all(&[b'x'; 65536])?;
+            }
+        }
+        Trick::EndlessPieces => {
+            pieces(stream)?;
+            piece(stream, &bytes)?;
+            loop {
+                piece(stream, &[b'x'; 65536])?;
+            }
+        }
+        Trick::Longer(more) => {
+            bytes.resize(whole + more, b'\n');
+            say(stream, "200 OK", Some(bytes.len()), &bytes)
+        }
+        Trick::Shorter(less) => {
+            bytes.truncate(whole.saturating_sub(less));
+            say(stream, "200 OK", Some(bytes.len()), &bytes)
+        }
+        Trick::Stall(sent) => {
+            say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)])?;
+            hold(stream)
+        }
+        Trick::Silence => hold(stream),
+        Trick::Trickle => {
+            say(stream, "200 OK", Some(whole), b"")?;
+            // The pause is what the trick is; it is shorter than the client's patience with a stall.
+            for byte in bytes {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                stream.write_all(&[byte])?;
+                std::thread::sleep(Duration::from_millis(40));
+            }
+            Ok(())
+        }
+        Trick::Flip => {
+            bytes[whole / 2] ^= 1;
+            say(stream, "200 OK", Some(whole), &bytes)
+        }
+        Trick::Status(status) => say(stream, &format!("{status} No"), Some(0), b""),
+    }
+}
+
+fn say(stream: &mut TcpStream, status: &str, length: Option<usize>, body: &[u8]) -> std::io::Result<()> {
+    let length = length.map_or_else(String::new, |length| format!("Content-Length: {length}\r\n"));
+    write!(stream, "HTTP/1.1 {status}\r\n{length}Connection: close\r\n\r\n")?;
+    stream.write_all(body)?;
+    stream.flush()
+}
+
+fn pieces(stream: &mut TcpStream) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+}
+
+fn piece(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    write!(stream, "{:x}\r\n", bytes.len())?;
+    stream.write_all(bytes)?;
+    stream.write_all(b"\r\n")
+}
+
+/// Until the client goes.
+fn hold(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream.read(&mut [0]).map(drop)
+}

@@ -1,0 +1,119 @@
+//! `smith mirror status`: how mirrors stand beside their site.
+
+use clap::Args;
+use smith_repo::fetch::Size;
+use smith_repo::mirror::{Holding, Keys, Status as Standing, status_all, table};
+use smith_repo::name::MirrorName;
+
+use crate::failure::{Exit, Failure};
+use crate::input::{ManyArgs, StoreArgs};
+use crate::output::{self, Align, BAD, Table, styled};
+
+/// What mirrors hold, good or bad and why, what they serve, and how far they lag.
+///
+/// With it when each was last synced and verified, and how much space is free there.
+///
+/// Asks lists and folders and reads no package, so it is quick; what is damaged is known since the last `smith mirror
+/// verify`. Ends with 1 when a mirror cannot be asked, holds something bad, or lacks the newest build of the site.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// The mirrors; all unless said
+    #[arg(value_name = "MIRROR")]
+    mirrors: Vec<MirrorName>,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    many: ManyArgs,
+    /// A line for each mirror and build
+    #[arg(long)]
+    builds: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Status) -> Result<Exit, Failure> {
+    let site = args.store.open()?;
+    let chosen = if args.many.is_none(&args.mirrors) {
+        smith_repo::mirror::mirrors(&site).map_err(crate::input::registry)?
+    } else {
+        args.many.chosen(&site, &args.mirrors)?
+    };
+    let all = status_all(&site, &chosen, &Keys::FromEnvironment);
+    if args.json {
+        output::json(&all)?;
+    } else if all.is_empty() {
+        output::data("no mirrors; `smith mirror add` makes one known\n")?;
+    } else {
+        let mut text = summary(&all);
+        if args.builds {
+            text.push_str(&format!("\n{}", table(&all)));
+        }
+        output::data(&format!("{text}{}", wrong(&all)))?;
+    }
+    Ok(if all.iter().all(Standing::is_good) { Exit::Good } else { Exit::Finding })
+}
+
+fn summary(all: &[Standing]) -> String {
+    let mut table = Table::new(&[
+        ("mirror", Align::Left),
+        ("region", Align::Left),
+        ("state", Align::Left),
+        ("good", Align::Right),
+        ("bad", Align::Right),
+        ("newest", Align::Right),
+        ("behind", Align::Right),
+        ("channels", Align::Left),
+        ("synced", Align::Left),
+        ("verified", Align::Left),
+        ("free", Align::Right),
+    ]);
+    for one in all {
+        let count = |is: fn(&Holding) -> bool| one.builds.iter().filter(|build| is(&build.state)).count();
+        let newest = one.builds.iter().rev().find(|build| build.state.is_held());
+        let channels: Vec<String> =
+            one.channels.iter().map(|(name, build)| format!("{name} {build}")).collect();
+        let state = match (&one.trouble, one.is_good()) {
+            (Some(_), _) => "unknown",
+            (None, true) => "good",
+            (None, false) if one.lag > 0 && one.builds.iter().all(|build| !is_bad(&build.state)) => "behind",
+            (None, false) => "bad",
+        };
+        let never = || "never".to_owned();
+        table.row([
+            one.mirror.to_string(),
+            one.region.to_string(),
+            state.to_owned(),
+            count(|state| matches!(state, Holding::Good)).to_string(),
+            count(is_bad).to_string(),
+            newest.map_or_else(|| "none".to_owned(), |build| build.build.to_string()),
+            one.lag.to_string(),
+            if channels.is_empty() { "none".to_owned() } else { channels.join(", ") },
+            one.synced.map_or_else(never, |at| at.strftime("%Y-%m-%dT%H:%MZ").to_string()),
+            one.verified().map_or_else(never, |verified| verified.words()),
+            one.free_bytes.map_or_else(|| "unknown".to_owned(), |bytes| Size(bytes).to_string()),
+        ]);
+    }
+    table.render(usize::MAX)
+}
+
+fn is_bad(state: &Holding) -> bool {
+    matches!(state, Holding::Bad { .. })
+}
+
+/// A sentence for everything that is not as it should be.
+fn wrong(all: &[Standing]) -> String {
+    let mut text = String::new();
+    let bad = styled(BAD, "bad:");
+    for one in all {
+        if let Some(why) = &one.trouble {
+            text.push_str(&format!("{bad} {}: {why}\n", one.mirror));
+        }
+        for build in &one.builds {
+            if let Holding::Bad { why } = &build.state {
+                text.push_str(&format!("{bad} {} build {}: {why}\n", one.mirror, build.build));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,193 @@
+//! Where a channel is moved: on the store that is given, or on mirrors that it knows.
+
+use clap::Args;
+use smith_repo::channel::{self, ChannelError, Order, Switched};
+use smith_repo::mirror::{Depth, Keys, Mirror, Place as Lies, S3, Turn, mirrors};
+use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
+use smith_repo::pgp::Signer;
+use smith_repo::store::Store;
+
+use crate::failure::{Exit, Failure};
+
+/// Which mirrors; the store itself where none is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// On these mirrors of the store
+    #[arg(long = "mirror", value_name = "NAME")]
+    mirrors: Vec<MirrorName>,
+    /// On the mirrors of these regions
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<MirrorName>,
+    /// On every mirror of the store
+    #[arg(long)]
+    all_mirrors: bool,
+    /// Move where it can be, although some mirrors do not hold the build whole
+    #[arg(long)]
+    skip_unready: bool,
+}
+
+/// Something that serves a channel.
+pub(crate) struct Place {
+    pub(crate) name: Option<MirrorName>,
+    at: At,
+}
+
+enum At {
+    Store(Store),
+    Bucket {
+        site: Store,
+        bucket: Box<S3>,
+        /// No purge of it begins as long as this is held.
+        _turn: Turn,
+    },
+}
+
+impl PlaceArgs {
+    pub(crate) fn skips_unready(&self) -> bool {
+        self.skip_unready
+    }
+
+    pub(crate) fn places(&self, site: &Store) -> Result<Vec<Place>, Failure> {
+        if self.mirrors.is_empty() && self.regions.is_empty() && !self.all_mirrors {
+            return Ok(vec![Place { name: None, at: At::Store(site.clone()) }]);
+        }
+        let known = mirrors(site).map_err(|error| Failure::new(Exit::BadInput, error))?;
+        for name in &self.mirrors {
+            if !known.iter().any(|one| one.name == *name) {
+                return Err(nothing("a mirror of the store", name, known.iter().map(|one| &one.name)));
+            }
+        }
+        for region in &self.regions {
+            if !known.iter().any(|one| one.region == *region) {
+                return Err(nothing("a region with mirrors", region, known.iter().map(|one| &one.region)));
+            }
+        }
+        let is_meant = |one: &&Mirror| {
+            self.all_mirrors || self.mirrors.contains(&one.name) || self.regions.contains(&one.region)
+        };
+        let places = known.iter().filter(is_meant).map(|one| Place::of(site, one));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        if places.is_empty() {
+            return Err(Failure::new(Exit::NotThere, "expected mirrors, found that the store knows none"));
+        }
+        Ok(places)
+    }
+}
+
+fn nothing<'a>(what: &str, found: &MirrorName, known: impl Iterator<Item = &'a MirrorName>) -> Failure {
+    let mut known: Vec<&str> = known.map(MirrorName::as_str).collect();
+    known.sort_unstable();
+    known.dedup();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Failure::new(Exit::NotThere, format!("expected {what} (there are: {known}), found {found}"))
+}
+
+impl Place {
+    fn of(site: &Store, mirror: &Mirror) -> Result<Self, Failure> {
+        let at = match &mirror.place {
+            Lies::Directory { path } => {
+                At::Store(Store::open(path).map_err(|error| Failure::new(Exit::BadInput, error))?)
+            }
+            Lies::S3(bucket) => {
+                let bucket = S3::open(bucket, &Keys::FromEnvironment);
+                let bucket = bucket.map_err(|error| Failure::new(Exit::BadInput, error))?;
+                let turn = Turn::to_bring(site, &mirror.name);
+                let turn = turn.map_err(|error| Failure::new(Exit::NotThere, error))?;
+                At::Bucket { site: site.clone(), bucket: Box::new(bucket), _turn: turn }
+            }
+        };
+        Ok(Self { name: Some(mirror.name.clone()), at })
+    }
+
+    /// For a line: `on fra-01: `, or nothing for the store itself.
+    pub(crate) fn words(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |name| format!("on {name}: "))
+    }
+
+    pub(crate) fn current(&self, channel: &ChannelName) -> Result<Option<BuildNumber>, Failure> {
+        match &self.at {
+            At::Store(store) => channel::get(store, channel).map_err(channel_failed),
+            At::Bucket { bucket, .. } => {
+                Ok(bucket.channel(channel).map_err(bucket_failed)?.map(|pointer| pointer.to))
+            }
+        }
+    }
+
+    pub(crate) fn previous(&self, channel: &ChannelName) -> Result<BuildNumber, Failure> {
+        match &self.at {
+            At::Store(store) => channel::previous(store, channel).map_err(channel_failed),
+            At::Bucket { bucket, .. } => {
+                let pointer = bucket.channel(channel).map_err(bucket_failed)?;
+                let from = pointer.and_then(|pointer| pointer.from);
+                from.ok_or_else(|| channel_failed(ChannelError::NoPrevious { name: channel.clone() }))
+            }
+        }
+    }
+
+    /// Why the channel cannot be led to this build here.
+    pub(crate) fn check(&self, channel: &ChannelName, build: BuildNumber) -> Result<(), Failure> {
+        match &self.at {
+            At::Store(store) => channel::check(store, channel, build).map_err(channel_failed),
+            At::Bucket { site, bucket, .. } => {
+                let findings = bucket.verify(site, build, Depth::Quick).map_err(bucket_failed)?;
+                let (name, number, found) = (channel.clone(), build, findings.why());
+                if findings.is_good() {
+                    return Ok(());
+                }
+                Err(channel_failed(ChannelError::NotWhole { name, number, found }))
+            }
+        }
+    }
+
+    pub(crate) fn set(
+        &self,
+        channel: &ChannelName,
+        build: BuildNumber,
+        order: &Order,
+        signer: Option<&dyn Signer>,
+    ) -> Result<Switched, Failure> {
+        match &self.at {
+            At::Store(store) => channel::set(store, channel, build, order, signer).map_err(channel_failed),
+            At::Bucket { site, bucket, .. } => {
+                bucket.set_channel(site, channel, build, order, signer).map_err(bucket_failed)
+            }
+        }
+    }
+
+    pub(crate) fn refresh(
+        &self,
+        channel: &ChannelName,
+        order: &Order,
+        signer: &dyn Signer,
+    ) -> Result<Switched, Failure> {
+        match &self.at {
+            At::Store(store) => channel::refresh(store, channel, order, signer).map_err(channel_failed),
+            At::Bucket { site, bucket, .. } => {
+                bucket.refresh_channel(site, channel, order, signer).map_err(bucket_failed)
+            }
+        }
+    }
+}
+
+pub(crate) fn channel_failed(error: ChannelError) -> Failure {
+    let exit = match &error {
+        ChannelError::NotWhole { .. } | ChannelError::NoPrevious { .. } | ChannelError::Unknown { .. } => {
+            Exit::NotThere
+        }
+        ChannelError::NotALink { .. }
+        | ChannelError::History { .. }
+        | ChannelError::View { .. }
+        | ChannelError::Release { .. }
+        | ChannelError::Source { .. }
+        | ChannelError::Fetch { .. }
+        | ChannelError::Sign(_)
+        | ChannelError::Name(_)
+        | ChannelError::Held(_) => Exit::BadInput,
+        ChannelError::Store(_) => Exit::Output,
+    };
+    Failure::new(exit, error)
+}
+
+fn bucket_failed(error: smith_repo::mirror::S3Error) -> Failure {
+    Failure::new(Exit::BadInput, error)
+}

@@ -1,0 +1,123 @@
+//! What real apt makes of a channel that moves.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use smith_repo::channel::{Order, set};
+use smith_repo::name::ChannelName;
+use smith_repo::pgp::{KeyFolder, Passphrase};
+use smith_repo::store::Store;
+
+use crate::site::{Site, has};
+
+/// Each begins with nothing.
+const UPDATES: u32 = 200;
+
+/// One package in two builds, the second with a Release of a later second.
+fn two_builds() -> Site {
+    let site = Site::new();
+    std::fs::write(site.path("site.yaml"), "local:\n  - {local: site, folder: debs, suite: stable}\n")
+        .unwrap();
+    site.package("alpha", "1.0");
+    site.smith(&["build", "create", "site.yaml"]);
+    let date = |build: &str| {
+        let release = site.path(&format!("store/builds/{build}/site/dists/stable/Release"));
+        let text = std::fs::read_to_string(release).unwrap();
+        text.lines().find(|line| line.starts_with("Date:")).unwrap().to_owned()
+    };
+    site.package("alpha", "2.0");
+    // A build has the date of its youngest key, of which the format knows the second.
+    loop {
+        site.new_key();
+        site.smith(&["build", "create", "site.yaml", "--even-if-unchanged"]);
+        let builds = site.json(&["build", "list", "--json"]).as_array().unwrap().len();
+        if date(&builds.to_string()) != date("1") {
+            return site;
+        }
+    }
+}
+
+fn last(site: &Site) -> String {
+    site.json(&["build", "list", "--json"]).as_array().unwrap().len().to_string()
+}
+
+#[test]
+fn apt_follows_a_channel_back_as_it_follows_it_forward() {
+    if !has(&["apt-get", "dpkg-deb", "gpgv"]) {
+        return;
+    }
+    let site = two_builds();
+    let newest = last(&site);
+    let server = site.serve();
+    let apt = site.apt("apt", &format!("{}/channels/prod/site stable main", server.address));
+    let seen = |args: &[&str]| {
+        site.smith(&[&["channel"], args, &["--reason", "a test"]].concat());
+        apt.update();
+        apt.candidate("alpha")
+    };
+    assert_eq!(seen(&["set", "prod", "1"]), "1.0");
+    assert_eq!(seen(&["set", "prod", &newest]), "2.0");
+    assert_eq!(seen(&["rollback", "prod"]), "1.0");
+    assert_eq!(seen(&["rollback", "prod"]), "2.0");
+    assert_eq!(seen(&["set", "prod", "1"]), "1.0");
+    assert_eq!(seen(&["refresh", "prod"]), "1.0");
+}
+
+/// Moves the channel as the program does, without the time that it takes to start.
+fn flip(site: &Site, build: &str) {
+    let store = Store::open(&site.path("store")).unwrap();
+    let keys = KeyFolder::new(&store.keys()).signing_keys(&Passphrase::None).unwrap();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let at = Timestamp::from_second(i64::try_from(since).unwrap()).unwrap();
+    let order = Order { who: "tester".to_owned(), why: "a test".to_owned(), at };
+    set(&store, &ChannelName::new("prod").unwrap(), build.parse().unwrap(), &order, Some(&keys)).unwrap();
+}
+
+/// Cold updates until there were this many, none of which may fail.
+fn update_often(site: &Site, address: &str, begun: &AtomicU32, worker: u32) {
+    loop {
+        let number = begun.fetch_add(1, Ordering::Relaxed);
+        if number >= UPDATES {
+            return;
+        }
+        let name = format!("apt-{worker}-{number}");
+        let apt = site.apt(&name, &format!("{address}/channels/prod/site stable main"));
+        apt.update();
+        assert!(["1.0", "2.0"].contains(&apt.candidate("alpha").as_str()));
+        std::fs::remove_dir_all(site.path(&name)).unwrap();
+    }
+}
+
+#[test]
+fn no_update_fails_while_the_channel_flips() {
+    if !has(&["apt-get", "dpkg-deb", "gpgv"]) {
+        return;
+    }
+    let site = two_builds();
+    let newest = last(&site);
+    let (server, is_over, flips) = (site.serve(), AtomicBool::new(false), AtomicU32::new(0));
+    flip(&site, "1");
+    let begun = AtomicU32::new(0);
+    let (site, begun, address) = (&site, &begun, server.address.as_str());
+    thread::scope(|scope| {
+        let flipping = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for build in [&newest, "1"] {
+                    flip(site, build);
+                    flips.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let updates: Vec<_> =
+            (0..4).map(|worker| scope.spawn(move || update_often(site, address, begun, worker))).collect();
+        let ended: Vec<_> = updates.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        is_over.store(true, Ordering::Relaxed);
+        flipping.join().unwrap();
+        assert!(ended.iter().all(Result::is_ok));
+    });
+    let flips = flips.load(Ordering::Relaxed);
+    println!("{UPDATES} updates during {flips} flips");
+    assert!(flips > UPDATES, "the channel hardly moved: {flips}");
+}
