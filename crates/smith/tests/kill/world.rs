@@ -167,7 +167,8 @@ fn list(folder: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {
         } else if name.ends_with("/build.json") {
             let info: serde_json::Value = serde_json::from_slice(&fs::read(entry.path()).unwrap()).unwrap();
             found.insert(name, format!("{} {} {}", info["manifest"], info["packages"], info["parent"]));
-        } else if name != "lock" && !name.ends_with("/build.json.sig") {
+        } else if !["lock", "state/sync.json"].contains(&name.as_str()) && !name.ends_with("/build.json.sig")
+        {
             let bytes = fs::read(entry.path()).unwrap();
             let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
                 (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
