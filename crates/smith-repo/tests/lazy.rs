@@ -33,6 +33,7 @@ fn apt_gets_what_nobody_had_brought() -> Outcome {
     let info = world.made(&world.recipe()?, LAZY)?;
     assert_eq!((info.lazy_count, info.package_count), (3, 3));
     assert_eq!(here(&world.store, info.number)?, Some(Here { here: 0, of: 3 }));
+    world.is_sound()?;
     let any = ([127, 0, 0, 1], 0).into();
     let serving = Serving::start_fetching(&world.store, any, ServeLimits::default(), world.fetcher()?)?;
     let apt = world.apt(&format!("http://{}/builds/{}/debian", serving.address(), info.number))?;
@@ -41,6 +42,7 @@ fn apt_gets_what_nobody_had_brought() -> Outcome {
     assert!(is_good, "{text}");
     assert_eq!(fs::read(apt.down.join("beta_2.0_all.deb"))?, fs::read(world.path("debs/beta.deb"))?);
     assert_eq!(here(&world.store, info.number)?, Some(Here { here: 1, of: 3 }));
+    world.is_sound()?;
     // The upstream moves on, and no longer has one of them.
     let gone = world.path("up/pool/main/g/gamma");
     fs::rename(&gone, world.path("elsewhere"))?;

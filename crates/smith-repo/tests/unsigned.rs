@@ -131,6 +131,7 @@ fn what_gpg_signed_elsewhere_is_published_and_believed() -> Outcome {
     assert!(refused.to_string().contains("waits for its signatures"), "{refused}");
     assert!(matches!(world.create(&recipe, ELSEWHERE)?, Created::Unchanged(same) if same.number == ONE));
     assert_eq!(packages_of(&world.store, ONE)?.packages().len(), 3);
+    world.is_sound()?;
 
     let folder = outgoing(&world, ONE)?;
     other.follow(&folder)?;
@@ -138,6 +139,7 @@ fn what_gpg_signed_elsewhere_is_published_and_believed() -> Outcome {
     assert_eq!((published.info, published.signers), (info, vec![other.key.clone()]));
     assert_eq!((world.store.builds_present()?, world.store.builds_unsigned()?), (vec![ONE], vec![]));
     world.is_good(&world.store)?;
+    world.is_sound()?;
     reads(&world, &world.store, ONE)?;
     Ok(())
 }

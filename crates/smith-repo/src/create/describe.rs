@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::create::CreateError;
 use crate::create::gather::{Frozen, Source, stem};
 use crate::create::run::{Chosen, Local, Run, Signing};
-use crate::deb822::{PackageRecord, Stanzas};
+use crate::deb822::{Lines, PackageRecord, Stanzas};
 use crate::fetch::without_password;
 use crate::hash::Sha256;
 use crate::manifest::{BuildInfo, Change, Listed, Origin, PackageEntry, UpstreamInfo};
@@ -23,6 +23,8 @@ impl Run<'_> {
         parent: Option<&Held>,
     ) -> Result<Vec<PackageEntry>, CreateError> {
         let mut packages = Vec::with_capacity(chosen.len());
+        let lines: Vec<(Lines<'_>, Lines<'_>)> =
+            sources.iter().map(|source| (Lines::of(&source.text), Lines::of(&source.before))).collect();
         for one in chosen {
             let source = &sources[one.source];
             let component = source.part.as_ref().map(|(component, _)| component.to_string());
@@ -31,7 +33,7 @@ impl Run<'_> {
                 suite: frozen[source.suite].suite.to_string(),
                 component: component.unwrap_or_default(),
             };
-            let listed = listed(one, source, parent);
+            let listed = listed(one, source, &lines[one.source], parent);
             packages
                 .push(PackageEntry { listed: Some(listed), ..entry(one.record, origin, one.path.clone()) });
         }
@@ -102,11 +104,19 @@ impl Run<'_> {
 }
 
 /// Where a package was found. Both texts are whole indexes, so the lines are those of the index.
-fn listed(one: &Chosen<'_>, source: &Source, parent: Option<&Held>) -> Listed {
-    let line = one.record.stanza.line() as u64;
+fn listed(
+    one: &Chosen<'_>,
+    source: &Source,
+    (now, before): &(Lines<'_>, Lines<'_>),
+    parent: Option<&Held>,
+) -> Listed {
     match one.from {
-        Choice::Upstream => Listed { index: source.path.clone(), line, build: None },
+        Choice::Upstream => {
+            let line = now.line(&one.record.stanza);
+            Listed { index: source.path.clone(), line, build: None }
+        }
         Choice::BuildBefore => {
+            let line = before.line(&one.record.stanza);
             let build = parent.map(|parent| parent.info.number);
             Listed { index: stem(source.part.as_ref()), line, build }
         }

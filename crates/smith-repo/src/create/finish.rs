@@ -8,7 +8,7 @@ use crate::create::run::Run;
 use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList, UpstreamInfo};
-use crate::mirror::{Held, clear_stale, raise};
+use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
@@ -202,12 +202,11 @@ fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
     Ok(store.unsigned_build(number))
 }
 
-/// The names in the pool, of what is here. Folders of builds that killed runs were making go.
+/// The names in the pool, of what is here.
 ///
 /// What the parent has under the same name is there: it was verified when it was made, and a purge leaves what is leased.
 fn link(create: &Run<'_>, manifest: &Manifest, parent: Option<&Held>) -> Result<(), CreateError> {
     let store = create.store;
-    clear_stale(&[store.builds()])?;
     let known = parent.filter(|parent| parent.info.lazy_count == 0);
     let known = known.map_or(&[][..], |parent| parent.manifest.files());
     for file in manifest.files() {

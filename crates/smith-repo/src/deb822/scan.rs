@@ -112,7 +112,13 @@ impl<'a> Stanza<'a> {
         self.raw
     }
 
-    /// The line of the text on which it begins.
+    /// Where in the text it begins.
+    pub fn offset(&self) -> usize {
+        self.start
+    }
+
+    /// The line of the text on which it begins, counted from the start of the text: for errors. Who wants to know it of
+    /// many asks [`crate::deb822::Lines`].
     pub fn line(&self) -> usize {
         self.line_of(0)
     }

@@ -221,12 +221,12 @@ impl Catalog {
     }
 }
 
-/// Clients ask below a build or a channel, other programs for the pool itself, mirrors for objects.
+/// Clients ask below a build, a channel or what it leads to, other programs for the pool itself, mirrors for objects.
 fn key_of(path: &str) -> Option<Key> {
     let (first, rest) = path.split_once('/')?;
     match first {
         "pool" => Some(Key::Name(rest.to_owned())),
-        "builds" | "channels" => {
+        "builds" | "channels" | "views" => {
             let (_, rest) = rest.split_once('/')?;
             let (upstream, rest) = rest.split_once('/')?;
             Some(Key::Name(format!("{upstream}/{}", rest.strip_prefix("pool/")?)))

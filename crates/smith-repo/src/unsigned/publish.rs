@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, FileEntry, Manifest};
-use crate::mirror::{FORMS, INFO, SIGNATURE, SIGNED, beside, clear_stale, raise, with_signed, write_index};
+use crate::mirror::{
+    FORMS, INFO, SIGNATURE, SIGNED, beside, clear_stale, raise, stale_folders, with_signed, write_index,
+};
 use crate::name::BuildNumber;
 use crate::pgp::{KeyFolder, Keyring, Signer};
 use crate::release::Release;
@@ -108,7 +110,7 @@ fn publish(
     files.push((SIGNATURE.to_owned(), signatures.words.clone()));
     let pools =
         whole.files().iter().filter_map(|file| file.in_pool().map(|(upstream, _)| upstream)).collect();
-    clear_stale(&[store.builds()])?;
+    clear_stale(&stale_folders(store))?;
     let rising = raise(store, number, &whole, &files, &pools)?;
     sync_file_system(store.root())?;
     {

@@ -13,12 +13,13 @@ use jiff::{SignedDuration, Timestamp};
 use smith_repo::create::{Create, Created, IfUnchanged, Manner};
 use smith_repo::deb822::{PackageRecord, Stanzas};
 use smith_repo::fetch::{Fetcher, Limits, Proxies, Silent};
+use smith_repo::fsck::{Checked, check};
 use smith_repo::index::{
     Blob, Compression, IndexStanza, Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, write_suite,
 };
 use smith_repo::ingest::{Destination, find_debs, ingest};
 use smith_repo::manifest::BuildInfo;
-use smith_repo::mirror::{Scope, verify};
+use smith_repo::mirror::{Depth, Scope, verify};
 use smith_repo::name::{PartName, RelPath, SuiteName, UpstreamName};
 use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
 use smith_repo::release::NewRelease;
@@ -101,7 +102,10 @@ impl World {
         );
         fs::write(root.join("DEBIAN/control"), control)?;
         let out = self.path("debs").join(format!("{name}.deb"));
-        run(Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).args([&root, &out])).map(drop)
+        // The same package is the same bytes, whenever it is made.
+        let mut build = Command::new("dpkg-deb");
+        build.env("SOURCE_DATE_EPOCH", "1700000000").args(["--root-owner-group", "-b"]);
+        run(build.args([&root, &out])).map(drop)
     }
 
     /// Lays the upstream out as it is so many hours after its beginning.
@@ -225,6 +229,16 @@ impl World {
     pub(crate) fn is_good(&self, store: &Store) -> Outcome {
         let findings = verify(store, &store.builds_present()?, &Scope::FULL)?;
         assert!(findings.is_good(), "{}", findings.why());
+        Ok(())
+    }
+
+    /// Nothing of the store is damaged, whatever of it waits or was left elsewhere.
+    pub(crate) fn is_sound(&self) -> Outcome {
+        let (store, now) = (&self.store, self.now);
+        let checked =
+            Checked { store, depth: Depth::Full, keyring: None, grace: SignedDuration::from_hours(24), now };
+        let report = check(&checked)?;
+        assert!(report.is_clean(), "{report:?}");
         Ok(())
     }
 
