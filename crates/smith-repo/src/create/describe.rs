@@ -8,12 +8,13 @@ use crate::create::run::{Chosen, Local, Run, Signing};
 use crate::deb822::{Lines, PackageRecord, Stanzas};
 use crate::fetch::without_password;
 use crate::hash::Sha256;
-use crate::manifest::{BuildInfo, Change, Listed, Origin, PackageEntry, UpstreamInfo};
+use crate::manifest::{BuildInfo, Change, ListedLine, PackageLine, PackedList, UpstreamInfo};
 use crate::mirror::Held;
-use crate::name::{BuildNumber, RelPath};
+use crate::name::BuildNumber;
 use crate::select::Choice;
 
 impl Run<'_> {
+    /// The list of the build's packages, packed.
     pub(super) fn packages(
         &self,
         frozen: &[Frozen],
@@ -21,21 +22,33 @@ impl Run<'_> {
         chosen: &[Chosen<'_>],
         locals: &[Local<'_>],
         parent: Option<&Held>,
-    ) -> Result<Vec<PackageEntry>, CreateError> {
-        let mut packages = Vec::with_capacity(chosen.len());
+    ) -> Result<PackedList, CreateError> {
+        let stems: Vec<String> = sources.iter().map(|source| stem(source.part.as_ref())).collect();
         let lines: Vec<(Lines<'_>, Lines<'_>)> =
             sources.iter().map(|source| (Lines::of(&source.text), Lines::of(&source.before))).collect();
+        let mut packages = Vec::with_capacity(chosen.len());
         for one in chosen {
             let source = &sources[one.source];
-            let component = source.part.as_ref().map(|(component, _)| component.to_string());
-            let origin = Origin {
-                upstream: self.recipe.upstreams[source.upstream].name.clone(),
-                suite: frozen[source.suite].suite.to_string(),
-                component: component.unwrap_or_default(),
+            let (now, before) = &lines[one.source];
+            // Both texts are whole indexes, so the lines are those of the index.
+            let listed = match one.from {
+                Choice::Upstream => {
+                    ListedLine { index: &source.path, line: now.line(&one.record.stanza), build: None }
+                }
+                Choice::BuildBefore => ListedLine {
+                    index: &stems[one.source],
+                    line: before.line(&one.record.stanza),
+                    build: parent.map(|parent| parent.info.number),
+                },
             };
-            let listed = listed(one, source, &lines[one.source], parent);
-            packages
-                .push(PackageEntry { listed: Some(listed), ..entry(one.record, origin, one.path.clone()) });
+            packages.push(PackageLine {
+                upstream: self.recipe.upstreams[source.upstream].name.as_str(),
+                suite: frozen[source.suite].suite.as_str(),
+                component: source.part.as_ref().map_or("", |(component, _)| component.as_str()),
+                path: one.path.as_str(),
+                listed: Some(listed),
+                ..line(one.record)
+            });
         }
         for local in locals {
             for deb in &local.debs {
@@ -45,17 +58,17 @@ impl Run<'_> {
                 };
                 for stanza in Stanzas::new(&deb.stanza).flatten() {
                     let record = PackageRecord::read(&stanza).map_err(|error| failed(error.to_string()))?;
-                    let path = deb.filename.as_str().strip_prefix("pool/").unwrap_or(deb.filename.as_str());
-                    let origin = Origin {
-                        upstream: local.folder.name.clone(),
-                        suite: local.folder.suite.to_string(),
-                        component: local.folder.component.to_string(),
-                    };
-                    packages.push(entry(&record, origin, RelPath::new(path)?));
+                    packages.push(PackageLine {
+                        upstream: local.folder.name.as_str(),
+                        suite: local.folder.suite.as_str(),
+                        component: local.folder.component.as_str(),
+                        path: deb.filename.as_str().strip_prefix("pool/").unwrap_or(deb.filename.as_str()),
+                        ..line(&record)
+                    });
                 }
             }
         }
-        Ok(packages)
+        PackedList::of(packages).map_err(CreateError::Pack)
     }
 
     /// What is said of the build, but for what its lists say.
@@ -103,38 +116,21 @@ impl Run<'_> {
     }
 }
 
-/// Where a package was found. Both texts are whole indexes, so the lines are those of the index.
-fn listed(
-    one: &Chosen<'_>,
-    source: &Source,
-    (now, before): &(Lines<'_>, Lines<'_>),
-    parent: Option<&Held>,
-) -> Listed {
-    match one.from {
-        Choice::Upstream => {
-            let line = now.line(&one.record.stanza);
-            Listed { index: source.path.clone(), line, build: None }
-        }
-        Choice::BuildBefore => {
-            let line = before.line(&one.record.stanza);
-            let build = parent.map(|parent| parent.info.number);
-            Listed { index: stem(source.part.as_ref()), line, build }
-        }
-    }
-}
-
-fn entry(record: &PackageRecord<'_>, origin: Origin, path: RelPath) -> PackageEntry {
-    PackageEntry {
-        name: record.package.to_owned(),
-        arch: record.architecture.to_owned(),
-        version: record.version.as_str().to_owned(),
-        origin,
+/// What the record says; where it is from is not in it.
+fn line<'a>(record: &PackageRecord<'a>) -> PackageLine<'a> {
+    PackageLine {
+        name: record.package,
+        arch: record.architecture,
+        version: record.version.as_str(),
+        upstream: "",
+        suite: "",
+        component: "",
         sha256: record.sha256,
         size: record.size,
-        path,
-        source: record.source.map(str::to_owned),
-        source_version: record.source_version.map(str::to_owned),
-        section: record.section.map(str::to_owned),
+        path: "",
+        source: record.source,
+        source_version: record.source_version,
+        section: record.section,
         listed: None,
     }
 }

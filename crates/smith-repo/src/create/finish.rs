@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::create::run::Run;
 use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
-use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackageEntry, PackageList, UpstreamInfo};
+use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackedList, UpstreamInfo};
 use crate::mirror::{Held, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
@@ -127,16 +127,13 @@ impl Files {
 pub(super) fn finish(
     create: &Run<'_>,
     files: &Files,
-    packages: Vec<PackageEntry>,
+    packages: PackedList,
     parent: Option<&Held>,
     info: impl Fn(BuildNumber) -> BuildInfo,
 ) -> Result<BuildInfo, CreateError> {
     let store = create.store;
     let manifest = files.manifest()?;
-    let packages = PackageList::new(packages);
-    let package_count = packages.packages().len() as u64;
-    let (packages_hash, packed) = packages.pack().map_err(CreateError::Pack)?;
-    drop(packages);
+    let PackedList { hash: packages_hash, bytes: packed, count: package_count } = packages;
     let (manifest_hash, packed_manifest) = manifest.pack().map_err(CreateError::Pack)?;
     let mut lists =
         vec![("manifest.zst".to_owned(), packed_manifest), ("packages.json.zst".to_owned(), packed)];

@@ -1,6 +1,6 @@
 //! From a recipe to a build.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Deref;
 use std::thread;
 
@@ -19,8 +19,8 @@ use crate::index::{
 };
 use crate::ingest::{Destination, LocalDeb, find_debs, ingest};
 use crate::lazy::ELSEWHERE;
-use crate::manifest::{BuildInfo, Change, PackageEntry};
-use crate::mirror::{Held, clear_stale, stale_folders, write_index};
+use crate::manifest::{BuildInfo, Change, PackedList};
+use crate::mirror::{Held, Objects, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
 use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
@@ -118,6 +118,9 @@ pub(super) struct Chosen<'a> {
     moved: bool,
 }
 
+/// A listing of 256 folders takes as long as asking for a few hundred objects, in a store that is not much larger.
+const LISTED_FROM: usize = 5_000;
+
 /// Everything that was chosen, and the indexes that it was chosen from.
 struct From<'a> {
     sources: &'a [Source],
@@ -129,7 +132,7 @@ struct From<'a> {
 /// What a build is finished from.
 struct Written {
     files: Files,
-    packages: Vec<PackageEntry>,
+    packages: PackedList,
     changes: Vec<Change>,
     notes: Vec<String>,
     leases: [Lease; 2],
@@ -457,12 +460,18 @@ impl Run<'_> {
     fn bring(&self, from: &From<'_>, parent: Option<&Held>, intake: &Intake<'_>) -> Result<(), CreateError> {
         let all = 0..self.recipe.upstreams.len();
         let addresses: Vec<Vec<String>> = all.map(|upstream| self.addresses(upstream, parent)).collect();
+        // To list all objects is cheaper than to ask for very many. What only waits to be settled is asked for all the same.
+        let listed = if from.chosen.len() > LISTED_FROM { Objects::names(self.store)? } else { Vec::new() };
+        let listed: HashSet<Sha256> = listed.into_iter().collect();
         let want = |upstream: usize, filename: &str, hash: Sha256, size: u64| {
+            if listed.contains(&hash) || intake.has(&hash) {
+                return None;
+            }
             let filename = encoded(filename);
             let sources = addresses[upstream].iter().map(|uri| format!("{uri}/{filename}"));
-            Want { hash, size, sources: sources.collect() }
+            Some(Want { hash, size, sources: sources.collect() })
         };
-        let packages = from.chosen.iter().map(|one| {
+        let packages = from.chosen.iter().filter_map(|one| {
             let record = one.record;
             let upstream = from.sources[one.source].upstream;
             want(upstream, record.filename.as_str(), record.sha256, record.size)
@@ -471,7 +480,9 @@ impl Run<'_> {
         for one in from.chosen_sources {
             let upstream = from.texts[one.index].upstream;
             let files = one.record.files.iter();
-            wants.extend(files.map(|file| want(upstream, &one.record.path(file), file.sha256, file.size)));
+            wants.extend(
+                files.filter_map(|file| want(upstream, &one.record.path(file), file.sha256, file.size)),
+            );
         }
         let fetched = self.fetcher.objects(&wants, intake, self.progress);
         fetched.map_err(|failed| CreateError::Objects { wanted: wants.len(), failed })

@@ -1,6 +1,6 @@
 //! Many objects at once, each from the first of its sources that gives it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -12,7 +12,6 @@ use crate::fetch::queue::{Asked, Job, Queue};
 use crate::fetch::source::Source;
 use crate::fetch::{FetchError, Fetcher, ObjectError, Progress};
 use crate::hash::Sha256;
-use crate::mirror::Objects;
 use crate::store::{Intake, StoreError};
 
 /// After so many bytes or files what came is brought to the disk: a kill then costs seconds of a fast line.
@@ -30,9 +29,6 @@ const DOUBTED_AFTER: u32 = 8;
 
 /// Four failures of each connection: it is down, and thousands of objects need not find that out one by one.
 const GIVEN_UP_AFTER: u32 = 64;
-
-/// A listing of 256 folders takes as long as asking for a few hundred objects, in a store that is not much larger.
-const LISTED_FROM: usize = 5_000;
 
 /// Something that is to be in the store.
 #[derive(Debug, Clone)]
@@ -67,10 +63,7 @@ impl Fetcher {
     ) -> Result<(), Vec<ObjectError>> {
         let mut seen = BTreeSet::new();
         let mut jobs: Vec<usize> = (0..wants.len()).filter(|at| seen.insert(wants[*at].hash)).collect();
-        // To list all objects is cheaper than to ask for very many. What only waits to be settled is asked for all the same.
-        let listed = if jobs.len() > LISTED_FROM { Objects::names(intake.store()) } else { Ok(Vec::new()) };
-        let listed: HashSet<Sha256> = listed.unwrap_or_default().into_iter().collect();
-        jobs.retain(|at| !listed.contains(&wants[*at].hash) && !intake.has(&wants[*at].hash));
+        jobs.retain(|at| !intake.has(&wants[*at].hash));
         progress.begin(jobs.len() as u64, jobs.iter().map(|at| wants[*at].size).sum());
         // The last is taken first. A large one that begins late would keep everybody waiting at the end.
         jobs.sort_by_key(|at| wants[*at].size);

@@ -80,6 +80,71 @@ impl PackageEntry {
     }
 }
 
+/// The same package, of which everything is borrowed: what is written, where an entry is what was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PackageLine<'a> {
+    pub name: &'a str,
+    pub arch: &'a str,
+    pub version: &'a str,
+    pub upstream: &'a str,
+    pub suite: &'a str,
+    pub component: &'a str,
+    pub sha256: Sha256,
+    pub size: u64,
+    pub path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListedLine<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ListedLine<'a> {
+    pub index: &'a str,
+    pub line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildNumber>,
+}
+
+/// A list as it lies in a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackedList {
+    /// Of its text.
+    pub hash: Sha256,
+    pub bytes: Vec<u8>,
+    pub count: u64,
+}
+
+impl PackageLine<'_> {
+    /// Everything but where it was listed, which is the last.
+    fn is_same(&self, other: &Self) -> bool {
+        let plain = |one: &Self| Self { listed: None, ..one.clone() };
+        plain(self) == plain(other)
+    }
+}
+
+impl PackedList {
+    /// Sorts and packs. The text is never there as a whole.
+    pub fn of(mut lines: Vec<PackageLine<'_>>) -> io::Result<Self> {
+        lines.sort_unstable();
+        lines.dedup_by(|next, first| next.is_same(first));
+        let mut text = Hashing::new(zstd::Encoder::new(Vec::new(), LEVEL)?);
+        let mut json = Vec::new();
+        for line in &lines {
+            json.clear();
+            serde_json::to_writer(&mut json, line)?;
+            json.push(b'\n');
+            text.write_all(&json)?;
+        }
+        let (encoder, hash) = text.into_parts();
+        Ok(Self { hash, bytes: encoder.finish()?, count: lines.len() as u64 })
+    }
+}
+
 impl PackageList {
     pub fn new(mut packages: Vec<PackageEntry>) -> Self {
         packages.sort_unstable();
@@ -89,20 +154,6 @@ impl PackageList {
 
     pub fn packages(&self) -> &[PackageEntry] {
         &self.packages
-    }
-
-    /// The hash of its text, and what that is packed to. The text is never there as a whole.
-    pub fn pack(&self) -> io::Result<(Sha256, Vec<u8>)> {
-        let mut text = Hashing::new(zstd::Encoder::new(Vec::new(), LEVEL)?);
-        let mut line = Vec::new();
-        for package in &self.packages {
-            line.clear();
-            serde_json::to_writer(&mut line, package)?;
-            line.push(b'\n');
-            text.write_all(&line)?;
-        }
-        let (encoder, hash) = text.into_parts();
-        Ok((hash, encoder.finish()?))
     }
 
     pub fn from_text(text: &str) -> Result<Self, ManifestError> {
@@ -135,37 +186,57 @@ mod tests {
 
     #[test]
     fn it_reads_what_it_wrote() {
-        let package = |name: &str, version: &str, line| PackageEntry {
-            name: name.to_owned(),
+        let line = |name: &'static str, line: u64, index: &'static str| PackageLine {
+            name,
+            arch: "amd64",
+            version: "2",
+            upstream: "debian",
+            suite: "bookworm",
+            component: "main",
+            sha256: Sha256::of(name.as_bytes()),
+            size: 5,
+            path: "main/a/a.deb",
+            source: Some("src"),
+            source_version: None,
+            section: None,
+            listed: Some(ListedLine { index, line, build: None }),
+        };
+        // A package for all architectures stands in the index of each.
+        let lines = vec![
+            line("b", 1, "main/binary-amd64/Packages.xz"),
+            line("a", 3, "main/binary-arm64/Packages.xz"),
+            line("a", 7, "main/binary-amd64/Packages.xz"),
+            line("a", 7, "main/binary-amd64/Packages.xz"),
+        ];
+        let packed = PackedList::of(lines).expect("packed");
+        assert_eq!(packed.count, 2);
+        let list = PackageList::decompress(&packed.bytes, &packed.hash).expect("read");
+        let expected = PackageEntry {
+            name: "a".to_owned(),
             arch: "amd64".to_owned(),
-            version: version.to_owned(),
+            version: "2".to_owned(),
             origin: Origin {
                 upstream: UpstreamName::new("debian").expect("a name"),
                 suite: "bookworm".to_owned(),
                 component: "main".to_owned(),
             },
-            sha256: Sha256::of(name.as_bytes()),
+            sha256: Sha256::of(b"a"),
             size: 5,
             path: RelPath::new("main/a/a.deb").expect("a path"),
             source: Some("src".to_owned()),
             source_version: None,
             section: None,
-            listed: Some(Listed { index: "main/binary-amd64/Packages.xz".to_owned(), line, build: None }),
+            listed: Some(Listed { index: "main/binary-amd64/Packages.xz".to_owned(), line: 7, build: None }),
         };
-        let package = |name: &str, version: &str| package(name, version, 7);
-        // A package for all architectures stands in the index of each.
-        let again = PackageEntry {
-            listed: Some(Listed { index: "main/binary-arm64/Packages.xz".to_owned(), line: 3, build: None }),
-            ..package("a", "2")
-        };
-        let list = PackageList::new(vec![package("b", "1"), again, package("a", "2"), package("a", "2")]);
-        assert_eq!(list.packages()[0].listed.as_ref().map(|listed| listed.line), Some(7));
+        assert_eq!(list.packages()[0], expected);
+        assert_eq!((list.packages()[0].source_name(), list.packages()[0].source_version()), ("src", "2"));
         assert_eq!(list.packages().len(), 2);
-        let (hash, packed) = list.pack().expect("packed");
-        let text = unfold(&packed).expect("text");
-        assert_eq!(PackageList::decompress(&packed, &hash), Ok(list));
-        assert_eq!(package("a", "2").source_name(), "src");
-        assert_eq!(package("a", "2").source_version(), "2");
+        assert!(PackageList::decompress(&packed.bytes, &Sha256::of(b"")).is_err());
+        let text = unfold(&packed.bytes).expect("text");
+        // What is written of an entry that was read is what was read.
+        let again: Vec<String> =
+            list.packages().iter().map(|one| serde_json::to_string(one).expect("json")).collect();
+        assert_eq!(text.lines().collect::<Vec<_>>(), again);
         let error = PackageList::from_text(&format!("{text}nonsense\n")).expect_err("nonsense");
         assert!(error.to_string().starts_with("line 3"), "{error}");
     }

@@ -2,9 +2,8 @@
 //!
 //! Its index is the real one but for sizes and hashes. Later states have new versions of every fiftieth package.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression as Level;
@@ -12,7 +11,9 @@ use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use smith_repo::deb822::{PackageRecord, Stanzas};
 use smith_repo::hash::Sha256;
-use smith_repo::index::{Compression, IndexStanza, Md5Sums, PackagesIndex, SuiteIndex, write_suite};
+use smith_repo::index::{
+    Compression, IndexStanza, Md5Sums, PackagesIndex, SuiteIndex, SuiteTree, write_suite,
+};
 use smith_repo::mirror::{ServeLimits, Serving};
 use smith_repo::name::{PartName, SuiteName};
 use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase};
@@ -158,8 +159,43 @@ fn stub(name: &str, version: &str, architecture: &str) -> Outcome<Vec<u8>> {
     Ok(out)
 }
 
+/// What this program is called with to do nothing but publish, so that another process can measure it.
+pub(crate) const PUBLISH: &str = "publish-alone";
+
+/// Reads the index of a state, and writes, packs, hashes and signs it, as a build does and a publishing tool does.
+pub(crate) fn publish_alone(store: &Path, upstream: &Path) -> Outcome {
+    let index = fs::File::open(upstream.join("dists/bookworm/main/binary-amd64/Packages.gz"))?;
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(index).read_to_end(&mut text)?;
+    let store = Store::open(store)?;
+    write(
+        &store,
+        &KeyFolder::new(&store.keys()),
+        &text,
+        Timestamp::UNIX_EPOCH,
+        &[Compression::Gz, Compression::Zst],
+    )?;
+    Ok(())
+}
+
 /// Writes the signed indexes of a state. Answers how many packages there are.
 fn publish(store: &Store, keys: &KeyFolder, tree: &Path, text: &[u8], date: Timestamp) -> Outcome<usize> {
+    let (suite, count) = write(store, keys, text, date, &[Compression::Gz])?;
+    for file in &suite.files {
+        let path = tree.join(file.path.as_str());
+        fs::create_dir_all(path.parent().unwrap_or(tree))?;
+        fs::copy(store.object(&file.sha256), path)?;
+    }
+    Ok(count)
+}
+
+fn write(
+    store: &Store,
+    keys: &KeyFolder,
+    text: &[u8],
+    date: Timestamp,
+    compressions: &[Compression],
+) -> Outcome<(SuiteTree, usize)> {
     let intake = store.intake()?;
     let (main, amd64) = (PartName::new("main")?, PartName::new("amd64")?);
     let mut stanzas = Vec::new();
@@ -178,16 +214,17 @@ fn publish(store: &Store, keys: &KeyFolder, tree: &Path, text: &[u8], date: Time
         release,
         packages: vec![PackagesIndex::of(&main, &amd64, stanzas)?],
         ready: Vec::new(),
-        compressions: BTreeSet::from([Compression::Gz]),
+        compressions: compressions.iter().copied().collect(),
         md5: Md5Sums::LeftOut,
     };
     let signer = keys.signing_keys(&Passphrase::None)?;
-    let suite = write_suite(store, &intake, index, Some((&signer, date)))?;
+    let suite = write_suite(store, &intake, index, Some((&signer, date.max(signed_from(keys)?))))?;
     intake.settle()?;
-    for file in &suite.files {
-        let path = tree.join(file.path.as_str());
-        fs::create_dir_all(path.parent().unwrap_or(tree))?;
-        fs::copy(store.object(&file.sha256), path)?;
-    }
-    Ok(count)
+    Ok((suite, count))
+}
+
+/// Nothing can be signed before the key was made.
+fn signed_from(keys: &KeyFolder) -> Outcome<Timestamp> {
+    let made = keys.list(Timestamp::MAX)?.into_iter().map(|key| key.made_at).max();
+    made.ok_or_else(|| "expected a key".into())
 }
