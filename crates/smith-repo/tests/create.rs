@@ -88,8 +88,11 @@ impl World {
         );
         fs::write(root.join("DEBIAN/control"), control)?;
         let out = self.path("debs").join(format!("{name}.deb"));
-        let built =
-            Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).args([&root, &out]).output()?;
+        let built = Command::new("dpkg-deb")
+            .env("SOURCE_DATE_EPOCH", "1700000000")
+            .args(["--root-owner-group", "-b"])
+            .args([&root, &out])
+            .output()?;
         if built.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&built.stderr).into()) }
     }
 

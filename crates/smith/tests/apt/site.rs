@@ -120,7 +120,12 @@ impl Site {
         );
         fs::write(root.join("DEBIAN/control"), control).unwrap();
         let out = self.path("debs").join(format!("{name}.deb"));
-        good(Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).args([&root, &out]));
+        good(
+            Command::new("dpkg-deb")
+                .env("SOURCE_DATE_EPOCH", "1700000000")
+                .args(["--root-owner-group", "-b"])
+                .args([&root, &out]),
+        );
     }
 
     /// An apt of this machine with a root of its own, whose only source is this line.

@@ -78,8 +78,11 @@ impl Site {
         );
         fs::write(folder.join("DEBIAN/control"), control).unwrap();
         let out = self.path("debs").join(format!("{name}_{version}_amd64.deb"));
-        let built =
-            Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).args([&folder, &out]).output();
+        let built = Command::new("dpkg-deb")
+            .env("SOURCE_DATE_EPOCH", "1700000000")
+            .args(["--root-owner-group", "-b"])
+            .args([&folder, &out])
+            .output();
         assert!(built.unwrap().status.success());
     }
 

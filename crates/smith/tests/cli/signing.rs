@@ -19,7 +19,12 @@ fn recipe(root: &Path) -> Option<String> {
     let control =
         "Package: agent\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@b>\nDescription: an agent\n";
     fs::write(package.join("DEBIAN/control"), control).unwrap();
-    let built = Command::new("dpkg-deb").arg("-b").arg(&package).arg(root.join("debs/agent.deb")).output();
+    let built = Command::new("dpkg-deb")
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .arg("-b")
+        .arg(&package)
+        .arg(root.join("debs/agent.deb"))
+        .output();
     if !built.is_ok_and(|output| output.status.success()) {
         println!("skipped: dpkg-deb is not on this machine");
         return None;

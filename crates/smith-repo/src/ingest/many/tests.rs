@@ -78,6 +78,7 @@ fn packages_of_every_packing_are_read_as_dpkg_reads_them() {
     for packing in ["none", "gzip", "xz", "zstd"] {
         let path = folder.path().join(format!("a_latest_{packing}.deb"));
         let built = Command::new("dpkg-deb")
+            .env("SOURCE_DATE_EPOCH", "1700000000")
             .args(["--root-owner-group", "--uniform-compression", &format!("-Z{packing}"), "-b"])
             .args([&root, &path])
             .output()
