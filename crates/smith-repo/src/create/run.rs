@@ -485,7 +485,8 @@ impl Run<'_> {
             );
         }
         let fetched = self.fetcher.objects(&wants, intake, self.progress);
-        fetched.map_err(|failed| CreateError::Objects { wanted: wants.len(), failed })
+        let of_sources: usize = from.chosen_sources.iter().map(|one| one.record.files.len()).sum();
+        fetched.map_err(|failed| CreateError::Objects { wanted: from.chosen.len() + of_sources, failed })
     }
 
     #[expect(
