@@ -86,7 +86,11 @@ impl Place {
     fn of(site: &Store, mirror: &Mirror) -> Result<Self, Failure> {
         let at = match &mirror.place {
             Lies::Directory { path } => {
-                At::Store(Store::open(path).map_err(|error| Failure::new(Exit::BadInput, error))?)
+                let unsynced = |error| {
+                    let hint = format!("`smith mirror sync {}` brings builds there", mirror.name);
+                    Failure::new(Exit::BadInput, error).with_hint(hint)
+                };
+                At::Store(Store::open(path).map_err(unsynced)?)
             }
             Lies::S3(bucket) => {
                 let bucket = S3::open(bucket, &Keys::FromEnvironment);
