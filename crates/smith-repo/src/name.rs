@@ -120,8 +120,8 @@ text_name!(
 text_name!(
     /// What a channel is called: `prod`.
     ChannelName,
-    "a name of letters, digits, dots and dashes, up to 64, that starts with a letter or digit",
-    is_plain
+    "a name of letters, digits, dots and dashes, up to 64, that starts with a letter or digit and does not end in .json",
+    |text| is_plain(text) && !text.ends_with(".json")
 );
 
 text_name!(

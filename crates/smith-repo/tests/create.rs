@@ -371,6 +371,23 @@ fn walk(folder: &Path) -> Outcome<Vec<PathBuf>> {
 }
 
 #[test]
+fn a_name_that_the_build_before_has_lost_is_made_again() -> Outcome {
+    if !is_debian() {
+        return Ok(());
+    }
+    let world = World::new()?;
+    let recipe = world.recipe()?;
+    world.made(&recipe)?;
+    let names = walk(&world.store.root().join("pool"))?;
+    let beta = names.iter().find(|path| path.display().to_string().contains("beta")).ok_or("no beta")?;
+    fs::remove_file(beta)?;
+    world.package("alpha", "1.0-2", "Depends: beta\n")?;
+    world.publish(1)?;
+    assert_eq!(world.made(&recipe)?.number, BuildNumber(2));
+    world.is_good()
+}
+
+#[test]
 fn a_package_file_that_is_missing_or_damaged_stops_the_build_and_the_next_run_goes_on() -> Outcome {
     if !is_debian() {
         return Ok(());

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::channel::ChannelError;
 use crate::manifest::{Area, FileEntry};
@@ -19,6 +19,9 @@ use crate::store::{Store, StoreError};
 
 /// What a client fetches first.
 const NAMES: [&str; 3] = ["InRelease", "Release", "Release.gpg"];
+
+/// apt takes nothing that is dated ten seconds ahead of its clock; clocks of machines are within the hour.
+pub(crate) const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// When a Release gets a date of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +90,8 @@ impl Dating<'_> {
         let bad = |found: String| ChannelError::Release { number, folder: folder.to_owned(), found };
         let text = files.get("Release").ok_or_else(|| bad("none".to_owned()))?;
         let release = Release::parse(text).map_err(|error| bad(crate::fetch::chain(&error)))?;
-        let last = self.served.get(folder).copied();
+        // No client has taken what was dated later than this: a clock was wrong, and it is not followed for ever.
+        let last = self.served.get(folder).copied().filter(|last| *last <= self.at + AHEAD);
         let is_late = last.is_some_and(|last| release.date < last) || release.is_expired(self.at);
         let folder = folder.to_owned();
         if !is_late && self.when == When::Needed {

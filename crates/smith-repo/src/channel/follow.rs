@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::channel::dating::{Dated, How};
+use crate::channel::dating::{AHEAD, Dated, How};
 use crate::channel::switch::{noted, recent, record, still};
-use crate::channel::view::{NewView, SIGNATURE, VIEW, VIEW_MAX, View};
+use crate::channel::view::{NewView, SIGNATURE, VIEW, VIEW_MAX, View, words_of};
 use crate::channel::{ChannelError, Moved, Order, Switched, check};
 use crate::fetch::{Answer, Fetcher};
 use crate::hash::Sha256;
@@ -56,6 +56,11 @@ pub fn follow(
     check(store, name, number)?;
     let _locked = store.lock_now()?;
     let held = still(store, name, number)?;
+    let words = words_of(store, number)?;
+    if words != told.view.words {
+        let expected = format!("the build {number} that is here, with words of sha256 {words}");
+        return Err(source.wrong(expected, format!("another of this number, with {}", told.view.words)));
+    }
     let current = View::current(store, name)?.map(|(view, _)| view);
     if let Some(current) = &current {
         if *current == told.view {
@@ -63,7 +68,8 @@ pub fn follow(
         }
         source.not_older(told.view.at, current.at)?;
     }
-    let at = current.map(|view| view.build);
+    let at = current.as_ref().map(|view| view.build);
+    let seen = current.map(|view| view.dates).unwrap_or_default();
     let moves = noted(store, name, at, order.at)?;
     let neighbours = recent(&moves, at, number, order.at);
     let Told { view, json, signature, dated } = &told;
@@ -71,7 +77,12 @@ pub fn follow(
     let new = NewView { view, json, signature, dated, held: &held, neighbours: &neighbours };
     new.serve(store)?;
     record(store, name, moves, at, number, order)?;
-    let suites = told.dated.into_iter().map(|one| (one.folder, one.how)).collect();
+    // Somebody may have moved it here by hand to what is newer.
+    let how = |one: &Dated| match seen.get(&one.folder) {
+        Some(newest) if *newest > one.date && *newest <= order.at + AHEAD => How::Stuck,
+        Some(_) | None => one.how,
+    };
+    let suites = told.dated.iter().map(|one| (one.folder.clone(), how(one))).collect();
     Ok(Followed { switched: Switched::Moved(Moved { from: at, to: number, suites }), signers })
 }
 

@@ -11,7 +11,7 @@ use crate::channel::ChannelError;
 use crate::channel::dating::{Dated, Dating, How, When, suite_of};
 use crate::channel::history::history;
 use crate::channel::switch::{recent, still};
-use crate::channel::view::{NewView, SIGNATURE, VIEW, View, WORDS};
+use crate::channel::view::{NewView, SIGNATURE, VIEW, View, WORDS, words_of};
 use crate::hash::Sha256;
 use crate::manifest::Area;
 use crate::mirror::{Held, walk};
@@ -49,6 +49,14 @@ pub fn inspect(store: &Store, name: &ChannelName) -> Result<Vec<Trouble>, Channe
         if expected != found {
             trouble(path, &expected, found);
         }
+    }
+    let words = words_of(store, view.build)?;
+    if words != view.words {
+        trouble(
+            VIEW,
+            &format!("build {} with words of sha256 {}", view.build, view.words),
+            words.to_string(),
+        );
     }
     let mut foreign = BTreeSet::new();
     walk(&folder, "", &mut |path, metadata| {
@@ -95,7 +103,7 @@ pub fn mend(
     }
     let dating = Dating { at, when: When::Needed, signer, served: &old.dates };
     let dated = dating.of(store, &held)?;
-    let view = View::new(name, old.build, at, &dated, &old.dates)?;
+    let view = View::new(store, name, old.build, &dating, &dated)?;
     let json = view.to_json()?;
     let signature = signer.map(|signer| signer.sign_binary(&json, at)).transpose()?;
     let new = NewView { view: &view, json, signature, dated: &dated, held: &held, neighbours: &neighbours };

@@ -18,7 +18,9 @@ pub use error::ChannelError;
 pub use follow::{Followed, follow};
 pub use history::{Move, history};
 pub use inspect::{Trouble, inspect, mend};
-pub use switch::{Moved, Order, Switched, check, current, get, names, previous, refresh, rollback, set};
+pub use switch::{
+    Moved, Order, Switched, check, current, get, lost_suites, names, previous, refresh, rollback, set,
+};
 pub use view::{SuiteView, View};
 
 pub(crate) use dating::{Dated, Dating, When, suite_of};

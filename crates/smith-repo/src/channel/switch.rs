@@ -6,10 +6,10 @@ use std::fs;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::channel::ChannelError;
-use crate::channel::dating::{Dating, How, When};
+use crate::channel::dating::{Dating, How, When, suite_of};
 use crate::channel::history::{self, Move, history};
 use crate::channel::view::{NewView, View};
-use crate::mirror::{Held, Scope, verify};
+use crate::mirror::{Held, Scope, known_bad, verify};
 use crate::name::{BuildNumber, ChannelName};
 use crate::pgp::Signer;
 use crate::store::{Store, StoreError};
@@ -79,7 +79,29 @@ pub fn check(store: &Store, name: &ChannelName, number: BuildNumber) -> Result<(
     let refuse = |found: String| ChannelError::NotWhole { name: name.clone(), number, found };
     let info = Held::info(store, number).map_err(|error| refuse(crate::fetch::chain(&error)))?;
     let findings = verify(store, &[info.number], &Scope::QUICK)?;
-    if findings.is_good() { Ok(()) } else { Err(refuse(findings.why())) }
+    if !findings.is_good() {
+        return Err(refuse(findings.why()));
+    }
+    // Sizes and links say nothing of what was found by reading everything; a verification that finds it mended does.
+    match known_bad(store, number) {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => Err(refuse(format!("by its last verification {why}"))),
+        Err(error) => Err(refuse(crate::fetch::chain(&error))),
+    }
+}
+
+/// Suites that the channel serves now and this build does not have: their clients would find nothing there.
+pub fn lost_suites(
+    store: &Store,
+    name: &ChannelName,
+    number: BuildNumber,
+) -> Result<Vec<String>, ChannelError> {
+    let Some(current) = current(store, name)? else { return Ok(Vec::new()) };
+    let held = Held::read(store, number)?;
+    let has: BTreeSet<&str> =
+        held.manifest.files().iter().filter_map(suite_of).map(|(suite, _)| suite).collect();
+    let lost = current.suites.keys().filter(|suite| !has.contains(suite.as_str()));
+    Ok(lost.map(ToString::to_string).collect())
 }
 
 /// Moves the channel to a build that this store holds whole.
@@ -137,16 +159,19 @@ fn lead(
     // From here on no purge can take the build away, and nobody else moves a channel.
     let _locked = store.lock_now()?;
     let held = still(store, name, number)?;
-    let current = View::current(store, name)?.map(|(view, _)| view);
+    let current = View::current(store, name)?;
+    let is_taken = current.as_ref().is_none_or(|(view, folder)| view.is_taken(folder, order.at));
+    let current = current.map(|(view, _)| view);
     let at = current.as_ref().map(|view| view.build);
     let moves = noted(store, name, at, order.at)?;
-    if at == Some(number) && when == When::Needed {
+    // The same build again is no move, unless clients do not take what is served and there is a key to mend that.
+    if at == Some(number) && when == When::Needed && (is_taken || signer.is_none()) {
         return Ok(Switched::WasThere);
     }
     let served = current.map(|view| view.dates).unwrap_or_default();
     let dating = Dating { at: order.at, when, signer, served: &served };
     let dated = dating.of(store, &held)?;
-    let view = View::new(name, number, order.at, &dated, &served)?;
+    let view = View::new(store, name, number, &dating, &dated)?;
     let json = view.to_json()?;
     let signature = signer.map(|signer| signer.sign_binary(&json, order.at)).transpose()?;
     let neighbours = recent(&moves, at, number, order.at);

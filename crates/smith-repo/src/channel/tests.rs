@@ -1,6 +1,7 @@
 //! Channels move whole, and no client in the middle of an update is left without its index.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -9,14 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::channel::view::View;
 use crate::channel::{
-    ChannelError, How, Moved, Order, Switched, follow, get, history, inspect, mend, names, refresh, rollback,
-    set,
+    ChannelError, How, Moved, Order, Switched, follow, get, history, inspect, lost_suites, mend, names,
+    refresh, rollback, set,
 };
 use crate::fetch::{Fetcher, Limits};
 use crate::fixture::{Recipe, store};
 use crate::hash::Sha256;
 use crate::manifest::{Area, Manifest};
-use crate::mirror::{Scope, verify};
+use crate::mirror::{Held, Scope, record_verify, verify};
 use crate::name::{BuildNumber, ChannelName};
 use crate::pgp::{
     KeyFolder, KeyKind, KeyRequest, Keyring, Passphrase, Policy, SigningKeys, verify_cleartext,
@@ -296,6 +297,71 @@ fn a_mirror_follows_with_the_dates_of_its_source() {
     let error = follow(14).expect_err("changed").to_string();
     assert!(error.contains("a good signature"), "{error}");
     assert_eq!(get(&mirror, &prod()).expect("read"), Some(BuildNumber(1)));
+}
+
+#[test]
+fn a_clock_that_was_ahead_is_not_followed_for_ever() {
+    let (_folder, store, keys) = dated(&[10, 11]);
+    let to = |number, day| set(&store, &prod(), BuildNumber(number), &order(day), Some(&keys)).expect("set");
+    to(1, 12);
+    refresh(&store, &prod(), &order(400), &keys).expect("dated");
+    assert_eq!(served(&store).0.date, order(400).at);
+    to(2, 13);
+    assert_eq!(served(&store).0.date, order(11).at);
+    to(1, 14);
+    assert_eq!(served(&store).0.date, order(14).at);
+}
+
+#[test]
+fn what_a_verification_found_is_not_forgotten_by_a_quick_look() {
+    let (_folder, store, keys) = dated(&[10, 11]);
+    let number = BuildNumber(2);
+    let held = Held::read(&store, number).expect("read");
+    let package = held.manifest.files().iter().find(|file| file.area == Area::Pool).expect("a package");
+    let path = package.below(&store, number);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("opened up");
+    let good = fs::read(&path).expect("read");
+    let mut bad = good.clone();
+    bad[100] ^= 1;
+    fs::write(&path, bad).expect("written");
+    let look = |scope: &Scope| {
+        let findings = verify(&store, &[number], scope).expect("verified");
+        record_verify(&store, &findings, scope.depth, order(12).at).expect("written down");
+        findings.is_good()
+    };
+    assert!(!look(&Scope::FULL));
+    assert!(look(&Scope::QUICK));
+    let to = || set(&store, &prod(), number, &order(12), Some(&keys));
+    let error = to().expect_err("known to be bad").to_string();
+    assert!(error.contains("by its last verification 1 damaged"), "{error}");
+    fs::write(&path, good).expect("written");
+    assert!(look(&Scope::FULL));
+    to().expect("good again");
+}
+
+#[test]
+fn suites_that_clients_would_miss_are_named() {
+    let (_folder, store) = store();
+    let mut one = Recipe::of(3, |_| 1);
+    one.suite("debian", "security", b"fixes");
+    one.make(&store, 1, None);
+    Recipe::of(3, |_| 2).make(&store, 2, None);
+    to(&store, 1, 0).expect("set");
+    let lost = lost_suites(&store, &prod(), BuildNumber(2)).expect("read");
+    assert_eq!(lost, ["debian/dists/security"]);
+    assert_eq!(lost_suites(&store, &prod(), BuildNumber(1)).expect("read"), Vec::<String>::new());
+}
+
+#[test]
+fn a_number_stands_for_one_build() {
+    let (_folder, site, keys) = dated(&[10]);
+    let (_other, mirror) = store();
+    Recipe::dated(order(10).at, 5, |_| 7).make(&mirror, 1, None);
+    set(&site, &prod(), BuildNumber(1), &order(12), Some(&keys)).expect("set");
+    let source = site.root().display().to_string();
+    let believed = |_: &[u8], _: &[u8]| Ok(vec!["KEY".to_owned()]);
+    let error = follow(&mirror, &prod(), &source, &fetcher(), &believed, &order(12)).expect_err("another");
+    assert!(error.to_string().contains("another of this number"), "{error}");
 }
 
 #[test]

@@ -15,11 +15,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::ChannelError;
-use crate::channel::dating::{Dated, suite_of};
+use crate::channel::dating::{AHEAD, Dated, Dating, suite_of};
 use crate::hash::Sha256;
 use crate::manifest::Area;
 use crate::mirror::{Held, read_some};
 use crate::name::{BuildNumber, ChannelName, RelPath};
+use crate::release::Release;
 use crate::store::{Store, StoreError, sync_file_system, unique};
 
 /// A thousand suites.
@@ -40,6 +41,8 @@ pub struct View {
     pub format: u32,
     pub channel: ChannelName,
     pub build: BuildNumber,
+    /// Of the words about the build, so that a number stands for one build.
+    pub words: Sha256,
     pub at: Timestamp,
     /// By their folders: `debian/dists/stable`.
     pub suites: BTreeMap<RelPath, SuiteView>,
@@ -69,12 +72,14 @@ impl Drop for Rising {
 
 impl View {
     pub(super) fn new(
+        store: &Store,
         channel: &ChannelName,
         build: BuildNumber,
-        at: Timestamp,
+        dating: &Dating<'_>,
         dated: &[Dated],
-        served: &BTreeMap<String, Timestamp>,
     ) -> Result<Self, ChannelError> {
+        let (at, served) = (dating.at, dating.served);
+        let words = words_of(store, build)?;
         let (mut suites, mut dates) = (BTreeMap::new(), served.clone());
         for one in dated {
             let files = one.files.iter();
@@ -82,9 +87,10 @@ impl View {
             let files = files.collect::<Result<_, ChannelError>>()?;
             suites.insert(RelPath::new(&one.folder)?, SuiteView { date: one.date, files });
             let date = dates.entry(one.folder.clone()).or_insert(one.date);
-            *date = one.date.max(*date);
+            // One that a wrong clock has set ahead is forgotten with this move.
+            *date = if *date > at + AHEAD { one.date } else { one.date.max(*date) };
         }
-        Ok(Self { format: FORMAT, channel: channel.clone(), build, at, suites, dates })
+        Ok(Self { format: FORMAT, channel: channel.clone(), build, words, at, suites, dates })
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>, ChannelError> {
@@ -104,6 +110,15 @@ impl View {
         Ok(view)
     }
 
+    /// Whether clients take every Release of it: none has expired or is older than what was served before.
+    pub(super) fn is_taken(&self, folder: &Path, now: Timestamp) -> bool {
+        self.suites.iter().all(|(suite, told)| {
+            let text = fs::read(suite.below(folder).join("Release")).unwrap_or_default();
+            let is_valid = Release::parse(&text).is_ok_and(|release| !release.is_expired(now));
+            is_valid && self.dates.get(suite.as_str()).is_none_or(|newest| *newest <= told.date)
+        })
+    }
+
     /// The view that a channel serves now, and its folder.
     pub(super) fn current(
         store: &Store,
@@ -114,6 +129,12 @@ impl View {
         let bytes = read_some(&folder.join(VIEW), VIEW_MAX)?;
         Ok(Some((Self::parse(name, &bytes)?, folder)))
     }
+}
+
+/// The hash of `build.json`.
+pub(super) fn words_of(store: &Store, build: BuildNumber) -> Result<Sha256, StoreError> {
+    let path = store.build(build).join(WORDS[0]);
+    Ok(Sha256::of_file(&path).map_err(StoreError::io("reading", &path))?.0)
 }
 
 /// Which of its views a channel leads to.

@@ -186,6 +186,9 @@ pub(super) fn finish(
                 None => continue,
             }
         }
+        if parent.is_some_and(|parent| !store.build(parent.info.number).exists()) {
+            relink(create, &manifest)?;
+        }
         store.appear(&rising.folder, &to)?;
         crate::mirror::write_index(store)?;
         return Ok(info);
@@ -201,14 +204,17 @@ fn waiting(store: &Store, number: BuildNumber) -> Result<PathBuf, StoreError> {
 
 /// The names in the pool, of what is here.
 ///
-/// What the parent has under the same name is there: it was verified when it was made, and a purge leaves what is leased.
+/// What the parent has under the same name and is there is not compared again: a path never changes its content.
 fn link(create: &Run<'_>, manifest: &Manifest, parent: Option<&Held>) -> Result<(), CreateError> {
     let store = create.store;
     let known = parent.filter(|parent| parent.info.lazy_count == 0);
     let known = known.map_or(&[][..], |parent| parent.manifest.files());
     for file in manifest.files() {
         let Some((upstream, path)) = file.in_pool() else { continue };
-        if known.binary_search(file).is_ok() {
+        // To look is much cheaper than to link.
+        if known.binary_search(file).is_ok()
+            && fs::symlink_metadata(store.pool_file(&upstream, &path)).is_ok()
+        {
             continue;
         }
         match create.manner.bring {
@@ -217,6 +223,12 @@ fn link(create: &Run<'_>, manifest: &Manifest, parent: Option<&Held>) -> Result<
         }
     }
     Ok(())
+}
+
+/// After the parent was purged: names that were its own may have gone with it.
+fn relink(create: &Run<'_>, manifest: &Manifest) -> Result<(), CreateError> {
+    link(create, manifest, None)?;
+    Ok(sync_file_system(create.store.root())?)
 }
 
 /// What will be fetched later must be able to have its name then.

@@ -74,8 +74,8 @@ impl<'a> Reader<'a> {
     }
 
     fn needed(&self, field: &'static str) -> Result<&'a str, RecordError> {
-        let (package, line) = (self.package(), self.stanza.line());
-        self.text(field)?.ok_or(RecordError::Missing { package, line, field })
+        let text = self.text(field)?;
+        text.ok_or_else(|| RecordError::Missing { package: self.package(), line: self.stanza.line(), field })
     }
 
     fn package(&self) -> Option<String> {
@@ -84,7 +84,8 @@ impl<'a> Reader<'a> {
     }
 
     fn bad(&self, field: &'static str, expected: &'static str, found: &str) -> RecordError {
-        let line = self.fields.iter().find(|one| one.is(field)).map_or(self.stanza.line(), Field::line);
+        let line =
+            self.fields.iter().find(|one| one.is(field)).map_or_else(|| self.stanza.line(), Field::line);
         let found = found.trim().chars().take(120).collect();
         RecordError::Value { package: self.package(), line, field, expected, found }
     }

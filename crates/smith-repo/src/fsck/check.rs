@@ -109,14 +109,13 @@ fn archived(store: &Store, report: &mut Report) {
 }
 
 fn signatures(what: &Checked<'_>, report: &mut Report) {
-    let mut unsigned = Vec::new();
     for number in report.builds.clone() {
         let folder = what.store.build(number);
         let path = format!("builds/{number}/build.json.sig");
         let signature = match fs::read(folder.join("build.json.sig")) {
             Ok(signature) => signature,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                unsigned.push((format!("builds/{number}"), 0));
+                report.damage.push(damage(&path, "a signature", "nothing".to_owned()));
                 continue;
             }
             Err(error) => {
@@ -130,7 +129,6 @@ fn signatures(what: &Checked<'_>, report: &mut Report) {
             report.damage.push(damage(&path, "a good signature of build.json", chain(&error)));
         }
     }
-    report.leave(Kind::Unsigned, unsigned);
 }
 
 /// What was seen of each suite. Without it an older state would be taken for a new one.

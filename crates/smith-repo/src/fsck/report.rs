@@ -53,7 +53,6 @@ pub enum Kind {
     Unswept,
     Trash,
     Index,
-    Unsigned,
 }
 
 impl Report {
@@ -95,7 +94,6 @@ impl Kind {
             Self::Unswept => "the next purge goes on",
             Self::Trash => "the next purge deletes it",
             Self::Index => "the next create or sync writes it",
-            Self::Unsigned => "nobody believes it before it is signed",
         }
     }
 }
@@ -112,7 +110,6 @@ impl fmt::Display for Kind {
             Self::Unswept => "purged builds whose objects were not swept",
             Self::Trash => "batches of the trash whose time is over",
             Self::Index => "lists of builds that are behind",
-            Self::Unsigned => "builds that are not signed",
         })
     }
 }

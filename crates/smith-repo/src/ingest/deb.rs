@@ -39,6 +39,10 @@ pub struct LocalDeb {
 
 impl LocalDeb {
     pub fn read(path: &Path, component: &PartName, destination: Destination<'_>) -> Result<Self, DebError> {
+        // Asked before it is opened: a pipe would be waited for.
+        if !fs::metadata(path)?.is_file() {
+            return Err(DebError::NotAFile);
+        }
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
             return Err(DebError::NotAFile);

@@ -8,10 +8,9 @@ use std::path::Path;
 
 use crate::manifest::Area;
 use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
-use crate::mirror::objects::Objects;
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::BuildNumber;
-use crate::store::{Store, StoreError};
+use crate::store::{Locked, Store, StoreError};
 
 /// What builds on this store know.
 pub(super) struct Known {
@@ -25,9 +24,10 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(store: &Store, lying: &Objects) -> Result<Self, StoreError> {
-        let leased = store.leased(&store.lock_now()?)?;
-        let leased = leased.iter().filter_map(|hash| lying.by_hash.get(hash)).map(|one| one.inode).collect();
+    /// What is leased is looked up now: an object may have come since the others were listed.
+    pub(super) fn of(store: &Store, locked: &Locked) -> Result<Self, StoreError> {
+        let inode = |hash| fs::metadata(store.object(hash)).ok().map(|metadata| metadata.ino());
+        let leased = store.leased(locked)?.iter().filter_map(inode).collect();
         let mut known = Self {
             pool: HashSet::new(),
             trees: HashMap::new(),

@@ -83,6 +83,12 @@ impl Held {
         parse_info(&path, number, &read_some(&path, INFO_MAX)?)
     }
 
+    /// The words about an archived build.
+    pub fn info_of_archived(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
+        let path = store.archived(number).join(INFO);
+        parse_info(&path, number, &read_some(&path, INFO_MAX)?)
+    }
+
     /// Only the words.
     pub fn info(store: &Store, number: BuildNumber) -> Result<BuildInfo, HeldError> {
         let path = store.build(number).join(INFO);

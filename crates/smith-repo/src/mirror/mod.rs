@@ -49,5 +49,6 @@ pub(crate) use held::{
     with_signed,
 };
 pub(crate) use objects::Objects;
-pub(crate) use stale::{clear as clear_stale, folders as stale_folders, is_alive, left as left_stale};
+pub(crate) use record::known_bad;
+pub(crate) use stale::{Maker, clear as clear_stale, folders as stale_folders, left as left_stale, maker};
 pub(crate) use sync::{base_url, raise};

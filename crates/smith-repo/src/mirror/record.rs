@@ -79,6 +79,11 @@ pub(super) fn folder_of(site: &Store, name: &MirrorName) -> PathBuf {
     site.root().join("state/mirrors").join(name)
 }
 
+/// What the last verification of a build found to be wrong.
+pub(crate) fn known_bad(store: &Store, build: BuildNumber) -> Result<Option<String>, StatusError> {
+    Ok(verified(&store.root().join("state"))?.remove(&build).and_then(|verified| verified.why))
+}
+
 pub(super) fn verified(folder: &Path) -> Result<BTreeMap<BuildNumber, Verified>, StatusError> {
     Ok(read(&folder.join(VERIFY))?.unwrap_or_default())
 }
@@ -98,6 +103,12 @@ fn record(
     records.retain(|build, _| present.contains(build));
     for build in &findings.builds {
         let why = findings.touched.contains(build).then(|| findings.why());
+        // Who only looks at sizes does not see what was found by reading everything.
+        let is_known_bad =
+            records.get(build).is_some_and(|before| before.depth == Depth::Full && before.why.is_some());
+        if depth == Depth::Quick && why.is_none() && is_known_bad {
+            continue;
+        }
         records.insert(*build, Verified { at, depth, hashed: findings.hashed, why });
     }
     write(&folder.join(VERIFY), &records)

@@ -1,6 +1,6 @@
 //! A mirror that is half of itself made whole again, with an account of what was done.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::fetch::chain;
 use crate::hash::Sha256;
 use crate::mirror::repair::{RepairError, Supply, plan_repair, repair};
 use crate::mirror::stale;
-use crate::mirror::sync::{base_url, would_sync};
+use crate::mirror::sync::{base_url, builds_at, would_sync};
 use crate::mirror::{Depth, Findings, Held, Mode, Pull, Scope, StatusError, record_verify, sync, verify};
 use crate::name::BuildNumber;
 use crate::store::{StoreError, unique};
@@ -171,9 +171,16 @@ fn clear(pull: &Pull<'_>, did: &mut Vec<String>) -> Result<(), StoreError> {
 
 /// Builds whose lists cannot be read go to the trash; their objects stay, so bringing them again costs little.
 fn set_aside(pull: &Pull<'_>, now: Timestamp, did: &mut Vec<String>) -> Result<Vec<BuildNumber>, StoreError> {
+    let offers = pull.sources.iter().map(|source| builds_at(pull.fetcher, &base_url(source)));
+    let offered: BTreeSet<BuildNumber> = offers.flat_map(Result::unwrap_or_default).collect();
     let mut broken = Vec::new();
     for build in pull.store.builds_present()? {
         let Err(error) = Held::read(pull.store, build) else { continue };
+        // What cannot come again is worth more as it is.
+        if !offered.contains(&build) {
+            did.push(format!("Left build {build}, which no source has: {}.", chain(&error)));
+            continue;
+        }
         let stamp = now.strftime("%Y%m%dT%H%M%SZ");
         let to = pull.store.trash().join(format!("{stamp}-recover-{}", unique()));
         fs::create_dir_all(&to).map_err(StoreError::io("making", &to))?;

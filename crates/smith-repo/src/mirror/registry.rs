@@ -148,10 +148,18 @@ pub fn add_mirror(store: &Store, mirror: Mirror, mode: Mode) -> Result<(), Regis
 }
 
 /// Whether one would lie within the other.
+/// Without links in it, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|one| Some((one, fs::canonicalize(one).ok()?)));
+    match there {
+        Some((one, real)) => real.join(path.strip_prefix(one).unwrap_or(Path::new(""))),
+        None => path.to_owned(),
+    }
+}
+
 fn overlap(one: &Place, other: &Place) -> bool {
     match (one, other) {
         (Place::Directory { path: one }, Place::Directory { path: other }) => {
-            let real = |path: &PathBuf| fs::canonicalize(path).unwrap_or(path.clone());
             let (one, other) = (real(one), real(other));
             one.starts_with(&other) || other.starts_with(&one)
         }
@@ -206,6 +214,14 @@ pub fn rename_mirror(
         && path.file_name().is_some_and(|name| name == from.as_str())
     {
         let new = path.with_file_name(to.as_str());
+        let place = Place::Directory { path: new.clone() };
+        let others = mirrors(store)?;
+        let taken = others.iter().find(|one| one.name != *from && overlap(&one.place, &place));
+        if let Some(taken) = taken {
+            let (expected, found) = ("a place that no other mirror has", format!("that of {}", taken.name));
+            return Err(RegistryError::Bad { name: to.clone(), expected, found });
+        }
+        check(store, &Mirror { name: to.clone(), place, ..mirror(store, from)? })?;
         if move_folder(from, path, &new, mode)? {
             moved_from = Some(path.clone());
         }
@@ -292,7 +308,7 @@ fn check(store: &Store, mirror: &Mirror) -> Result<(), RegistryError> {
             if !is_plain {
                 return bad("an absolute path without `..`", &path.to_string_lossy());
             }
-            let path = fs::canonicalize(path).unwrap_or(path.clone());
+            let path = real(path);
             if path.starts_with(&root) || root.starts_with(&path) {
                 return bad("a folder apart from the site's own store", &path.to_string_lossy());
             }

@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::channel;
 use crate::fetch::{Fetcher, ObjectError, Progress, Want};
 use crate::hash::Sha256;
-use crate::mirror::held::Held;
+use crate::mirror::foreign::{Known, seek_foreign};
+use crate::mirror::held::{Held, INFO};
 use crate::mirror::verify::{Findings, Scope, pool_links, relative, verify};
 use crate::name::BuildNumber;
 use crate::store::{Layout, Store, StoreError, unique};
@@ -80,9 +81,7 @@ pub fn repair(
     let _lease = store.lease(wanted.keys().copied())?;
     let came = refetch(store, &wanted, supply)?;
     mending.relink(&before, &wanted)?;
-    for path in &before.foreign {
-        mending.discard(&store.root().join(path))?;
-    }
+    mending.discard_foreign(builds, &before)?;
     for name in channel::names(store)? {
         // A channel that cannot be mended is found once more below.
         if !channel::inspect(store, &name).is_ok_and(|troubles| troubles.is_empty())
@@ -185,6 +184,11 @@ impl Mending<'_> {
     }
 
     fn relink_one(&self, name: &Path, hash: &Sha256) -> Result<u64, StoreError> {
+        // A build that a purge has taken meanwhile gets no folder again.
+        let below = name.strip_prefix(self.store.builds()).ok().and_then(|path| path.iter().next());
+        if below.is_some_and(|number| !self.store.builds().join(number).join(INFO).exists()) {
+            return Ok(0);
+        }
         let object = self.store.object(hash);
         let inode = |path: &Path| fs::symlink_metadata(path).ok().map(|metadata| metadata.ino());
         if !object.exists() || inode(&object) == inode(name) {
@@ -196,6 +200,22 @@ impl Mending<'_> {
         }
         lead(&object, name)?;
         Ok(1)
+    }
+
+    /// What was foreign when it was found and still is. Nobody can take a lease meanwhile, so no name is on its way to a build.
+    fn discard_foreign(&self, builds: &[BuildNumber], findings: &Findings) -> Result<(), StoreError> {
+        if findings.foreign.is_empty() {
+            return Ok(());
+        }
+        let locked = self.store.lock_now()?;
+        let still = seek_foreign(self.store, builds, &Known::of(self.store, &locked)?)?;
+        let still: BTreeSet<&String> = still.iter().collect();
+        for path in &findings.foreign {
+            if still.contains(path) || path.starts_with("objects/") {
+                self.discard(&self.store.root().join(path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves something to the trash, under the path that it had.

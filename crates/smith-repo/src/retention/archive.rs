@@ -44,7 +44,9 @@ pub fn archive(
         }
     }
     let swept = sweep(store, now)?;
+    let locked = store.lock_now()?;
     write_index(store)?;
+    drop(locked);
     Ok(Purged { objects: swept.objects, bytes: swept.bytes, ..archived })
 }
 
@@ -112,9 +114,10 @@ pub fn restore(
             file.in_pool().ok_or_else(|| RetentionError::Path { number, path: file.path.to_string() })?;
         store.link_pool(&upstream, &path, &file.hash)?;
     }
-    let _locked = store.lock_now()?;
+    let locked = store.lock_now()?;
     store.appear(&build.folder, &store.build(number))?;
     write_index(store)?;
+    drop(locked);
     drop(lease);
     Ok(restored)
 }

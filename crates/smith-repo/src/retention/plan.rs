@@ -89,6 +89,10 @@ pub(super) fn reasons(
         let history = channel::history(store, &channel)?;
         if let Some(current) = channel::get(store, &channel)? {
             keep(current, Keep::Channel { channel: channel.clone() });
+            // A move whose run was killed is not written down yet: where the channel was before it is the way back.
+            if let Some(last) = history.last().map(|last| last.to).filter(|last| *last != current) {
+                keep(last, Keep::WayBack { channel: channel.clone() });
+            }
             let before = history.iter().rev().filter_map(|flip| flip.from).find(|from| *from != current);
             if let Some(before) = before {
                 keep(before, Keep::WayBack { channel });

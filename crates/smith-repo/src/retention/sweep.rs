@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
-use crate::mirror::{Held, clear_stale, is_alive, stale_folders, write_index};
+use crate::mirror::{Held, Maker, clear_stale, maker, stale_folders, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Place, find};
@@ -56,7 +56,9 @@ pub fn purge(
         }
     }
     let swept = sweep(store, now)?;
+    let locked = store.lock_now()?;
     write_index(store)?;
+    drop(locked);
     Ok(Purged { objects: swept.objects, bytes: swept.bytes, ..purged })
 }
 
@@ -198,8 +200,7 @@ pub(crate) fn ripe(
     batches.retain(|batch| {
         let name = batch.file_name().unwrap_or_default().to_string_lossy();
         let is_over = since(&name).is_some_and(|since| now.duration_since(since) >= grace);
-        let process = name.rsplit('-').nth(1).and_then(|process| process.parse::<u32>().ok());
-        is_over && process.is_none_or(|process| process == std::process::id() || !is_alive(process))
+        is_over && maker(batch) != Maker::Living
     });
     Ok(batches)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::Sha256;
 use crate::manifest::Change;
+use crate::select::Pattern;
 use crate::select::closure::Names;
 use crate::upstream::{Closure, Filter, Recipe, Rule, RuleKind};
 
@@ -72,10 +73,44 @@ pub fn choose(
 ) -> Result<Selection, Refusal> {
     let mut selection = Selection::default();
     let taken = filtered(recipe, installed, candidates)?;
+    selection.idle = unmatched(recipe, candidates);
     let taken = decided(&recipe.rules, candidates, taken, &mut selection)?;
     one_content(recipe, candidates, &taken)?;
     selection.chosen = once(candidates, taken);
     Ok(selection)
+}
+
+/// Words of filters that no package of any upstream matches: most often a slip of the pen. One upstream may well lack what
+/// another has: security fixes are of few packages.
+fn unmatched(recipe: &Recipe, candidates: &[Candidate<'_>]) -> Vec<String> {
+    let mut unmatched = Vec::new();
+    for upstream in recipe.upstreams.iter().filter(|upstream| !upstream.filter.takes_all()) {
+        let filter = &upstream.filter;
+        let priorities: Vec<Pattern> = filter.priorities.iter().map(|one| Pattern::new(one)).collect();
+        type Field = for<'a> fn(&Candidate<'a>) -> &'a str;
+        let words: [(&str, &[Pattern], Field); 5] = [
+            ("packages", &filter.packages, |one| one.name),
+            ("sections", &filter.sections, |one| one.section),
+            ("priorities", &priorities, |one| one.priority),
+            ("sources", &filter.sources, |one| one.source),
+            ("without", &filter.without, |one| one.name),
+        ];
+        for (key, patterns, field) in words {
+            if patterns.is_empty() {
+                continue;
+            }
+            let there: BTreeSet<&str> = candidates.iter().map(field).collect();
+            let lost = patterns.iter().filter(|pattern| {
+                // Most are plain names, of which there may be thousands.
+                !there.contains(pattern.as_str()) && !there.iter().any(|text| pattern.matches(text))
+            });
+            let name = &upstream.name;
+            unmatched.extend(lost.map(|pattern| {
+                format!("upstream {name}: {key} {pattern}: no package of any upstream is meant by it")
+            }));
+        }
+    }
+    unmatched
 }
 
 /// What the filters take, and what that draws in.

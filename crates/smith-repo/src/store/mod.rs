@@ -24,4 +24,4 @@ pub use lock::Locked;
 pub use partial::Partial;
 pub use pool::{PoolConflict, PoolLink};
 pub use root::Store;
-pub(crate) use sync::{sync_file_system, unique, write_atomically};
+pub(crate) use sync::{number_space, sync_file_system, unique, write_atomically};

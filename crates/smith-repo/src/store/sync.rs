@@ -1,8 +1,10 @@
 //! Bringing things to the disk before they are relied on.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::StoreError;
@@ -12,9 +14,24 @@ pub(super) const SINGLE_MAX: usize = 48;
 
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
-/// A suffix that no other process and no other thread uses at this time.
+/// A suffix that no other process and no other thread uses: who, and then which.
+///
+/// Processes of two containers may have the same number, so it says in which space of numbers it is one, and the rest is
+/// drawn.
 pub(crate) fn unique() -> String {
-    format!("{}-{}", std::process::id(), TEMPORARY.fetch_add(1, Ordering::Relaxed))
+    let drawn = std::hash::RandomState::new().build_hasher().finish();
+    let count = TEMPORARY.fetch_add(1, Ordering::Relaxed);
+    format!("{}.{}-{count}x{drawn:016x}", number_space(), std::process::id())
+}
+
+/// The space in which the numbers of processes that this one sees are.
+pub(crate) fn number_space() -> &'static str {
+    static SPACE: OnceLock<String> = OnceLock::new();
+    SPACE.get_or_init(|| {
+        let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let digits: String = link.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+        if digits.is_empty() { "0".to_owned() } else { digits }
+    })
 }
 
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {

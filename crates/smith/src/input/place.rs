@@ -4,10 +4,11 @@ use clap::Args;
 use smith_repo::channel::{self, ChannelError, Order, Switched};
 use smith_repo::mirror::{Depth, Keys, Mirror, Place as Lies, S3, Turn, mirrors};
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
-use smith_repo::pgp::Signer;
+use smith_repo::pgp::{KeyFolder, Signer};
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
+use crate::input::{self, Believed};
 
 /// Which mirrors; the store itself where none is asked for.
 #[derive(Debug, Args)]
@@ -24,12 +25,18 @@ pub(crate) struct PlaceArgs {
     /// Move where it can be, although some mirrors do not hold the build whole
     #[arg(long)]
     skip_unready: bool,
+    /// Move to a build without a suite that the channel serves; its clients will find nothing there
+    #[arg(long)]
+    drop_suites: bool,
 }
 
 /// Something that serves a channel.
 pub(crate) struct Place {
     pub(crate) name: Option<MirrorName>,
     at: At,
+    /// Whose builds are believed; nobody's where the store has no keys of its own.
+    believed: Option<Believed>,
+    drops_suites: bool,
 }
 
 enum At {
@@ -49,7 +56,8 @@ impl PlaceArgs {
 
     pub(crate) fn places(&self, site: &Store) -> Result<Vec<Place>, Failure> {
         if self.mirrors.is_empty() && self.regions.is_empty() && !self.all_mirrors {
-            return Ok(vec![Place { name: None, at: At::Store(site.clone()) }]);
+            let (at, believed) = (At::Store(site.clone()), believed(site)?);
+            return Ok(vec![Place { name: None, at, believed, drops_suites: self.drop_suites }]);
         }
         let known = mirrors(site).map_err(|error| Failure::new(Exit::BadInput, error))?;
         for name in &self.mirrors {
@@ -65,13 +73,19 @@ impl PlaceArgs {
         let is_meant = |one: &&Mirror| {
             self.all_mirrors || self.mirrors.contains(&one.name) || self.regions.contains(&one.region)
         };
-        let places = known.iter().filter(is_meant).map(|one| Place::of(site, one));
+        let places = known.iter().filter(is_meant).map(|one| Place::of(site, one, self));
         let places = places.collect::<Result<Vec<_>, _>>()?;
         if places.is_empty() {
             return Err(Failure::new(Exit::NotThere, "expected mirrors, found that the store knows none"));
         }
         Ok(places)
     }
+}
+
+/// The keys of the store, if it has any.
+fn believed(site: &Store) -> Result<Option<Believed>, Failure> {
+    let own = KeyFolder::new(&site.keys()).export().map_err(|error| Failure::new(Exit::BadInput, error))?;
+    if own.is_empty() { Ok(None) } else { Believed::at(site, None).map(Some) }
 }
 
 fn nothing<'a>(what: &str, found: &MirrorName, known: impl Iterator<Item = &'a MirrorName>) -> Failure {
@@ -83,7 +97,7 @@ fn nothing<'a>(what: &str, found: &MirrorName, known: impl Iterator<Item = &'a M
 }
 
 impl Place {
-    fn of(site: &Store, mirror: &Mirror) -> Result<Self, Failure> {
+    fn of(site: &Store, mirror: &Mirror, args: &PlaceArgs) -> Result<Self, Failure> {
         let at = match &mirror.place {
             Lies::Directory { path } => {
                 let unsynced = |error| {
@@ -100,7 +114,8 @@ impl Place {
                 At::Bucket { site: site.clone(), bucket: Box::new(bucket), _turn: turn }
             }
         };
-        Ok(Self { name: Some(mirror.name.clone()), at })
+        let (believed, drops_suites) = (believed(site)?, args.drop_suites);
+        Ok(Self { name: Some(mirror.name.clone()), at, believed, drops_suites })
     }
 
     /// For a line: `on fra-01: `, or nothing for the store itself.
@@ -131,7 +146,19 @@ impl Place {
     /// Why the channel cannot be led to this build here.
     pub(crate) fn check(&self, channel: &ChannelName, build: BuildNumber) -> Result<(), Failure> {
         match &self.at {
-            At::Store(store) => channel::check(store, channel, build).map_err(channel_failed),
+            At::Store(store) => {
+                channel::check(store, channel, build).map_err(channel_failed)?;
+                self.check_signature(store, channel, build)?;
+                let lost = channel::lost_suites(store, channel, build).map_err(channel_failed)?;
+                if lost.is_empty() || self.drops_suites {
+                    return Ok(());
+                }
+                let error = format!(
+                    "channel {channel} serves {}, which build {build} does not have: clients that ask for it would fail",
+                    lost.join(", ")
+                );
+                Err(Failure::new(Exit::NotThere, error).with_hint("`--drop-suites` moves it all the same"))
+            }
             At::Bucket { site, bucket, .. } => {
                 let findings = bucket.verify(site, build, Depth::Quick).map_err(bucket_failed)?;
                 let (name, number, found) = (channel.clone(), build, findings.why());
@@ -141,6 +168,28 @@ impl Place {
                 Err(channel_failed(ChannelError::NotWhole { name, number, found }))
             }
         }
+    }
+
+    /// Our keys sign what a channel serves, so it must be a build that they or those before them have signed.
+    fn check_signature(
+        &self,
+        store: &Store,
+        channel: &ChannelName,
+        build: BuildNumber,
+    ) -> Result<(), Failure> {
+        let Some(believed) = &self.believed else { return Ok(()) };
+        let read = |name: &str| {
+            let path = store.build(build).join(name);
+            std::fs::read(&path).map_err(|error| input::unreadable("the words of a build", &path, error))
+        };
+        let checked = believed.check(&read("build.json")?, &read("build.json.sig")?);
+        let refused = |found| {
+            let error = format!(
+                "channel {channel} cannot be set to build {build}: expected it signed by a key of the store, {found}"
+            );
+            Failure::new(Exit::NotThere, error)
+        };
+        checked.map(drop).map_err(refused)
     }
 
     pub(crate) fn set(

@@ -41,12 +41,17 @@ pub(crate) struct NetArgs {
 impl StoreArgs {
     /// A store that is there.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
-        Store::open(&self.store).map_err(|error| Failure::new(Exit::BadInput, error))
+        Store::open(&self.whole()).map_err(|error| Failure::new(Exit::BadInput, error))
+    }
+
+    /// From the root of the file system: some of what is made of it is handed to programs that run elsewhere.
+    fn whole(&self) -> PathBuf {
+        std::path::absolute(&self.store).unwrap_or_else(|_| self.store.clone())
     }
 
     /// The store, made if its folder is empty or not there.
     pub(crate) fn create(&self) -> Result<Store, Failure> {
-        Store::create(&self.store).map_err(|error: StoreError| Failure::new(Exit::BadInput, error))
+        Store::create(&self.whole()).map_err(|error: StoreError| Failure::new(Exit::BadInput, error))
     }
 }
 

@@ -56,7 +56,11 @@ pub(crate) fn link_pool(
     base: Option<&Manifest>,
 ) -> Result<(), StoreError> {
     let known = base.map_or(&[][..], Manifest::files);
-    let is_new = |file: &&FileEntry| file.area == Area::Pool && known.binary_search(file).is_err();
+    let is_there = |file: &FileEntry| {
+        known.binary_search(file).is_ok()
+            && fs::symlink_metadata(file.path.below(&store.root().join("pool"))).is_ok()
+    };
+    let is_new = |file: &&FileEntry| file.area == Area::Pool && !is_there(file);
     let new: Vec<&FileEntry> = manifest.files().iter().filter(is_new).collect();
     let failed = each(&new, |file| {
         let (upstream, path) = split(&file.path)?;

@@ -1,11 +1,13 @@
 //! `smith build diff`: what changes between two builds.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use smith_repo::channel;
 use smith_repo::create::packages_of;
 use smith_repo::diff::{Feed, FeedKind, Filter, Titles, compare, mark, security_suites};
+use smith_repo::manifest::PackageList;
 use smith_repo::mirror::Held;
 use smith_repo::name::{BuildNumber, ChannelName};
 use smith_repo::store::Store;
@@ -56,7 +58,7 @@ pub(super) fn run(args: &Diff) -> Result<Exit, Failure> {
     let (old, old_title) = named(&store, &args.old)?;
     let (new, new_title) = named(&store, &args.new)?;
     let list = |build| packages_of(&store, build).map_err(|error| Failure::new(Exit::NotThere, error));
-    let mut security = std::collections::BTreeSet::new();
+    let mut security = BTreeSet::new();
     for build in [old, new] {
         let info = Held::info_of_any(&store, build).map_err(|error| Failure::new(Exit::NotThere, error))?;
         let folder = store.build(build);
@@ -65,7 +67,11 @@ pub(super) fn run(args: &Diff) -> Result<Exit, Failure> {
         security.extend(found.map_err(|error| Failure::new(Exit::BadInput, error))?);
     }
     let filter = Filter { upstream: None, suite: args.suite.clone(), security };
-    let mut diff = compare(&list(old)?, &list(new)?, &filter);
+    let (old, new) = (list(old)?, list(new)?);
+    if let Some(suite) = &args.suite {
+        known_suite(suite, &[&old, &new])?;
+    }
+    let mut diff = compare(&old, &new, &filter);
     let feed = |kind| move |path: &PathBuf| Feed { kind, path: path.clone() };
     let feeds = args.osv.iter().map(feed(FeedKind::Osv));
     let feeds = feeds.chain(args.debian_tracker.iter().map(feed(FeedKind::DebianTracker)));
@@ -81,6 +87,19 @@ pub(super) fn run(args: &Diff) -> Result<Exit, Failure> {
         Form::Markdown => diff.to_markdown(&titles),
     })?;
     Ok(Exit::Good)
+}
+
+/// A suite that neither build has would give an empty difference, which says something else.
+fn known_suite(suite: &str, lists: &[&PackageList]) -> Result<(), Failure> {
+    let packages = lists.iter().flat_map(|list| list.packages());
+    let known: BTreeSet<&str> = packages.map(|package| package.origin.suite.as_str()).collect();
+    let is_known = known.iter().any(|one| *one == suite || one.split('-').next() == Some(suite));
+    if is_known {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    let error = format!("expected a suite of these builds ({}), found {suite}", known.join(", "));
+    Err(Failure::new(Exit::NotThere, error))
 }
 
 /// The build that a number or a channel names, and what to call it.

@@ -33,6 +33,10 @@ struct Line {
     channels: Vec<String>,
 }
 
+fn bad_build(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+    Failure::new(Exit::BadInput, error)
+}
+
 pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let mut on: Vec<(u32, String)> = Vec::new();
@@ -47,18 +51,27 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     let ready = store.builds_present().map_err(bad)?.into_iter().map(|build| (build, BuildState::Ready));
     let waiting =
         store.builds_unsigned().map_err(bad)?.into_iter().map(|build| (build, BuildState::Unsigned));
-    let mut builds: Vec<_> = ready.chain(waiting).collect();
+    let archived =
+        store.builds_archived().map_err(bad)?.into_iter().map(|build| (build, BuildState::Archived));
+    let mut builds: Vec<_> = ready.chain(waiting).chain(archived).collect();
     builds.sort_unstable();
     let mut lines = Vec::new();
     for (number, state) in builds {
-        let info = Held::info_of_any(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?;
+        let info = match state {
+            BuildState::Archived => Held::info_of_archived(&store, number),
+            BuildState::Ready | BuildState::Unsigned => Held::info_of_any(&store, number),
+        };
+        let info = info.map_err(|error| Failure::new(Exit::BadInput, error))?;
         lines.push(Line {
             state,
             build: number.0,
             created: info.created_at.to_string(),
             packages: info.package_count,
             bytes: info.bytes,
-            lazy: here(&store, number).map_err(|error| Failure::new(Exit::BadInput, error))?,
+            lazy: match state {
+                BuildState::Archived => None,
+                BuildState::Ready | BuildState::Unsigned => here(&store, number).map_err(bad_build)?,
+            },
             channels: on
                 .iter()
                 .filter(|(build, _)| *build == number.0)

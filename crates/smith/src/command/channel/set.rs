@@ -134,7 +134,13 @@ impl Moving {
                 continue;
             }
             match act(channel, step, doing, &order, keys.as_ref()) {
-                Ok(switched) => self.good(&site, channel, step, &switched)?,
+                Ok(switched) => {
+                    self.good(&site, channel, step, &switched)?;
+                    // It moved, and yet some clients stay where they are.
+                    let is_stuck =
+                        matches!(&switched, Switched::Moved(moved) if moved.stuck().next().is_some());
+                    exit = if is_stuck && exit == Exit::Good { Exit::Finding } else { exit };
+                }
                 Err(failure) => {
                     self.bad(&site, channel, &step.place, &failure)?;
                     exit = failure.exit;
