@@ -120,8 +120,9 @@ text_name!(
 text_name!(
     /// What a channel is called: `prod`.
     ChannelName,
-    "a name of letters, digits, dots and dashes, up to 64, that starts with a letter or digit and does not end in .json",
-    |text| is_plain(text) && !text.ends_with(".json")
+    "a name of letters, digits, dots and dashes, up to 64, that starts with a letter or digit, is no number and does not \
+     end in .json",
+    |text| is_plain(text) && !text.ends_with(".json") && !text.bytes().all(|byte| byte.is_ascii_digit())
 );
 
 text_name!(
@@ -236,6 +237,14 @@ mod tests {
         assert_eq!("725".parse(), Ok(BuildNumber(725)));
         for bad in ["", "0", "-1", "+1", "7 ", "4294967296", "abc"] {
             assert!(bad.parse::<BuildNumber>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_channel_is_neither_a_build_nor_a_file_beside_it() {
+        assert!(ChannelName::new("prod-2").is_ok());
+        for bad in ["725", "prod.json", ".prod"] {
+            assert!(ChannelName::new(bad).is_err(), "{bad}");
         }
     }
 

@@ -20,6 +20,7 @@ pub use history::{Move, history};
 pub use inspect::{Trouble, inspect, mend};
 pub use switch::{
     Moved, Order, Switched, check, current, get, lost_suites, names, previous, refresh, rollback, set,
+    set_after,
 };
 pub use view::{SuiteView, View};
 

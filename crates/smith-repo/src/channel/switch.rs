@@ -1,6 +1,6 @@
 //! Moving a channel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
@@ -112,7 +112,19 @@ pub fn set(
     order: &Order,
     signer: Option<&dyn Signer>,
 ) -> Result<Switched, ChannelError> {
-    lead(store, name, number, order, signer, When::Needed)
+    set_after(store, name, number, order, signer, &BTreeMap::new())
+}
+
+/// The same where somebody else remembers what clients of this channel have seen, if the store has lost it.
+pub fn set_after(
+    store: &Store,
+    name: &ChannelName,
+    number: BuildNumber,
+    order: &Order,
+    signer: Option<&dyn Signer>,
+    seen: &BTreeMap<String, Timestamp>,
+) -> Result<Switched, ChannelError> {
+    lead(store, name, number, order, signer, (When::Needed, seen))
 }
 
 /// Moves the channel to where it was before its last move. Twice leads to where it is now.
@@ -144,7 +156,7 @@ pub fn refresh(
     signer: &dyn Signer,
 ) -> Result<Switched, ChannelError> {
     let number = get(store, name)?.ok_or_else(|| ChannelError::Unknown { name: name.clone() })?;
-    lead(store, name, number, order, Some(signer), When::Always)
+    lead(store, name, number, order, Some(signer), (When::Always, &BTreeMap::new()))
 }
 
 fn lead(
@@ -153,7 +165,7 @@ fn lead(
     number: BuildNumber,
     order: &Order,
     signer: Option<&dyn Signer>,
-    when: When,
+    (when, seen): (When, &BTreeMap<String, Timestamp>),
 ) -> Result<Switched, ChannelError> {
     check(store, name, number)?;
     // From here on no purge can take the build away, and nobody else moves a channel.
@@ -168,7 +180,7 @@ fn lead(
     if at == Some(number) && when == When::Needed && (is_taken || signer.is_none()) {
         return Ok(Switched::WasThere);
     }
-    let served = current.map(|view| view.dates).unwrap_or_default();
+    let served = current.map_or_else(|| seen.clone(), |view| view.dates);
     let dating = Dating { at: order.at, when, signer, served: &served };
     let dated = dating.of(store, &held)?;
     let view = View::new(store, name, number, &dating, &dated)?;

@@ -27,7 +27,10 @@ mod verify_tests;
 pub use held::{Held, HeldError};
 pub use log::{Action, Good, Outcome, append_log, read_log};
 pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, purge_mirror};
-pub use record::{Verified, record_bucket_verify, record_mirror_sync, record_sync, record_verify};
+pub use record::{
+    Remembered, Verified, mirror_channels, record_bucket_verify, record_mirror_channel, record_mirror_sync,
+    record_sync, record_verify,
+};
 pub use recover::{RecoverError, Recovered, recover};
 pub use registry::{
     Bucket, Mirror, Place, RegistryError, Renamed, add_mirror, mirror, mirrors, remove_mirror, rename_mirror,

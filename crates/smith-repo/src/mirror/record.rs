@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mirror::held::read_some;
 use crate::mirror::{Depth, Findings, HeldError, StatusError};
-use crate::name::{BuildNumber, MirrorName};
+use crate::name::{BuildNumber, ChannelName, MirrorName};
 use crate::store::{Store, StoreError, write_atomically};
 
 /// Ten thousand builds with a reason each.
@@ -21,6 +21,8 @@ const FILE_MAX: u64 = 16 << 20;
 const VERIFY: &str = "verify.json";
 
 const SYNC: &str = "sync.json";
+
+const CHANNELS: &str = "channels.json";
 
 /// When a build was verified last, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,34 @@ pub fn record_sync(store: &Store, at: Timestamp) -> Result<(), StatusError> {
 /// The same at the site, which so knows that a mirror was there.
 pub fn record_mirror_sync(site: &Store, name: &MirrorName, at: Timestamp) -> Result<(), StatusError> {
     synced(&folder_of(site, name), at)
+}
+
+/// Where a channel of a mirror was when the site last moved it, and the dates that its clients have seen. If the mirror
+/// loses it, these are still to be honoured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    pub build: BuildNumber,
+    pub dates: BTreeMap<String, Timestamp>,
+}
+
+/// What the site remembers of the channels of a mirror.
+pub fn mirror_channels(
+    site: &Store,
+    name: &MirrorName,
+) -> Result<BTreeMap<ChannelName, Remembered>, StatusError> {
+    Ok(read(&folder_of(site, name).join(CHANNELS))?.unwrap_or_default())
+}
+
+pub fn record_mirror_channel(
+    site: &Store,
+    name: &MirrorName,
+    channel: &ChannelName,
+    remembered: Remembered,
+) -> Result<(), StatusError> {
+    let _locked = site.lock_now()?;
+    let mut channels = mirror_channels(site, name)?;
+    channels.insert(channel.clone(), remembered);
+    write(&folder_of(site, name).join(CHANNELS), &channels)
 }
 
 /// Where a site keeps what it knows of a mirror.

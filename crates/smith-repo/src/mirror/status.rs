@@ -12,7 +12,7 @@ use crate::fetch::Size;
 use crate::hash::Sha256;
 use crate::mirror::objects::Objects;
 use crate::mirror::parallel::each_on;
-use crate::mirror::record::{Verified, folder_of, synced_at, verified};
+use crate::mirror::record::{Verified, folder_of, mirror_channels, synced_at, verified};
 use crate::mirror::{Depth, Held, HeldError, Keys, Mirror, Place, S3, S3Error};
 use crate::name::{BuildNumber, ChannelName, MirrorName};
 use crate::store::{Store, StoreError};
@@ -30,6 +30,9 @@ pub struct Status {
     /// Every build of the site or the mirror, in order.
     pub builds: Vec<BuildStatus>,
     pub channels: BTreeMap<ChannelName, BuildNumber>,
+    /// Channels that the site has set there and that are gone, with the build on which they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost_channels: BTreeMap<ChannelName, BuildNumber>,
     /// Unknown of a bucket, and of a store that is not there yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
@@ -144,9 +147,12 @@ fn of_store(site: &Store, mirror: &Mirror, store: &Store) -> Result<Status, Stat
     for channel in channel::names(store)? {
         channels.extend(channel::get(store, &channel)?.map(|build| (channel, build)));
     }
+    let mut remembered = mirror_channels(site, &mirror.name)?;
+    remembered.retain(|channel, _| !channels.contains_key(channel));
+    let lost_channels = remembered.into_iter().map(|(channel, one)| (channel, one.build)).collect();
     let (free_bytes, synced) = (Some(free(store)?), synced_at(&folder)?);
     let lag = lag(&there, &here);
-    Ok(Status { builds, channels, free_bytes, lag, synced, ..Status::unknown(mirror) })
+    Ok(Status { builds, channels, lost_channels, free_bytes, lag, synced, ..Status::unknown(mirror) })
 }
 
 fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, StatusError> {
@@ -179,6 +185,7 @@ impl Status {
             trouble: None,
             builds: Vec::new(),
             channels: BTreeMap::new(),
+            lost_channels: BTreeMap::new(),
             free_bytes: None,
             lag: 0,
             synced: None,
@@ -188,7 +195,8 @@ impl Status {
     /// It could be asked, nothing bad is known of what it holds, and it has the newest build of its site.
     pub fn is_good(&self) -> bool {
         let is_bad = |one: &BuildStatus| matches!(one.state, Holding::Bad { .. });
-        self.trouble.is_none() && self.lag == 0 && !self.builds.iter().any(is_bad)
+        let is_there = self.trouble.is_none() && self.lost_channels.is_empty();
+        is_there && self.lag == 0 && !self.builds.iter().any(is_bad)
     }
 
     /// When its builds were verified: the one for which that is the longest ago.
@@ -208,7 +216,9 @@ fn union(there: &[BuildNumber], here: &[BuildNumber]) -> Vec<BuildNumber> {
 }
 
 fn lag(there: &[BuildNumber], here: &[BuildNumber]) -> u32 {
-    there.iter().filter(|build| here.last().is_none_or(|newest| *build > newest)).count() as u32
+    // A number that the site does not have says nothing of how new it is.
+    let newest = here.iter().rev().find(|build| there.binary_search(build).is_ok());
+    there.iter().filter(|build| newest.is_none_or(|newest| *build > newest)).count() as u32
 }
 
 fn held(mirror: &Store, build: BuildNumber, verified: Option<&Verified>) -> Holding {

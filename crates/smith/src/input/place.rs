@@ -1,8 +1,13 @@
 //! Where a channel is moved: on the store that is given, or on mirrors that it knows.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
+use jiff::Timestamp;
 use smith_repo::channel::{self, ChannelError, Order, Switched};
-use smith_repo::mirror::{Depth, Keys, Mirror, Place as Lies, S3, Turn, mirrors};
+use smith_repo::mirror::{
+    Depth, Keys, Mirror, Place as Lies, Remembered, S3, Turn, mirror_channels, mirrors, record_mirror_channel,
+};
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::{KeyFolder, Signer};
 use smith_repo::store::Store;
@@ -37,6 +42,7 @@ pub(crate) struct Place {
     /// Whose builds are believed; nobody's where the store has no keys of its own.
     believed: Option<Believed>,
     drops_suites: bool,
+    site: Store,
 }
 
 enum At {
@@ -57,7 +63,8 @@ impl PlaceArgs {
     pub(crate) fn places(&self, site: &Store) -> Result<Vec<Place>, Failure> {
         if self.mirrors.is_empty() && self.regions.is_empty() && !self.all_mirrors {
             let (at, believed) = (At::Store(site.clone()), believed(site)?);
-            return Ok(vec![Place { name: None, at, believed, drops_suites: self.drop_suites }]);
+            let site = site.clone();
+            return Ok(vec![Place { name: None, at, believed, drops_suites: self.drop_suites, site }]);
         }
         let known = mirrors(site).map_err(|error| Failure::new(Exit::BadInput, error))?;
         for name in &self.mirrors {
@@ -115,7 +122,7 @@ impl Place {
             }
         };
         let (believed, drops_suites) = (believed(site)?, args.drop_suites);
-        Ok(Self { name: Some(mirror.name.clone()), at, believed, drops_suites })
+        Ok(Self { name: Some(mirror.name.clone()), at, believed, drops_suites, site: site.clone() })
     }
 
     /// For a line: `on fra-01: `, or nothing for the store itself.
@@ -192,6 +199,22 @@ impl Place {
         checked.map(drop).map_err(refused)
     }
 
+    /// The dates that clients of a mirror have seen, as the site knows them.
+    fn remembered(&self, channel: &ChannelName) -> Result<BTreeMap<String, Timestamp>, Failure> {
+        let Some(name) = &self.name else { return Ok(BTreeMap::new()) };
+        let mut channels =
+            mirror_channels(&self.site, name).map_err(|error| Failure::new(Exit::BadInput, error))?;
+        Ok(channels.remove(channel).map(|one| one.dates).unwrap_or_default())
+    }
+
+    fn remember(&self, store: &Store, channel: &ChannelName) -> Result<(), Failure> {
+        let Some(name) = &self.name else { return Ok(()) };
+        let Some(view) = channel::current(store, channel).map_err(channel_failed)? else { return Ok(()) };
+        let remembered = Remembered { build: view.build, dates: view.dates };
+        let recorded = record_mirror_channel(&self.site, name, channel, remembered);
+        recorded.map_err(|error| Failure::new(Exit::Output, error))
+    }
+
     pub(crate) fn set(
         &self,
         channel: &ChannelName,
@@ -200,7 +223,13 @@ impl Place {
         signer: Option<&dyn Signer>,
     ) -> Result<Switched, Failure> {
         match &self.at {
-            At::Store(store) => channel::set(store, channel, build, order, signer).map_err(channel_failed),
+            At::Store(store) => {
+                let seen = self.remembered(channel)?;
+                let switched = channel::set_after(store, channel, build, order, signer, &seen);
+                let switched = switched.map_err(channel_failed)?;
+                self.remember(store, channel)?;
+                Ok(switched)
+            }
             At::Bucket { site, bucket, .. } => {
                 bucket.set_channel(site, channel, build, order, signer).map_err(bucket_failed)
             }
@@ -214,7 +243,11 @@ impl Place {
         signer: &dyn Signer,
     ) -> Result<Switched, Failure> {
         match &self.at {
-            At::Store(store) => channel::refresh(store, channel, order, signer).map_err(channel_failed),
+            At::Store(store) => {
+                let switched = channel::refresh(store, channel, order, signer).map_err(channel_failed)?;
+                self.remember(store, channel)?;
+                Ok(switched)
+            }
             At::Bucket { site, bucket, .. } => {
                 bucket.refresh_channel(site, channel, order, signer).map_err(bucket_failed)
             }

@@ -65,6 +65,50 @@ fn apt_follows_a_channel_back_as_it_follows_it_forward() {
     assert_eq!(seen(&["refresh", "prod"]), "1.0");
 }
 
+#[test]
+fn clients_of_a_mirror_that_was_lost_follow_its_channel_all_the_same() {
+    if !has(&["apt-get", "dpkg-deb", "gpgv"]) {
+        return;
+    }
+    let site = two_builds();
+    let newest = last(&site);
+    let path = site.path("fra-01");
+    site.smith(&["mirror", "add", "fra-01", "--region", "fra", "--path", path.to_str().unwrap()]);
+    site.smith(&["mirror", "sync", "fra-01"]);
+    let set = |build: &str| {
+        site.smith(&["channel", "set", "prod", build, "--mirror", "fra-01", "--reason", "a test"])
+    };
+    set("1");
+    set(&newest);
+    let server = site.serve_store("fra-01");
+    let apt = site.apt("apt", &format!("{}/channels/prod/site stable main", server.address));
+    apt.update();
+    assert_eq!(apt.candidate("alpha"), "2.0");
+    std::fs::remove_dir_all(&path).unwrap();
+    let text = site.finds(&["mirror", "recover", "fra-01"]);
+    assert!(text.contains(&format!("channel prod was on build {newest} and is gone")), "{text}");
+    let text = site.finds(&["mirror", "status"]);
+    assert!(text.contains("channel prod was on build"), "{text}");
+    set("1");
+    apt.update();
+    assert_eq!(apt.candidate("alpha"), "1.0");
+    site.smith(&["mirror", "status"]);
+}
+
+#[test]
+fn a_build_that_nobody_here_has_signed_gets_no_channel() {
+    if !has(&["dpkg-deb"]) {
+        return;
+    }
+    let (site, other) = (two_builds(), Site::new());
+    // Another site's key, and nothing of our own: as if somebody had put his builds here.
+    std::fs::remove_dir_all(site.path("store/keys")).unwrap();
+    std::fs::rename(other.path("store/keys"), site.path("store/keys")).unwrap();
+    let refused = site.refused(&["channel", "set", "prod", "1", "--reason", "a test"]);
+    assert!(refused.contains("expected it signed by a key of the store"), "{refused}");
+    assert!(site.smith(&["channel", "show"]).contains("no channel"));
+}
+
 /// Moves the channel as the program does, without the time that it takes to start.
 fn flip(site: &Site, build: &str) {
     let store = Store::open(&site.path("store")).unwrap();

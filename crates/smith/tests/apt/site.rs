@@ -97,12 +97,33 @@ impl Site {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs the program, which must find something wrong; both of its outputs.
+    pub(crate) fn finds(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().unwrap();
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
+        text
+    }
+
+    /// Runs the program, which must refuse what is asked; both of its outputs.
+    pub(crate) fn refused(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().unwrap();
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(5), "{args:?}: {text}");
+        text
+    }
+
     pub(crate) fn json(&self, args: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.smith(args)).unwrap()
     }
 
     pub(crate) fn serve(&self) -> Server {
+        self.serve_store("store")
+    }
+
+    pub(crate) fn serve_store(&self, store: &str) -> Server {
         let mut command = self.command(&["mirror", "serve", "--listen", "127.0.0.1:0"]);
+        command.env("SMITH_STORE", self.path(store));
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();

@@ -81,11 +81,6 @@ impl S3 {
         order: &Order,
         (when, signer): (When, Option<&dyn Signer>),
     ) -> Result<Switched, S3Error> {
-        if name.as_str().parse::<BuildNumber>().is_ok() {
-            // Its folder would be that of a build.
-            let expected = "the name of a channel, which is no number".to_owned();
-            return Err(S3Error::Conflict { key: key(name), expected, found: name.to_string() });
-        }
         let findings = self.verify(source, build, Depth::Quick)?;
         if !findings.is_good() {
             return Err(S3Error::NotWhole { name: name.clone(), build, found: findings.why() });

@@ -209,8 +209,6 @@ fn what_is_wrong_in_a_bucket_is_named() {
     assert_eq!((did.put, did.deleted, did.put_bytes), (3, 1, would.put_bytes));
     assert!(did.after.is_good(), "{}", did.after.why());
     s3.set_channel(&store, &prod, ONE, &order, None).expect("whole again");
-    let number = ChannelName::new("7").expect("a name");
-    assert!(matches!(s3.set_channel(&store, &number, ONE, &order, None), Err(S3Error::Conflict { .. })));
 }
 
 #[test]

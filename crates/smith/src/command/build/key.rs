@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs, Unwritable};
 use crate::output::{self, Align, Table};
 
-/// Make, import, list, rotate and export the keys that sign builds.
+/// Make, import, list, retire and export the keys that sign builds.
 #[derive(Debug, Args)]
 pub(super) struct Key {
     #[command(subcommand)]

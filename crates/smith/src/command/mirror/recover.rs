@@ -8,7 +8,7 @@ use serde::Serialize;
 use smith_repo::fetch::{Fetcher, Progress, chain};
 use smith_repo::mirror::{
     Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Outcome, Pull, Push, Reach, S3, Target, Turn,
-    mirror, record_bucket_verify, recover,
+    mirror, record_bucket_verify, recover, status,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -135,7 +135,10 @@ fn of_mirror(
         Reach::Store(store) => {
             let fetcher =
                 Fetcher::new(target.limits.clone()).map_err(|error| Failure::new(Exit::Bug, error))?;
-            of_store(&Into { store, fetcher: &fetcher, sources: &target.sources }, builds, believed, mode)
+            let into = Into { store, fetcher: &fetcher, sources: &target.sources };
+            let mut answer = of_store(&into, builds, believed, mode)?;
+            answer.wrong = answer.wrong.or(lost_channels(site, mirror)?);
+            Ok(answer)
         }
         Reach::Bucket { bucket, .. } => {
             let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
@@ -152,6 +155,21 @@ fn of_mirror(
             })
         }
     }
+}
+
+/// Builds come again by themselves; where a channel was is for a person to say.
+fn lost_channels(site: &Store, mirror: &Mirror) -> Result<Option<String>, Failure> {
+    let status = status(site, mirror, &Keys::FromEnvironment);
+    let status = status.map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let lost = status.lost_channels.iter().map(|(channel, build)| {
+        let name = &mirror.name;
+        format!(
+            "channel {channel} was on build {build} and is gone; `smith channel set {channel} {build} --mirror {name}` \
+             brings it back"
+        )
+    });
+    let lost: Vec<String> = lost.collect();
+    Ok(Some(lost.join("; ")).filter(|lost| !lost.is_empty()))
 }
 
 /// A bucket and all that is needed to make it whole.

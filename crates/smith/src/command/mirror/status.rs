@@ -109,6 +109,13 @@ fn wrong(all: &[Standing]) -> String {
         if let Some(why) = &one.trouble {
             text.push_str(&format!("{bad} {}: {why}\n", one.mirror));
         }
+        for (channel, build) in &one.lost_channels {
+            let mirror = &one.mirror;
+            text.push_str(&format!(
+                "{bad} {mirror}: channel {channel} was on build {build} and is gone; `smith channel set {channel} {build} \
+                 --mirror {mirror}` brings it back\n"
+            ));
+        }
         for build in &one.builds {
             if let Holding::Bad { why } = &build.state {
                 text.push_str(&format!("{bad} {} build {}: {why}\n", one.mirror, build.build));
