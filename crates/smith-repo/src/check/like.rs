@@ -46,7 +46,8 @@ pub fn like(build: &Path, packages: &PackageList, architecture: &str) -> Result<
         if text.is_empty() {
             continue;
         }
-        let suites = places.iter().map(|(_, suite, _)| (*suite).to_owned()).collect();
+        // Also those that the other build has and this one has not: such a machine gets all of its distribution.
+        let suites = BTreeSet::from([distribution.to_owned()]);
         let name = format!("like-{distribution}-{architecture}").replace('/', "-");
         profiles.push(Profile::implied(build, name, text, suites)?);
     }

@@ -124,6 +124,7 @@ impl Outcome {
             self.kept_back.len(),
             size(self.download_bytes)
         );
+        let _ = writeln!(text, "  suites: {}", self.suites.join(" "));
         for why in &self.why {
             let _ = writeln!(text, "  bad: {why}");
         }

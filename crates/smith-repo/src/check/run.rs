@@ -37,6 +37,9 @@ pub struct Check<'a> {
 /// `(upstream, suite)` with its components.
 type Suites<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>;
 
+/// Whether a suite of an upstream is meant.
+type IsTaken<'a> = Box<dyn Fn(&str, &str) -> bool + 'a>;
+
 /// Profiles that need the same sources share one update.
 type Group<'a> = (Suites<'a>, Vec<String>);
 
@@ -117,16 +120,20 @@ impl Check<'_> {
         suites
     }
 
-    /// The suites that were named for a profile, or all of the distribution that its packages are of.
+    /// The suites that were named for a profile, or all of the distribution that its packages are of. A distribution that
+    /// is named means all of its suites, as it does for a difference.
     fn suites_of<'b>(&self, profile: &Profile, available: &Suites<'b>) -> Result<Suites<'b>, CheckError> {
         let wrong = |found: String| CheckError::Suites { profile: profile.name().to_owned(), found };
-        let is_taken: Box<dyn Fn(&str) -> bool> = if profile.suites.is_empty() {
+        let is_taken: IsTaken<'_> = if profile.suites.is_empty() {
             let distribution = self.distribution(profile).map_err(wrong)?;
-            Box::new(move |suite| distribution_of(suite) == distribution)
+            Box::new(move |_: &str, suite: &str| distribution_of(suite) == distribution)
         } else {
-            Box::new(|suite| profile.suites.contains(suite))
+            Box::new(|upstream: &str, suite: &str| {
+                let whole = format!("{upstream}/{suite}");
+                [suite, distribution_of(suite), &whole].iter().any(|name| profile.suites.contains(*name))
+            })
         };
-        let taken = available.iter().filter(|((_, suite), _)| is_taken(suite));
+        let taken = available.iter().filter(|((upstream, suite), _)| is_taken(upstream, suite));
         let taken: Suites<'b> = taken.map(|(place, components)| (*place, components.clone())).collect();
         if taken.is_empty() {
             return Err(wrong(profile.suites.iter().cloned().collect::<Vec<_>>().join(", ")));

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::manifest::Area;
 use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
 use crate::mirror::verify::{pool_links, relative};
-use crate::name::BuildNumber;
+use crate::name::{BuildNumber, ChannelName};
 use crate::store::{Locked, Store, StoreError};
 
 /// What builds on this store know.
@@ -90,6 +90,7 @@ pub(super) fn seek_foreign(
             foreign.push(format!("pool/{path}"));
         }
     })?;
+    foreign.extend(strays(store)?);
     for number in builds {
         let folder = store.build(*number);
         let prefix = relative(store, &folder);
@@ -100,6 +101,40 @@ pub(super) fn seek_foreign(
         })?;
     }
     Ok(foreign)
+}
+
+/// What lies where only builds, channels and their views are, and is handed out, and is none of them.
+fn strays(store: &Store) -> Result<Vec<String>, StoreError> {
+    let is_channel = |name: &str| ChannelName::new(name).is_ok();
+    let is_build = |name: &str| name.parse::<BuildNumber>().is_ok() || name == "index.json";
+    let is_in_channels = |name: &str| name.strip_suffix(".json").is_some_and(is_channel) || is_channel(name);
+    let is_view = |name: &str| {
+        name.rsplit_once('-')
+            .is_some_and(|(channel, number)| is_channel(channel) && number.parse::<u64>().is_ok())
+    };
+    let mut strays = Vec::new();
+    let mut seek = |folder: &Path, is_ours: &dyn Fn(&str, &fs::FileType) -> bool| -> Result<(), StoreError> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StoreError::io("reading", folder)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("reading", folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_known = entry.file_type().is_ok_and(|kind| is_ours(&name, &kind));
+            if !is_known && !name.starts_with(".tmp-") {
+                strays.push(relative(store, &entry.path()));
+            }
+        }
+        Ok(())
+    };
+    seek(&store.builds(), &|name, _| is_build(name))?;
+    seek(&store.channels(), &|name, kind| {
+        is_in_channels(name) && (kind.is_symlink() || name.ends_with(".json"))
+    })?;
+    seek(&store.views(), &|name, kind| is_view(name) && kind.is_dir())?;
+    Ok(strays)
 }
 
 /// Everything below a folder that is no folder, by its path below it. Links are not followed.

@@ -194,6 +194,19 @@ fn foreign_files_and_broken_links_are_named_and_taken_away() {
 }
 
 #[test]
+fn what_would_be_handed_out_and_is_of_nobody_is_named() {
+    let (_a, store, _b, _source) = twins();
+    let prod = ChannelName::new("prod").expect("a name");
+    let order = Order { who: "ann".to_owned(), why: "a test".to_owned(), at: Timestamp::UNIX_EPOCH };
+    channel::set(&store, &prod, ONE, &order, None).expect("set");
+    assert!(full(&store).is_good(), "{}", full(&store).why());
+    fs::create_dir(store.channels().join("evil")).expect("made");
+    fs::write(store.builds().join("evil"), "x").expect("written");
+    fs::create_dir(store.views().join("evil")).expect("made");
+    assert_eq!(full(&store).foreign, ["builds/evil", "channels/evil", "views/evil"]);
+}
+
+#[test]
 fn what_no_source_has_stays_reported() {
     let (_a, store, _b, source) = twins();
     let path = store.root().join(PACKAGE);

@@ -186,7 +186,7 @@ pub(super) fn folder_of(url: &str) -> Option<PathBuf> {
 }
 
 /// The builds that a source has.
-pub(crate) fn builds_at(fetcher: &Fetcher, url: &str) -> Result<Vec<BuildNumber>, SyncError> {
+pub fn builds_at(fetcher: &Fetcher, url: &str) -> Result<Vec<BuildNumber>, SyncError> {
     if let Some(folder) = folder_of(url) {
         return Ok(Store::open(&folder)?.builds_present()?);
     }

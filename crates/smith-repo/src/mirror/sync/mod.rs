@@ -11,8 +11,9 @@ mod tests;
 mod tree;
 
 pub use error::SyncError;
+pub(crate) use lists::base_url;
+pub use lists::builds_at;
 pub use lists::write_index;
-pub(crate) use lists::{base_url, builds_at};
 pub use many::{Anew, Reach, Target, TargetError, Which, sync_all};
 pub use pull::{Check, Mode, Pull, State, Synced, sync};
 pub(crate) use pull::{sync_after, would_sync};

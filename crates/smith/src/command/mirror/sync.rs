@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use smith_repo::fetch::Size;
+use smith_repo::fetch::{Fetcher, Size};
 use smith_repo::mirror::{
-    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, Target, Which,
+    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, Target, Which, builds_at,
     record_mirror_sync, record_sync, sync, sync_all,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
@@ -19,8 +19,8 @@ use crate::output::{self, BAD, GOOD, counted, styled};
 /// Bring builds to mirrors: what is missing, verified, whole or not at all.
 ///
 /// At a site, for the mirrors that it knows: `sync fra-01 ams-02`, `--region eu` or `--all`, and every build of the site
-/// that a mirror lacks, or the builds that are named. On a mirror's own host, without a name: `sync BUILD… --from` pulls into
-/// the store itself. Interrupted anywhere and started again, it goes on with what it had brought. A build whose words are
+/// that a mirror lacks, or the builds that are named. On a mirror's own host, without a name: `sync --from URL` pulls into
+/// the store itself, all that it lacks, `--newest 1` of it, or the builds that are named. Interrupted anywhere and started again, it goes on with what it had brought. A build whose words are
 /// not signed by a key of the keyring does not come. Ends with 1 when something did not come; what fails on one mirror
 /// holds up no other.
 #[derive(Debug, Args)]
@@ -32,11 +32,11 @@ pub(super) struct Sync {
     store: StoreArgs,
     #[command(flatten)]
     many: ManyArgs,
-    /// Only so many of the newest builds of the site
+    /// Only so many of the newest builds of the site, or of where they are pulled from
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Mirrors")]
     newest: Option<u32>,
     /// Into the store itself, from these: addresses or folders of other stores, the first that has a build counts
-    #[arg(long, value_name = "URL|FOLDER", conflicts_with_all = ["region", "all", "newest"])]
+    #[arg(long, value_name = "URL|FOLDER", conflicts_with_all = ["region", "all"])]
     from: Vec<String>,
     /// The public keys that builds are believed for, as `smith build key export` writes them; the site's own unless said
     #[arg(long, value_name = "FILE")]
@@ -177,11 +177,23 @@ fn answer(args: &Sync, mirrors: usize, outcomes: &[Outcome], mode: Mode) -> Resu
     Ok(exit)
 }
 
+/// Builds that the first source has and this store has not, of the newest ones if so many are asked for.
+fn lacking(args: &Sync, store: &Store, fetcher: &Fetcher) -> Result<Vec<BuildNumber>, Failure> {
+    let Some(source) = args.from.first() else { return Ok(Vec::new()) };
+    let there = builds_at(fetcher, &input::address(source));
+    let mut builds = there.map_err(|error| Failure::new(Exit::BadInput, error))?;
+    if let Some(newest) = args.newest {
+        builds.drain(..builds.len().saturating_sub(newest as usize));
+    }
+    // A dry run finds no store where none was made yet.
+    let here = if store.builds().exists() { store.builds_present() } else { Ok(Vec::new()) };
+    let here = here.map_err(|error| Failure::new(Exit::BadInput, error))?;
+    builds.retain(|build| here.binary_search(build).is_err());
+    Ok(builds)
+}
+
 /// On a mirror's own host.
 fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
-    if builds.is_empty() {
-        return Err(Failure::new(Exit::Usage, "expected the builds that are to come, found none"));
-    }
     let Some(keyring) = &args.keyring else {
         let error = "expected --keyring with the keys that builds are believed for, found none";
         return Err(Failure::new(Exit::Usage, error));
@@ -193,7 +205,11 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
         Mode::DryRun => args.store.planned()?,
     };
     let fetcher = args.net.fetcher()?;
-    for build in builds {
+    let builds = if builds.is_empty() { lacking(args, &store, &fetcher)? } else { builds.to_vec() };
+    if builds.is_empty() {
+        output::data(&format!("{} nothing is missing\n", styled(GOOD, "good:")))?;
+    }
+    for build in &builds {
         let synced = input::watched(|progress| {
             let pull =
                 Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
