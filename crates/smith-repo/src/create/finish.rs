@@ -179,7 +179,7 @@ pub(super) fn finish(
         all.push(("build.json".to_owned(), json));
         let rising = raise(store, number, &manifest, &all, &files.upstreams)?;
         sync_file_system(store.root())?;
-        let _locked = store.lock_now()?;
+        let locked = store.lock_now()?;
         if create.is_taken(number) {
             match create.number {
                 Some(number) => return Err(CreateError::Taken { number }),
@@ -190,7 +190,7 @@ pub(super) fn finish(
             relink(create, &manifest)?;
         }
         store.appear(&rising.folder, &to)?;
-        crate::mirror::write_index(store)?;
+        crate::mirror::write_index(store, &locked)?;
         return Ok(info);
     }
 }

@@ -175,7 +175,7 @@ impl Run<'_> {
         {
             self.remember(&frozen)?;
             // A run that was killed when its build had just appeared may have left the list of builds behind.
-            write_index(self.store)?;
+            write_index(self.store, &self.store.lock_now()?)?;
             return Ok(Created::Unchanged(Box::new(newest)));
         }
         self.make(&mut frozen, parent.as_ref(), &intake, &locals, config)

@@ -54,7 +54,7 @@ pub fn mend(store: &Store, age: Age, now: Timestamp) -> Result<Mended, FsckError
     mended.orphans = take_orphans(store, age, now)?;
     mended.freed += empty_trash(store, age, now)?;
     mended.protected = protect(store)?;
-    write_index(store)?;
+    write_index(store, &store.lock_now()?)?;
     Ok(mended)
 }
 

@@ -28,7 +28,7 @@ fn two_builds() -> (tempfile::TempDir, Store) {
     let (folder, store) = store();
     Recipe::of(20, |_| 1).make(&store, 1, None);
     Recipe::of(20, |number| if number < 5 { 2 } else { 1 }).make(&store, 2, Some(1));
-    write_index(&store).expect("written");
+    write_index(&store, &store.lock_now().expect("free")).expect("written");
     (folder, store)
 }
 

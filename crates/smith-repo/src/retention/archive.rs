@@ -45,7 +45,7 @@ pub fn archive(
     }
     let swept = sweep(store, now)?;
     let locked = store.lock_now()?;
-    write_index(store)?;
+    write_index(store, &locked)?;
     drop(locked);
     Ok(Purged { objects: swept.objects, bytes: swept.bytes, ..archived })
 }
@@ -116,7 +116,7 @@ pub fn restore(
     }
     let locked = store.lock_now()?;
     store.appear(&build.folder, &store.build(number))?;
-    write_index(store)?;
+    write_index(store, &locked)?;
     drop(locked);
     drop(lease);
     Ok(restored)

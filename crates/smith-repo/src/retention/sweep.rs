@@ -57,7 +57,7 @@ pub fn purge(
     }
     let swept = sweep(store, now)?;
     let locked = store.lock_now()?;
-    write_index(store)?;
+    write_index(store, &locked)?;
     drop(locked);
     Ok(Purged { objects: swept.objects, bytes: swept.bytes, ..purged })
 }

@@ -128,7 +128,7 @@ fn publish(
         store.appear(&rising.folder, &store.build(number))?;
     }
     drop(lease);
-    write_index(store)?;
+    write_index(store, &store.lock_now()?)?;
     let folder = store.unsigned_build(number);
     fs::remove_dir_all(&folder).map_err(StoreError::io("removing", &folder))?;
     let signers = judge.detached(&waiting.json, &signatures.words).unwrap_or_default();

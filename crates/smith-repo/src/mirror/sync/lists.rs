@@ -12,7 +12,7 @@ use crate::mirror::held::{
 use crate::mirror::s3::{FORMAT, MARKER};
 use crate::mirror::sync::{Check, SyncError};
 use crate::name::BuildNumber;
-use crate::store::{Store, StoreError, write_atomically};
+use crate::store::{Locked, Store, StoreError, write_atomically};
 
 /// A signature has a few hundred bytes; with many keys a few thousand.
 const SIGNATURE_MAX: u64 = 64 << 10;
@@ -198,8 +198,9 @@ pub fn builds_at(fetcher: &Fetcher, url: &str) -> Result<Vec<BuildNumber>, SyncE
     }
 }
 
-/// Writes down which builds a store has, for mirrors that pull from it through a web server.
-pub fn write_index(store: &Store) -> Result<(), StoreError> {
+/// Writes down which builds a store has, for mirrors that pull from it through a web server. Under the lock, since another
+/// who has seen fewer builds might write after whoever has seen more.
+pub fn write_index(store: &Store, _: &Locked) -> Result<(), StoreError> {
     let path = store.builds().join(INDEX);
     let text = serde_json::to_vec(&store.builds_present()?);
     let text = text.map_err(|error| StoreError::io("writing", &path)(error.into()))?;

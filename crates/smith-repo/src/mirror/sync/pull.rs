@@ -91,7 +91,7 @@ pub(crate) fn sync_after(
         if mode == Mode::Do {
             // A run that was killed when the build had just appeared may have left the list of builds behind.
             stale::clear(&stale::folders(pull.store))?;
-            write_index(pull.store)?;
+            write_index(pull.store, &pull.store.lock_now()?)?;
         }
         return Ok(Synced::of(build, State::WasWhole, began));
     }
@@ -108,7 +108,7 @@ pub(crate) fn sync_after(
     let rising = raise(pull.store, build, &lists.manifest, &lists.files, &pools)?;
     sync_file_system(pull.store.root())?;
     appear(pull.store, build, &rising.folder, &lists)?;
-    write_index(pull.store)?;
+    write_index(pull.store, &pull.store.lock_now()?)?;
     synced.state = State::Came;
     synced.took = began.elapsed();
     Ok(synced)

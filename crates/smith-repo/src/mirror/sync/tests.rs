@@ -48,7 +48,7 @@ fn source() -> (tempfile::TempDir, Store) {
     let (folder, store) = store();
     Recipe::of(60, |_| 1).make(&store, 1, None);
     Recipe::of(60, |number| 1 + u32::from(number < 6)).make(&store, 2, Some(1));
-    write_index(&store).expect("written");
+    write_index(&store, &store.lock_now().expect("free")).expect("written");
     (folder, store)
 }
 
