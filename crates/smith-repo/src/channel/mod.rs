@@ -1,6 +1,6 @@
 //! Channels: names that move from build to build, at once and back.
 //!
-//! A channel is a link to a [`view`] of its build. The view has the dates that make every client take it, and the indexes
+//! A channel is a link to a [`View`] of its build. It has the dates that make every client take it, and the indexes
 //! that clients in the middle of an update hold from before.
 
 mod dating;
