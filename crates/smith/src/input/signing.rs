@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use smith_repo::pgp::{KeyFolder, Keyring, Passphrase, Policy, SigningKeys, verify_detached};
+use smith_repo::pgp::{KeyFolder, Passphrase, SigningKeys};
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
-use crate::input;
 
 /// How keys are unlocked.
 #[derive(Debug, Clone, Args)]
@@ -25,11 +24,4 @@ impl SigningArgs {
         let keys = keys.map_err(|error| Failure::new(Exit::BadInput, error))?;
         Ok(Some(keys).filter(|keys| !keys.is_empty()))
     }
-}
-
-/// Whose signature of a text this is, of the keys in a file.
-pub(crate) fn signers(keyring: &Keyring, text: &[u8], signature: &[u8]) -> Result<Vec<String>, String> {
-    let found = verify_detached(text, signature, keyring, &Policy::any(input::now()));
-    let found = found.map_err(|error| error.to_string())?;
-    Ok(found.into_iter().map(|signer| signer.fingerprint.to_string()).collect())
 }

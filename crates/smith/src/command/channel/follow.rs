@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use smith_repo::channel::{Order, Switched, follow};
 use smith_repo::name::ChannelName;
-use smith_repo::pgp::Keyring;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, NetArgs, StoreArgs};
+use crate::input::{self, Believed, NetArgs, StoreArgs};
 use crate::output::{self, GOOD, styled};
 
 /// Take a channel as another store has it, with its dates and signatures
@@ -36,11 +35,11 @@ pub(super) struct Follow {
 
 pub(super) fn run(args: &Follow) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let keyring = Keyring::load(&[&args.keyring]).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let believed = Believed::load(&args.keyring)?;
     let fetcher = args.net.fetcher()?;
     let why = format!("as it is at {}", args.from);
     let order = Order { who: args.who.clone(), why, at: input::now() };
-    let signed = |text: &[u8], signature: &[u8]| input::signers(&keyring, text, signature);
+    let signed = |text: &[u8], signature: &[u8]| believed.check(text, signature);
     let source = input::address(&args.from);
     let followed = follow(&store, &args.channel, &source, &fetcher, &signed, &order);
     let followed = followed.map_err(input::channel_failed)?;
