@@ -1,0 +1,4 @@
+//! The agent.
+mod op;
+mod tool;
+fn main() {}

@@ -1,0 +1,25 @@
+//! What is said between a controller and an agent, and how much of it either believes.
+
+mod job;
+mod name;
+mod outcome;
+mod read;
+mod reply;
+mod report;
+
+pub use job::{
+    Action, Attach, Clean, Conffiles, DeadMan, Downgrades, Fence, Follow, Health, Job, Kernels, Patch,
+    Reboot, Release, Removals, Source,
+};
+pub use name::{Name, NameError};
+pub use outcome::{Cause, Done, Failure, Outcome};
+pub use read::{JOB_MAX, LINE_MAX, ReadError, read_job, read_reply};
+pub use reply::{Body, Hello, Phase, Refusal, Reply};
+pub use report::{
+    Change, Checked, Disk, Facts, Finding, Healed, Kernel, Package, Patched, Piece, Rebooted, Restart, Unit,
+    Work,
+};
+
+/// The version that this code speaks. It goes up when an old agent would misunderstand a job; fields that are only added
+/// are told by the agent's own refusal of what it does not know.
+pub const VERSION: u32 = 1;
