@@ -72,6 +72,8 @@ pub struct Patch {
     #[serde(default)]
     pub downgrades: Downgrades,
     #[serde(default)]
+    pub holds: Holds,
+    #[serde(default)]
     pub conffiles: Conffiles,
     #[serde(default)]
     pub kernels: Kernels,
@@ -120,6 +122,17 @@ pub enum Downgrades {
     Leave,
     /// They go back to the build's version.
     Take,
+}
+
+/// What is done where a held package keeps the machine from being at the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holds {
+    /// The patch fails before anything is touched, and names them.
+    #[default]
+    Refuse,
+    /// They stay and are reported.
+    Leave,
 }
 
 /// Which configuration file wins where the machine's owner has changed one that a package brings anew.

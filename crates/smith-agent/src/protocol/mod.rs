@@ -8,7 +8,7 @@ mod reply;
 mod report;
 
 pub use job::{
-    Action, Attach, Clean, Conffiles, DeadMan, Downgrades, Fence, Follow, Health, Job, Kernels, Patch,
+    Action, Attach, Clean, Conffiles, DeadMan, Downgrades, Fence, Follow, Health, Holds, Job, Kernels, Patch,
     Reboot, Release, Removals, Source,
 };
 pub use name::{Name, NameError};

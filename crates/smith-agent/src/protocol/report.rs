@@ -33,6 +33,8 @@ pub struct Facts {
     pub reboot_required: Vec<String>,
     /// The build that was last patched to, if one was.
     pub build: Option<u32>,
+    /// What the machine did by itself when it missed its controller, if it did.
+    pub dead_man: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
