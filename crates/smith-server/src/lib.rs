@@ -3,4 +3,5 @@
 pub mod config;
 pub mod driver;
 pub mod inventory;
+pub mod machine;
 pub mod problem;

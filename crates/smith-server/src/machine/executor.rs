@@ -1,0 +1,171 @@
+//! Doing on machines what a driver asks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use smith_agent::protocol::{DeadMan, Name, Reply};
+use smith_domain::actor::Actor;
+use smith_domain::decide::Command;
+use smith_domain::rollout::{CauseKind, Outcome, RolloutCommand};
+use smith_domain::state::State;
+use smith_domain::time::Span;
+use tokio::runtime::Handle;
+
+use super::address::{Address, address_of};
+use super::job::{Asked, BuildAccess, job_for, seek_for};
+use super::link::Links;
+use super::operation::{Ending, Patience, perform};
+use super::verdict::{outcome_of, words_of};
+use crate::driver::{Effect, Executor, Input, Mode, Target};
+
+/// What is the same for all machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The name of this controller on the machines: of the journal, not of the host that drives it today.
+    pub controller: Name,
+    pub dead_man: Option<DeadMan>,
+    /// How many seconds a machine's clock may differ from ours.
+    pub skew_max_s: u32,
+    /// How long a health check waits for units that are still starting.
+    pub settle_s: u32,
+    /// How long a machine is tried to be reached before an action counts as not begun.
+    pub reach: Duration,
+    pub silence: Duration,
+}
+
+impl Settings {
+    pub fn new(controller: Name) -> Self {
+        Self {
+            controller,
+            dead_man: None,
+            skew_max_s: 30,
+            settle_s: 60,
+            reach: Duration::from_secs(60),
+            // Three of the agent's signs of life, and then some.
+            silence: Duration::from_secs(45),
+        }
+    }
+}
+
+/// Takes answers back to the driver, and what machines say meanwhile to whoever watches.
+pub trait Answers: Send + Sync {
+    fn answer(&self, input: Input);
+    fn heard(&self, _asked: &Asked, _reply: &Reply) {}
+}
+
+/// Performs the actions on machines; errands are somebody else's.
+pub struct MachineExecutor<E> {
+    runtime: Handle,
+    links: Links,
+    builds: Arc<dyn BuildAccess>,
+    settings: Arc<Settings>,
+    answers: Arc<dyn Answers>,
+    errands: E,
+}
+
+impl<E: fmt::Debug> fmt::Debug for MachineExecutor<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { links, settings, errands, .. } = self;
+        let mut text = f.debug_struct("MachineExecutor");
+        text.field("links", links)
+            .field("settings", settings)
+            .field("errands", errands)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> MachineExecutor<E> {
+    pub fn new(
+        runtime: Handle,
+        links: Links,
+        builds: Arc<dyn BuildAccess>,
+        settings: Settings,
+        answers: Arc<dyn Answers>,
+        errands: E,
+    ) -> Self {
+        Self { runtime, links, builds, settings: Arc::new(settings), answers, errands }
+    }
+
+    pub fn errands_mut(&mut self) -> &mut E {
+        &mut self.errands
+    }
+
+    fn begin(&self, state: &State, mode: Mode, asked: Asked, left: Duration) {
+        let answers = Arc::clone(&self.answers);
+        let (address, job) = match self.prepare(state, mode, &asked, left) {
+            Ok(prepared) => prepared,
+            Err((outcome, why)) => return report(answers.as_ref(), &asked, outcome, Duration::ZERO, why),
+        };
+        let patience = Patience {
+            reach: if mode == Mode::Seek { left } else { self.settings.reach.min(left) },
+            whole: left,
+            silence: self.settings.silence,
+        };
+        let links = self.links.clone();
+        self.runtime.spawn(async move {
+            let begun = Instant::now();
+            let ending =
+                perform(&links, &address, &job, patience, |reply| answers.heard(&asked, reply)).await;
+            let outcome = match (mode, &ending) {
+                // Whoever only looks has not found out anything when nobody answers.
+                (
+                    Mode::Seek,
+                    Ending::Unreachable { .. } | Ending::KeyRefused { .. } | Ending::NotAnAgent { .. },
+                ) => Outcome::Lost,
+                (Mode::Seek | Mode::Act, ending) => outcome_of(ending),
+            };
+            report(answers.as_ref(), &asked, outcome, begun.elapsed(), words_of(&ending));
+        });
+    }
+
+    /// What is said to which machine; or the answer where nothing can be said.
+    fn prepare(
+        &self,
+        state: &State,
+        mode: Mode,
+        asked: &Asked,
+        left: Duration,
+    ) -> Result<(Address, smith_agent::protocol::Job), (Outcome, String)> {
+        let failed = |cause: CauseKind, why: String| match mode {
+            Mode::Act => (Outcome::Failed(cause), why),
+            Mode::Seek => (Outcome::Lost, why),
+        };
+        let address = address_of(&state.fleet, asked.machine)
+            .map_err(|error| failed(CauseKind::Unreachable, error.to_string()))?;
+        let limit_s = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let patch = || self.builds.patch_for(&state.fleet, asked.machine, asked.build);
+        let job = match mode {
+            Mode::Act => job_for(&self.settings, asked, patch, limit_s, now),
+            Mode::Seek => seek_for(&self.settings, asked, limit_s),
+        };
+        let job = job.map_err(|error| failed(CauseKind::MirrorUnreachable, error.to_string()))?;
+        Ok((address, job))
+    }
+}
+
+impl<E: Executor> Executor for MachineExecutor<E> {
+    fn start(&mut self, state: &State, effect: Effect) {
+        match effect.target {
+            Target::Machine { rollout, machine, serial, action, build } => {
+                let asked = Asked { rollout, machine, serial, action, build, tenure: effect.tenure };
+                let left = Duration::from_millis(effect.deadline.since(state.at).0);
+                self.begin(state, effect.mode, asked, left);
+            }
+            Target::Errand { .. } => self.errands.start(state, effect),
+        }
+    }
+}
+
+fn report(answers: &dyn Answers, asked: &Asked, outcome: Outcome, took: Duration, why: String) {
+    let command = RolloutCommand::Report {
+        rollout: asked.rollout,
+        machine: asked.machine,
+        serial: asked.serial,
+        outcome,
+        took: Span(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        note: (!why.is_empty()).then_some(why),
+    };
+    answers.answer(Input { actor: Actor::smith(), command: Command::Rollout(command), tag: 0 });
+}

@@ -1,0 +1,24 @@
+//! Machines and the agents on them, reached by ssh.
+//!
+//! [`Links`] holds the connections; [`Hearing`] makes replies of what comes in and believes little of it;
+//! [`perform`] sees one operation through however often the connection breaks; [`MachineExecutor`] does what a driver asks.
+
+mod address;
+mod backoff;
+mod executor;
+mod hearing;
+mod identity;
+mod job;
+mod link;
+mod operation;
+mod verdict;
+
+pub use address::{Address, AddressError, address_of};
+pub use backoff::Backoff;
+pub use executor::{Answers, MachineExecutor, Settings};
+pub use hearing::{Heard, Hearing};
+pub use identity::{Identity, IdentityError};
+pub use job::{Asked, BuildAccess, NoBuild, job_for, name_of};
+pub use link::{Link, LinkLimits, Links, NoLink, host_key_of};
+pub use operation::{Ending, Patience, perform};
+pub use verdict::{outcome_of, words_of};

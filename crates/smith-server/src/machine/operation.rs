@@ -1,0 +1,235 @@
+//! One operation on one machine, from the asking to its end, however often the connection breaks on the way.
+
+use std::time::{Duration, Instant};
+
+use russh::ChannelMsg;
+use smith_agent::protocol::{Action, Attach, Body, Follow, Hello, Job, Outcome, Refusal, Reply};
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::backoff::Backoff;
+use super::hearing::Hearing;
+use super::link::{Links, NoLink};
+
+/// How long is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// To reach the machine for the first time. Nothing has begun, so there is nothing to lose by giving up.
+    pub reach: Duration,
+    /// For the whole, once the machine may have begun.
+    pub whole: Duration,
+    /// An agent says something every ten seconds; one that says nothing for so long is lost.
+    pub silence: Duration,
+}
+
+/// How it ended, as far as the controller knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    Ended(Outcome),
+    Refused(Refusal),
+    /// The operation goes on; the answer to a question that does not follow.
+    Running,
+    /// Never reached: nothing was begun.
+    Unreachable {
+        why: String,
+    },
+    /// The machine's key or ours was refused: nothing was begun.
+    KeyRefused {
+        why: String,
+    },
+    /// What answers is not an agent of this protocol.
+    NotAnAgent {
+        why: String,
+    },
+    /// The machine may have begun, and no end was heard in time.
+    Lost {
+        why: String,
+    },
+}
+
+/// What one connection brought.
+enum Talked {
+    Last(Reply),
+    /// It broke. The agent may have heard the job.
+    Broke {
+        why: String,
+    },
+    /// What answered is no agent; it will be none the next time.
+    Foreign {
+        why: String,
+    },
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Answers that are no agent's are believed after so many: one may be a shell's greeting to a machine that is starting.
+const FOREIGN_MAX: u32 = 3;
+
+/// Sees an operation through. `tell` hears each reply once, in order.
+pub async fn perform(
+    links: &Links,
+    address: &Address,
+    job: &Job,
+    patience: Patience,
+    mut tell: impl FnMut(&Reply) + Send,
+) -> Ending {
+    let begun = Instant::now();
+    let mut heard = Memory::default();
+    let mut wait = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    let mut foreign = 0;
+    loop {
+        let link = match links.open(address).await {
+            Ok(link) => Some(link),
+            Err(NoLink::Unreachable { why, .. }) => {
+                heard.why = why;
+                None
+            }
+            Err(refused) if heard.maybe_begun => {
+                // A machine that comes back with another key after a reboot is not believed, but it may be another's answer.
+                heard.why = refused.to_string();
+                None
+            }
+            Err(refused) => return Ending::KeyRefused { why: refused.to_string() },
+        };
+        if let Some(link) = link {
+            let talked = match link.agent().await {
+                Ok(channel) => {
+                    heard.maybe_begun |= begins(job);
+                    talk(channel, &heard.question(job), patience, &mut heard, &mut tell).await
+                }
+                Err(error) => Talked::Broke { why: error.to_string() },
+            };
+            match talked {
+                Talked::Last(reply) => return ending_of(reply),
+                Talked::Broke { why } => heard.why = why,
+                Talked::Foreign { why } => {
+                    foreign += 1;
+                    if foreign >= FOREIGN_MAX && !heard.taken {
+                        return Ending::NotAnAgent { why };
+                    }
+                    heard.why = why;
+                }
+            }
+            links.forget(address);
+        }
+        let limit = if heard.maybe_begun { patience.whole } else { patience.reach };
+        let pause = wait.wait();
+        if begun.elapsed() + pause >= limit {
+            let why = heard.why;
+            return if heard.maybe_begun { Ending::Lost { why } } else { Ending::Unreachable { why } };
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What is known from the connections so far.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The number of the last reply.
+    last: u64,
+    /// The agent said that it has taken the operation on.
+    taken: bool,
+    maybe_begun: bool,
+    why: String,
+}
+
+impl Memory {
+    /// The job itself is asked until it is known to be taken: under one name it is done once. After that only the rest of
+    /// the story is asked for.
+    fn question(&self, job: &Job) -> Job {
+        if !self.taken || matches!(job.action, Action::Attach(_)) {
+            return job.clone();
+        }
+        let attach = Attach { to: job.id.clone(), from: self.last, follow: Follow::ToEnd };
+        Job { action: Action::Attach(attach), ..job.clone() }
+    }
+}
+
+async fn talk(
+    mut channel: russh::Channel<russh::client::Msg>,
+    job: &Job,
+    patience: Patience,
+    heard: &mut Memory,
+    tell: &mut (impl FnMut(&Reply) + Send),
+) -> Talked {
+    let mut line = match serde_json::to_vec(job) {
+        Ok(line) => line,
+        Err(error) => return Talked::Foreign { why: error.to_string() },
+    };
+    line.push(b'\n');
+    if let Err(error) = channel.data_bytes(line).await {
+        return Talked::Broke { why: error.to_string() };
+    }
+    let mut hearing = Hearing::new(heard.last);
+    let mut stderr = Vec::new();
+    let mut code = None;
+    loop {
+        let Ok(message) = timeout(patience.silence, channel.wait()).await else {
+            return Talked::Broke { why: format!("nothing was heard for {} s", patience.silence.as_secs()) };
+        };
+        match message {
+            Some(ChannelMsg::Data { data }) => {
+                let replies = match hearing.hear(&data) {
+                    Ok(replies) => replies,
+                    Err(error) => return Talked::Foreign { why: error.to_string() },
+                };
+                heard.last = hearing.last();
+                for reply in replies {
+                    heard.taken |= reply.seq > 0;
+                    tell(&reply);
+                    if reply.is_last() {
+                        let _ = channel.close().await;
+                        return Talked::Last(reply);
+                    }
+                }
+            }
+            Some(ChannelMsg::ExtendedData { data, .. }) if stderr.len() < 4_096 => {
+                stderr.extend_from_slice(&data)
+            }
+            Some(ChannelMsg::Failure) => {
+                return Talked::Foreign { why: "the machine refused to start the agent".to_owned() };
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => code = Some(exit_status),
+            Some(_) => {}
+            None => return over(&hearing, &stderr, code),
+        }
+    }
+}
+
+/// The channel ended without a last reply.
+fn over(hearing: &Hearing, stderr: &[u8], code: Option<u32>) -> Talked {
+    let said: String = String::from_utf8_lossy(stderr).trim().chars().take(300).collect();
+    match (hearing.hello(), code) {
+        (Some(Hello { version, .. }), _) => Talked::Broke {
+            why: format!("agent {version} ended in the middle of its story {said}").trim_end().to_owned(),
+        },
+        (None, Some(code)) => Talked::Foreign {
+            why: format!("expected an agent, found a program that ended with code {code} {said}")
+                .trim_end()
+                .to_owned(),
+        },
+        (None, None) => {
+            Talked::Broke { why: "the connection ended before the agent said anything".to_owned() }
+        }
+    }
+}
+
+/// Whether asking for it can begin something.
+fn begins(job: &Job) -> bool {
+    !matches!(job.action, Action::Attach(_))
+}
+
+fn ending_of(reply: Reply) -> Ending {
+    match reply.body {
+        Body::Ended(outcome) => Ending::Ended(outcome),
+        Body::Refused(refusal) => Ending::Refused(refusal),
+        Body::Running => Ending::Running,
+        Body::Hello(_)
+        | Body::Began { .. }
+        | Body::Phase(_)
+        | Body::Log { .. }
+        | Body::Piece { .. }
+        | Body::Alive => Ending::NotAnAgent { why: "its last reply is not one that ends".to_owned() },
+    }
+}

@@ -1,0 +1,140 @@
+//! What the rules of rollouts are told of how an operation ended.
+
+use smith_agent::protocol::{Cause, Done, Outcome as Told, Refusal, Work as Found};
+use smith_domain::rollout::{CauseKind, Outcome, RebootNeed, Work};
+
+use super::operation::Ending;
+
+/// The outcome of an action that was asked to be done.
+pub fn outcome_of(ending: &Ending) -> Outcome {
+    match ending {
+        Ending::Ended(Told::AlreadySo(done) | Told::Done(done)) => good(done),
+        Ending::Ended(Told::Failed(failure)) => Outcome::Failed(cause_of(failure.cause)),
+        Ending::Refused(refusal) => refused(refusal),
+        Ending::Unreachable { .. } => Outcome::Failed(CauseKind::Unreachable),
+        Ending::KeyRefused { .. } => Outcome::Failed(CauseKind::KeyRefused),
+        Ending::NotAnAgent { .. } => Outcome::Failed(CauseKind::AgentOld),
+        Ending::Running | Ending::Lost { .. } => Outcome::Lost,
+    }
+}
+
+/// One line about it, for notes and people. Empty where the outcome says it all.
+pub fn words_of(ending: &Ending) -> String {
+    match ending {
+        Ending::Ended(Told::Failed(failure)) => failure.message.clone(),
+        Ending::Ended(Told::AlreadySo(_) | Told::Done(_)) => String::new(),
+        Ending::Refused(refusal) => refusal_words(refusal),
+        Ending::Running => "it is still going on".to_owned(),
+        Ending::Unreachable { why }
+        | Ending::KeyRefused { why }
+        | Ending::NotAnAgent { why }
+        | Ending::Lost { why } => why.clone(),
+    }
+}
+
+fn good(done: &Done) -> Outcome {
+    match done {
+        Done::Checked(checked) => Outcome::Found(match checked.work {
+            Found::Nothing => Work::Nothing,
+            Found::RebootOnly => Work::RebootOnly,
+            Found::Install => Work::Install,
+        }),
+        Done::Patched(patched) if patched.reboot.is_empty() && patched.restarts.is_empty() => {
+            Outcome::Patched(RebootNeed::NotNeeded)
+        }
+        // What is installed and not in effect is not done: a service that maps a replaced library needs a restart, and the
+        // restart that never fails to reach all of them is the machine's.
+        Done::Patched(_) => Outcome::Patched(RebootNeed::Needed),
+        Done::Facts(_)
+        | Done::Drained
+        | Done::Undrained
+        | Done::Rebooted(_)
+        | Done::Healthy(_)
+        | Done::Reported(_)
+        | Done::Cleaned { .. } => Outcome::Done,
+    }
+}
+
+fn refused(refusal: &Refusal) -> Outcome {
+    match refusal {
+        Refusal::Unknown { .. } => Outcome::NotBegun,
+        Refusal::Busy { .. } => Outcome::Failed(CauseKind::Busy),
+        Refusal::OldAgent { .. } => Outcome::Failed(CauseKind::AgentOld),
+        Refusal::CannotKeep { .. } => Outcome::Failed(CauseKind::DiskFull),
+        // Another controller took the machine over, or two jobs share a name: nothing was done, and asking again is no help.
+        Refusal::OldTenure { .. } | Refusal::OtherJob { .. } | Refusal::Malformed { .. } => {
+            Outcome::Failed(CauseKind::Mismatch)
+        }
+    }
+}
+
+fn refusal_words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Malformed { message } | Refusal::OldAgent { message } | Refusal::CannotKeep { message } => {
+            message.clone()
+        }
+        Refusal::OldTenure { seen, found } => {
+            format!(
+                "expected a controller of tenure {seen} or later, found {found}: another one drives this machine"
+            )
+        }
+        Refusal::Busy { running } => format!("operation {running} is running on the machine"),
+        Refusal::OtherJob { id } => {
+            format!("expected the job that is known as {id}, found another one under its name")
+        }
+        Refusal::Unknown { id } => format!("the machine was never asked for {id}"),
+    }
+}
+
+fn cause_of(cause: Cause) -> CauseKind {
+    match cause {
+        Cause::Busy => CauseKind::Busy,
+        Cause::MirrorUnreachable => CauseKind::MirrorUnreachable,
+        Cause::BadSignature => CauseKind::BadSignature,
+        Cause::HeldPackage => CauseKind::HeldPackage,
+        Cause::RemovalRefused => CauseKind::RemovalRefused,
+        Cause::DiskFull => CauseKind::DiskFull,
+        Cause::DpkgBroken => CauseKind::DpkgBroken,
+        Cause::PackageFailed => CauseKind::PackageFailed,
+        Cause::Mismatch => CauseKind::Mismatch,
+        Cause::DrainRefused => CauseKind::DrainRefused,
+        Cause::RebootTimeout => CauseKind::RebootTimeout,
+        Cause::OldKernel => CauseKind::OldKernel,
+        Cause::Unhealthy => CauseKind::Unhealthy,
+        // The agent ended it in an orderly way in the middle; so did the kill.
+        Cause::Interrupted | Cause::TimedOut => CauseKind::Interrupted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smith_agent::protocol::{Failure, Patched, Restart};
+
+    use super::*;
+
+    #[test]
+    fn words_of_agents_and_rules_are_the_same() {
+        for cause in Cause::ALL {
+            let expected = if cause == Cause::TimedOut { "interrupted" } else { cause.word() };
+            assert_eq!(cause_of(cause).word(), expected);
+        }
+    }
+
+    #[test]
+    fn a_library_that_is_still_mapped_needs_a_reboot() {
+        let patched = |restarts: Vec<Restart>| {
+            let patched = Patched { restarts, ..Patched::default() };
+            outcome_of(&Ending::Ended(Told::Done(Done::Patched(Box::new(patched)))))
+        };
+        assert_eq!(patched(vec![]), Outcome::Patched(RebootNeed::NotNeeded));
+        assert_eq!(patched(vec![Restart::default()]), Outcome::Patched(RebootNeed::Needed));
+    }
+
+    #[test]
+    fn a_failure_says_its_cause_in_words() {
+        let failure = Failure::new(Cause::HeldPackage, "expected libc6 2, found it held at 1");
+        let ending = Ending::Ended(Told::Failed(failure));
+        assert_eq!(outcome_of(&ending), Outcome::Failed(CauseKind::HeldPackage));
+        assert_eq!(words_of(&ending), "expected libc6 2, found it held at 1");
+    }
+}
