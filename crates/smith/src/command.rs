@@ -1,5 +1,6 @@
 //! The commands: one file each, named like the command. `docs/reference/commands.md` is their reference.
 
+mod agent;
 mod audit;
 mod build;
 mod channel;
@@ -7,6 +8,7 @@ mod demo;
 mod fleet;
 mod mirror;
 mod pipeline;
+mod report;
 mod rollout;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +42,8 @@ enum Command {
     Build(build::Build),
     Mirror(mirror::Mirror),
     Channel(channel::Channel),
+    Agent(agent::Agent),
+    Report(report::Report),
     Audit(audit::Audit),
 }
 
@@ -52,6 +56,8 @@ pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
         Command::Build(build) => build::run(build),
         Command::Mirror(mirror) => mirror::run(mirror),
         Command::Channel(channel) => channel::run(&channel),
+        Command::Agent(agent) => agent::run(&agent),
+        Command::Report(report) => report::run(&report),
         Command::Audit(audit) => audit::run(audit),
     }
 }

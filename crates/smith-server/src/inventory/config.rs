@@ -28,6 +28,8 @@ use super::tree::{Entry, Kind, Node, read_yaml};
 pub struct InventoryConfig {
     /// Never empty, in the order of the file.
     pub sources: Vec<SourceConfig>,
+    /// The file of recorded host keys, as written; it need not be there yet.
+    pub host_keys: Option<String>,
     pub naming: Naming,
     pub policy: ObservePolicy,
 }
@@ -56,16 +58,20 @@ struct Reader<'r, 'f> {
 
 impl Reader<'_, '_> {
     fn config(&mut self, tree: &Node) -> Option<InventoryConfig> {
-        const KEYS: &str = "`sources`, `names`, `zones` or `max-shrink`";
+        const KEYS: &str = "`sources`, `host-keys`, `names`, `zones` or `max-shrink`";
         let entries = self.map(tree, KEYS)?;
         let mut config = InventoryConfig {
             sources: Vec::new(),
+            host_keys: None,
             naming: Naming::default(),
             policy: ObservePolicy::default(),
         };
         for Entry { key, place, value } in entries {
             match key.as_str() {
                 "sources" => self.sources(value, &mut config),
+                "host-keys" => {
+                    config.host_keys = self.text(value, "the name of a file").map(str::to_owned);
+                }
                 "names" => self.names(value, &mut config.naming),
                 "zones" => self.zones(value, &mut config.naming),
                 "max-shrink" => {

@@ -1,15 +1,18 @@
 //! Opens the files of the inventory. Everything else about them is pure and elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use smith_domain::fleet::{MergeError, Reading, SourceReading, merge};
+use smith_domain::id::MachineName;
 
 use crate::problem::Problems;
 
 use super::config::{InventoryConfig, parse_config};
 use super::format::{MAX_BYTES, SourceText, parse};
+use super::host_keys::HostKeys;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -54,10 +57,39 @@ pub fn load(config: &InventoryConfig, folder: &Path) -> Result<Reading, LoadErro
             Err(more) => problems.extend(more.0),
         }
     }
+    let mut recorded = HostKeys::default();
+    if let Some(file) = &config.host_keys {
+        match read_host_keys(&folder.join(file), file)? {
+            Ok(keys) => recorded = keys,
+            Err(more) => problems.extend(more.0),
+        }
+    }
     if !problems.is_empty() {
         return Err(LoadError::Problems(Problems(problems)));
     }
+    let known: BTreeSet<MachineName> = readings
+        .iter()
+        .flat_map(|reading| &reading.machines)
+        .filter(|machine| machine.host_key.is_some())
+        .map(|machine| machine.name.clone())
+        .collect();
+    for machine in readings.iter_mut().flat_map(|reading| &mut reading.machines) {
+        if !known.contains(&machine.name) {
+            machine.host_key = recorded.get(&machine.name).map(str::to_owned);
+        }
+    }
     merge(readings, &config.naming).map_err(LoadError::Merge)
+}
+
+/// The recorded host keys; none where nothing was recorded yet.
+pub fn read_host_keys(path: &Path, file: &str) -> Result<Result<HostKeys, Problems>, LoadError> {
+    match read(path) {
+        Ok(bytes) => Ok(HostKeys::parse(file, &String::from_utf8_lossy(&bytes))),
+        Err(LoadError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Ok(Ok(HostKeys::default()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// One byte more than is allowed is enough for the parser to refuse the file.

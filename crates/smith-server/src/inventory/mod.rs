@@ -7,6 +7,7 @@ mod ansible;
 mod config;
 mod csv;
 mod format;
+mod host_keys;
 mod http_sd;
 mod load;
 mod own;
@@ -18,4 +19,5 @@ mod tree;
 
 pub use config::{InventoryConfig, SourceConfig, parse_config};
 pub use format::{Format, Labels, MAX_BYTES, SourceText, parse};
-pub use load::{LoadError, load, load_config};
+pub use host_keys::HostKeys;
+pub use load::{LoadError, load, load_config, read_host_keys};

@@ -304,7 +304,8 @@ fn place_of(address: &Address) -> Place {
     Place { sockets: address.sockets.clone(), user: address.user.clone(), host_key }
 }
 
-fn fingerprint(key: &PublicKey) -> String {
+/// The kind of a key and the hash by which people compare it.
+pub fn fingerprint(key: &PublicKey) -> String {
     format!("{} {}", key.algorithm(), key.fingerprint(HashAlg::Sha256))
 }
 

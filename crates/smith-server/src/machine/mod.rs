@@ -5,20 +5,26 @@
 
 mod address;
 mod backoff;
+mod diagnosis;
 mod executor;
 mod hearing;
 mod identity;
+mod install;
 mod job;
 mod link;
 mod operation;
+mod source;
 mod verdict;
 
 pub use address::{Address, AddressError, address_of};
 pub use backoff::Backoff;
+pub use diagnosis::{Likely, diagnose};
 pub use executor::{Answers, MachineExecutor, Settings};
 pub use hearing::{Heard, Hearing};
 pub use identity::{Identity, IdentityError};
+pub use install::{Payload, install};
 pub use job::{Asked, BuildAccess, NoBuild, job_for, name_of};
-pub use link::{Link, LinkLimits, Links, NoLink, host_key_of};
+pub use link::{Link, LinkLimits, Links, NoLink, fingerprint, host_key_of};
 pub use operation::{Ending, Patience, perform};
+pub use source::{SourceError, patch_of_build, plain_patch};
 pub use verdict::{outcome_of, words_of};

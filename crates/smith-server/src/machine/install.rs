@@ -1,0 +1,82 @@
+//! The agent's package, put on a machine with an administrator's own access.
+
+use russh::ChannelMsg;
+use russh::keys::PublicKey;
+
+use super::address::Address;
+use super::link::Links;
+
+/// Runs on the machine as root. Nothing is written into it: the key and the package's size come as its first two lines of
+/// input, the package after them.
+const SCRIPT: &str = r#"set -eu
+umask 077
+IFS= read -r key
+IFS= read -r size
+dir=$(mktemp -d /var/tmp/smith-agent.XXXXXXXX)
+trap 'rm -rf "$dir"' EXIT
+head -c "$size" >"$dir/smith-agent.deb"
+new=$(dpkg-deb -f "$dir/smith-agent.deb" Version)
+old=$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' smith-agent 2>/dev/null || true)
+if [ "$old" != "ii  $new" ]; then
+    DEBIAN_FRONTEND=noninteractive dpkg -i "$dir/smith-agent.deb" >"$dir/log" 2>&1 </dev/null || { cat "$dir/log" >&2; exit 1; }
+fi
+mkdir -p /root/.ssh
+touch /root/.ssh/authorized_keys
+line="command=\"/usr/sbin/smith-agent\",restrict $key"
+if ! grep -qxF -- "$line" /root/.ssh/authorized_keys; then
+    blob=${key#* }
+    blob=${blob%% *}
+    grep -vF -- "$blob" /root/.ssh/authorized_keys >"$dir/keys" || true
+    printf '%s\n' "$line" >>"$dir/keys"
+    cat "$dir/keys" >/root/.ssh/authorized_keys
+fi
+printf 'smith-agent %s\n' "$new""#;
+
+/// What a failing machine may say.
+const SAID_MAX: usize = 16 << 10;
+
+/// What a machine is given: the controller's public key and the package.
+#[derive(Debug, Clone)]
+pub struct Payload(Vec<u8>);
+
+impl Payload {
+    /// None if the text is no public key. Of the key only what identifies it is passed on.
+    pub fn new(controller_key: &str, package: &[u8]) -> Option<Self> {
+        let mut key = PublicKey::from_openssh(controller_key.trim()).ok()?;
+        key.set_comment("smith");
+        let mut given = format!("{}\n{}\n", key.to_openssh().ok()?.trim(), package.len()).into_bytes();
+        given.extend_from_slice(package);
+        Some(Self(given))
+    }
+}
+
+/// Brings one machine there, and gives what it says: the version that it has now, or why not.
+pub async fn install(links: &Links, address: &Address, payload: &Payload) -> Result<String, String> {
+    let link = links.open(address).await.map_err(|error| error.to_string())?;
+    // One constant command: what differs from machine to machine goes through its input.
+    let quoted = SCRIPT.replace('\'', r"'\''");
+    let command = match address.user.as_str() {
+        "root" => format!("exec sh -c '{quoted}'"),
+        _ => format!("exec sudo -n sh -c '{quoted}'"),
+    };
+    let mut channel = link.command(&command).await.map_err(|error| error.to_string())?;
+    channel.data(payload.0.as_slice()).await.map_err(|error| error.to_string())?;
+    channel.eof().await.map_err(|error| error.to_string())?;
+    let (mut said, mut complaint, mut code) = (Vec::new(), Vec::new(), None);
+    loop {
+        match channel.wait().await {
+            Some(ChannelMsg::Data { data }) if said.len() < SAID_MAX => said.extend_from_slice(&data),
+            Some(ChannelMsg::ExtendedData { data, .. }) if complaint.len() < SAID_MAX => {
+                complaint.extend_from_slice(&data);
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => code = Some(exit_status),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    match code {
+        Some(0) => Ok(String::from_utf8_lossy(&said).trim().to_owned()),
+        Some(code) => Err(format!("code {code}: {}", String::from_utf8_lossy(&complaint).trim())),
+        None => Err("the connection ended in the middle".to_owned()),
+    }
+}

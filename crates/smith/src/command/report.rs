@@ -1,0 +1,190 @@
+//! `smith report`: why machines failed, from what lies on them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use serde::Serialize;
+use smith_agent::protocol::{Action, Body, Done, Facts, Job, Name, Outcome, Reply, VERSION};
+use smith_server::machine::{Address, Ending, Likely, Links, Patience, diagnose, perform, words_of};
+
+use crate::failure::{Exit, Failure};
+use crate::input::{self, ReachArgs};
+use crate::output::{self, BAD, GOOD, WAITS, styled};
+
+/// Collect what explains a failure from machines: logs of the agent, apt and dpkg, units, disks, kernels, holds.
+///
+/// Each machine gets a folder under `--into` with the pieces and a `summary.json`; what is printed are the likely causes with what
+/// to do about them. Ends with 1 when a machine could not be asked or a cause was found.
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// For example `prod-dal10-carrier3-worker-*`
+    #[arg(required = true, value_name = "SELECTOR")]
+    selector: Vec<String>,
+    /// Where the folders go
+    #[arg(long, value_name = "FOLDER", default_value = "smith-report")]
+    into: PathBuf,
+    #[command(flatten)]
+    reach: ReachArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Collecting reads a few logs; what takes longer hangs on a disk that is not well.
+const LIMIT_S: u32 = 180;
+
+#[derive(Debug, Serialize)]
+struct One {
+    machine: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<PathBuf>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    trouble: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<Facts>,
+    causes: Vec<Likely>,
+}
+
+/// What one machine said.
+#[derive(Debug, Default)]
+struct Told {
+    facts: Option<Facts>,
+    pieces: BTreeMap<String, String>,
+    trouble: String,
+}
+
+pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
+    let fleet = args.reach.known()?;
+    let machines = args.reach.select(&fleet, &args.selector)?;
+    let addresses = args.reach.addresses(&fleet, &machines)?;
+    let links = args.reach.links()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let named = |word: &str| -> Result<Name, Failure> {
+        format!("{word}-{}", now.as_millis()).parse().map_err(|error| Failure::new(Exit::Bug, error))
+    };
+    let job = |id: Name, action: Action| Job { protocol: VERSION, id, fence: None, limit_s: LIMIT_S, action };
+    let jobs = [job(named("facts")?, Action::Facts), job(named("report")?, Action::Report)];
+    let names: Vec<String> = addresses.iter().map(|address| address.name.clone()).collect();
+    let told = args.reach.on_each(addresses, |_, address| collect(links.clone(), address, jobs.clone()))?;
+    let mut found = Vec::new();
+    for (machine, told) in names.into_iter().zip(told) {
+        found.push(keep(machine, told, &args.into, now.as_secs())?);
+    }
+    if args.json {
+        output::json(&found)?;
+    } else {
+        output::data(&found.iter().map(text).collect::<String>())?;
+    }
+    let is_good = found.iter().all(|one| one.trouble.is_empty() && one.causes.is_empty());
+    Ok(if is_good { Exit::Good } else { Exit::Finding })
+}
+
+async fn collect(links: Links, address: Address, jobs: [Job; 2]) -> Told {
+    let patience = Patience {
+        reach: Duration::from_secs(45),
+        whole: Duration::from_secs(u64::from(LIMIT_S)),
+        silence: Duration::from_secs(45),
+    };
+    let mut told = Told::default();
+    let pieces = Arc::new(Mutex::new(BTreeMap::<String, String>::new()));
+    for job in jobs {
+        let kept = Arc::clone(&pieces);
+        let hear = move |reply: &Reply| {
+            if let Body::Piece { name, text } = &reply.body {
+                kept.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(name.clone())
+                    .or_default()
+                    .push_str(text);
+            }
+        };
+        let ending = perform(&links, &address, &job, patience, hear).await;
+        match &ending {
+            Ending::Ended(Outcome::Done(Done::Facts(facts)) | Outcome::AlreadySo(Done::Facts(facts))) => {
+                told.facts = Some((**facts).clone());
+            }
+            Ending::Ended(Outcome::Done(_) | Outcome::AlreadySo(_)) => {}
+            Ending::Ended(Outcome::Failed(_))
+            | Ending::Refused(_)
+            | Ending::Running
+            | Ending::Unreachable { .. }
+            | Ending::KeyRefused { .. }
+            | Ending::NotAnAgent { .. }
+            | Ending::Lost { .. } => told.trouble = words_of(&ending),
+        }
+    }
+    told.pieces = std::mem::take(&mut *pieces.lock().unwrap_or_else(PoisonError::into_inner));
+    told
+}
+
+/// Writes what a machine said and works out what ails it.
+fn keep(machine: String, told: Told, into: &Path, now: u64) -> Result<One, Failure> {
+    let causes = diagnose(told.facts.as_ref(), &told.pieces, now);
+    let mut one = One { machine, folder: None, trouble: told.trouble, facts: told.facts, causes };
+    if one.facts.is_none() && told.pieces.is_empty() {
+        return Ok(one);
+    }
+    let folder = into.join(&one.machine);
+    let write = |path: &Path, bytes: &[u8]| {
+        let failed = |source| Failure::new(Exit::Output, input::Unwritable::new(path, source));
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        std::fs::write(path, bytes).map_err(failed)
+    };
+    for (name, text) in &told.pieces {
+        write(&folder.join(file_name(name)), text.as_bytes())?;
+    }
+    one.folder = Some(folder.clone());
+    let summary = serde_json::to_vec_pretty(&one).map_err(|error| Failure::new(Exit::Bug, error))?;
+    write(&folder.join("summary.json"), &summary)?;
+    Ok(one)
+}
+
+/// The name of a piece as the name of a file: what a machine says never leaves its folder.
+fn file_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    let name: String = name.chars().take(100).map(plain).collect();
+    let name = name.trim_start_matches(['.', '-']);
+    if name.is_empty() { "piece.txt".to_owned() } else { format!("{name}.txt") }
+}
+
+fn text(one: &One) -> String {
+    let mut text = String::new();
+    let folder = one.folder.as_ref().map_or_else(String::new, |folder| format!(" ({})", folder.display()));
+    if !one.trouble.is_empty() {
+        let _ = writeln!(text, "{} {}: {}{folder}", styled(BAD, "not asked:"), one.machine, one.trouble);
+    } else if one.causes.is_empty() {
+        let _ = writeln!(text, "{} {}: no likely cause found{folder}", styled(GOOD, "good:"), one.machine);
+    } else {
+        let _ = writeln!(text, "{}{folder}", one.machine);
+    }
+    for likely in &one.causes {
+        let _ = writeln!(text, "  {} {}", styled(WAITS, "likely:"), likely.cause);
+        let _ = writeln!(text, "    because {}", likely.because);
+        let _ = writeln!(text, "    do: {}", likely.remedy);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_stays_in_its_folder() {
+        for (name, file) in [
+            ("apt/term.log", "apt-term.log.txt"),
+            ("../../etc/passwd", "etc-passwd.txt"),
+            ("/", "piece.txt"),
+            ("summary.json", "summary.json.txt"),
+            ("a\u{0}b\n", "a-b-.txt"),
+        ] {
+            assert_eq!(file_name(name), file);
+        }
+    }
+}
