@@ -16,6 +16,9 @@ Commands:
   build     Freeze upstream repositories into numbered, signed builds, and look at them
   mirror    Bring builds to mirrors, check what lies there, hand it out
   channel   Point a name such as `prod` to a build, at once for every client
+  agent     Ask the agents on machines, put them there, and record the machines' host keys
+  report    Collect what explains a failure from machines: logs of the agent, apt and dpkg, units,
+            disks, kernels, holds
   audit     Verify, read, export and import the journal
   help      Print this message or the help of the given subcommand(s)
 
