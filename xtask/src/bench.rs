@@ -10,7 +10,7 @@ struct Bench {
     steps: &'static [&'static [&'static str]],
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench {
         name: "spine",
         what: "the journal alone, then command to decision to journal to plan",
@@ -20,17 +20,31 @@ const BENCHES: [Bench; 2] = [
         ],
     },
     Bench {
+        name: "machines",
+        what: "agents reached by ssh, beside Ansible and Python's clients",
+        steps: &[
+            &["build", "--release", "-p", "smith-agent"],
+            &["bench", "-p", "smith", "--bench", "machines"],
+        ],
+    },
+    Bench {
         name: "repo",
         what: "builds and mirrors of 63,000 packages, beside the usual tools",
         steps: &[&["bench", "-p", "smith", "--bench", "repo"]],
     },
 ];
 
-/// Arguments after the name go to every program of the benchmark.
+/// Arguments after the name go to every program that the benchmark runs.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let (bench, rest) = find(args)?;
     for step in bench.steps {
-        run_command(cargo::<0>([]).args(*step).args(["--locked", "-q", "--"]).args(rest))?;
+        let mut command = cargo::<0>([]);
+        command.args(*step).args(["--locked", "-q"]);
+        // What only builds something takes no arguments of a benchmark.
+        if step.first() != Some(&"build") {
+            command.arg("--").args(rest);
+        }
+        run_command(&mut command)?;
     }
     Ok(())
 }

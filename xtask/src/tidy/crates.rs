@@ -17,7 +17,19 @@ const TABLE: [(&str, &[&str]); 11] = [
         &["smith-domain", "smith-journal", "smith-repo", "smith-patchfile", "smith-agent", "smith-api"],
     ),
     // The domain for plans made without a server, the simulator for `smith rollout simulate`.
-    ("smith", &["smith-agent", "smith-api", "smith-lab", "smith-server", "smith-repo", "smith-journal", "smith-sim", "smith-domain"]),
+    (
+        "smith",
+        &[
+            "smith-agent",
+            "smith-api",
+            "smith-lab",
+            "smith-server",
+            "smith-repo",
+            "smith-journal",
+            "smith-sim",
+            "smith-domain",
+        ],
+    ),
     ("smith-sim", &["smith-domain", "smith-journal", "smith-server"]),
     ("smith-lab", &["smith-agent"]),
     ("xtask", &[]),
