@@ -66,7 +66,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// Answers that are no agent's are believed after so many: one may be a shell's greeting to a machine that is starting.
 const FOREIGN_MAX: u32 = 3;
 
-/// Sees an operation through. `tell` hears each reply once, in order.
+/// Sees an operation through. `tell` hears each reply once, in order; of what begins nothing, and is asked anew after a break, it
+/// hears the story from its `Began` again.
 pub async fn perform(
     links: &Links,
     address: &Address,
@@ -138,7 +139,7 @@ impl Memory {
     /// The job itself is asked until it is known to be taken: under one name it is done once. After that only the rest of
     /// the story is asked for.
     fn question(&self, job: &Job) -> Job {
-        if !self.taken || matches!(job.action, Action::Attach(_)) {
+        if !self.taken || !begins(job) {
             return job.clone();
         }
         let attach = Attach { to: job.id.clone(), from: self.last, follow: Follow::ToEnd };
@@ -160,6 +161,9 @@ async fn talk(
     line.push(b'\n');
     if let Err(error) = channel.data_bytes(line).await {
         return Talked::Broke { why: error.to_string() };
+    }
+    if matches!(job.action, Action::Facts | Action::Report | Action::Clean(_)) {
+        heard.last = 0;
     }
     let mut hearing = Hearing::new(heard.last);
     let mut stderr = Vec::new();
@@ -215,9 +219,17 @@ fn over(hearing: &Hearing, stderr: &[u8], code: Option<u32>) -> Talked {
     }
 }
 
-/// Whether asking for it can begin something.
+/// Whether asking for it begins something that goes on without us. What does not is not kept by the agent either.
 fn begins(job: &Job) -> bool {
-    !matches!(job.action, Action::Attach(_))
+    match job.action {
+        Action::Check(_)
+        | Action::Patch(_)
+        | Action::Drain
+        | Action::Undrain
+        | Action::Reboot(_)
+        | Action::Health(_) => true,
+        Action::Facts | Action::Report | Action::Attach(_) | Action::Clean(_) => false,
+    }
 }
 
 fn ending_of(reply: Reply) -> Ending {

@@ -94,12 +94,18 @@ async fn collect(links: Links, address: Address, jobs: [Job; 2]) -> Told {
     for job in jobs {
         let kept = Arc::clone(&pieces);
         let hear = move |reply: &Reply| {
-            if let Body::Piece { name, text } = &reply.body {
-                kept.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .entry(name.clone())
-                    .or_default()
-                    .push_str(text);
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            match &reply.body {
+                // Asked anew after the connection broke: what it said before is said again.
+                Body::Began { .. } => kept.clear(),
+                Body::Piece { name, text } => kept.entry(name.clone()).or_default().push_str(text),
+                Body::Hello(_)
+                | Body::Refused(_)
+                | Body::Phase(_)
+                | Body::Log { .. }
+                | Body::Alive
+                | Body::Ended(_)
+                | Body::Running => {}
             }
         };
         let ending = perform(&links, &address, &job, patience, hear).await;
