@@ -10,5 +10,6 @@ mod package;
 mod release;
 mod server;
 mod stanza;
+mod store;
 mod upstream;
 mod world;

@@ -170,8 +170,13 @@ impl World {
     }
 
     pub(crate) fn refuses_recipe(&self, recipe: &Recipe, code: &str, leaves: Leaves) -> Outcome {
+        self.refuses_in(&self.store()?, recipe, code, leaves)
+    }
+
+    /// The same by somebody who has opened the store already.
+    pub(crate) fn refuses_in(&self, store: &Store, recipe: &Recipe, code: &str, leaves: Leaves) -> Outcome {
         let before = listing(&self.path("store"))?;
-        let Err(error) = self.create(recipe) else {
+        let Err(error) = self.create_in(store, recipe) else {
             return Err(format!("expected {code}, found that a build was made").into());
         };
         let error = error.downcast::<CreateError>()?;
