@@ -10,4 +10,4 @@ pub use delta::Delta;
 pub use error::ManifestError;
 pub use files::{Area, FileEntry, Manifest};
 pub use info::{BuildInfo, BuildState, Change, UpstreamInfo};
-pub use packages::{Listed, ListedLine, Origin, PackageEntry, PackageLine, PackageList, PackedList};
+pub use packages::{Listed, Origin, PackageEntry, PackageLine, PackageList, PackedList};

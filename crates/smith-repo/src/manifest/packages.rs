@@ -14,17 +14,17 @@ const LEVEL: i32 = 3;
 
 /// Where a package comes from within a build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Origin<Text = String> {
     pub upstream: UpstreamName,
-    pub suite: String,
-    pub component: String,
+    pub suite: Text,
+    pub component: Text,
 }
 
 /// The lines of an index that describe a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Listed {
+pub struct Listed<Text = String> {
     /// Below the suite, as it was packed.
-    pub index: String,
+    pub index: Text,
     /// Where its stanza begins in the unpacked text, from 1.
     pub line: u64,
     /// The build whose index it is, for a package that a rule has kept; else it is the upstream's.
@@ -34,27 +34,30 @@ pub struct Listed {
 
 /// One package file. Sorted by name, architecture, version, origin.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PackageEntry {
-    pub name: String,
-    pub arch: String,
-    pub version: String,
+pub struct PackageEntry<Text = String, Path = RelPath> {
+    pub name: Text,
+    pub arch: Text,
+    pub version: Text,
     #[serde(flatten)]
-    pub origin: Origin,
+    pub origin: Origin<Text>,
     pub sha256: Sha256,
     pub size: u64,
     /// Below the upstream's pool.
-    pub path: RelPath,
+    pub path: Path,
     /// The source package, where it is called otherwise or has another version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub source: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_version: Option<String>,
+    pub source_version: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub section: Option<String>,
+    pub section: Option<Text>,
     /// None for our own packages. One that stands in several indexes is known by the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listed: Option<Listed>,
+    pub listed: Option<Listed<Text>>,
 }
+
+/// One that is written: of a hundred thousand at once, the texts are borrowed from the indexes that they stand in.
+pub type PackageLine<'a> = PackageEntry<&'a str, &'a str>;
 
 /// Every package of a build: JSON, one line each, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,7 +73,9 @@ impl PackageEntry {
     pub fn source_version(&self) -> &str {
         self.source_version.as_deref().unwrap_or(&self.version)
     }
+}
 
+impl<Text: PartialEq, Path: PartialEq> PackageEntry<Text, Path> {
     /// Whether it is the same package file, wherever it is described.
     pub fn is_same(&self, other: &Self) -> bool {
         let package = |one: &Self| (one.sha256, one.size);
@@ -80,36 +85,6 @@ impl PackageEntry {
     }
 }
 
-/// The same package, of which everything is borrowed: what is written, where an entry is what was read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct PackageLine<'a> {
-    pub name: &'a str,
-    pub arch: &'a str,
-    pub version: &'a str,
-    pub upstream: &'a str,
-    pub suite: &'a str,
-    pub component: &'a str,
-    pub sha256: Sha256,
-    pub size: u64,
-    pub path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub section: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listed: Option<ListedLine<'a>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct ListedLine<'a> {
-    pub index: &'a str,
-    pub line: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub build: Option<BuildNumber>,
-}
-
 /// A list as it lies in a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedList {
@@ -117,14 +92,6 @@ pub struct PackedList {
     pub hash: Sha256,
     pub bytes: Vec<u8>,
     pub count: u64,
-}
-
-impl PackageLine<'_> {
-    /// Everything but where it was listed, which is the last.
-    fn is_same(&self, other: &Self) -> bool {
-        let plain = |one: &Self| Self { listed: None, ..one.clone() };
-        plain(self) == plain(other)
-    }
 }
 
 impl PackedList {
@@ -190,16 +157,18 @@ mod tests {
             name,
             arch: "amd64",
             version: "2",
-            upstream: "debian",
-            suite: "bookworm",
-            component: "main",
+            origin: Origin {
+                upstream: UpstreamName::new("debian").expect("a name"),
+                suite: "bookworm",
+                component: "main",
+            },
             sha256: Sha256::of(name.as_bytes()),
             size: 5,
             path: "main/a/a.deb",
             source: Some("src"),
             source_version: None,
             section: None,
-            listed: Some(ListedLine { index, line, build: None }),
+            listed: Some(Listed { index, line, build: None }),
         };
         // A package for all architectures stands in the index of each.
         let lines = vec![

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::store::{Store, StoreError};
 
 /// A sweep of a million objects takes a few seconds; whoever holds the lock for longer is stuck.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -31,14 +31,14 @@ impl Store {
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < WAIT_MAX => {
+                Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < self.patience => {
                     std::thread::sleep(LOOK_AGAIN);
                 }
                 Err(Errno::WOULDBLOCK) => {
                     let mut holder = String::new();
                     let _ = file.read_to_string(&mut holder);
                     let holder = holder.trim().chars().take(20).collect();
-                    return Err(StoreError::Locked { holder, waited: WAIT_MAX.as_secs() });
+                    return Err(StoreError::Locked { holder, waited: self.patience.as_secs() });
                 }
                 Err(error) => return Err(StoreError::io("locking", &path)(error.into())),
             }
