@@ -112,6 +112,8 @@ impl ChannelError {
             | Self::NotALink { .. }
             | Self::History { .. }
             | Self::View { .. }
+            | Self::Damaged { .. }
+            | Self::NeedsKey { .. }
             | Self::Release { .. }
             | Self::Source { .. }
             | Self::Sign(_)

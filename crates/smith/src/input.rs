@@ -17,7 +17,7 @@ pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
 pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registry, tell};
 pub(crate) use pipelines::load;
-pub(crate) use place::{Place, PlaceArgs, channel_failed};
+pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};
 pub(crate) use signing::SigningArgs;
 pub(crate) use span::{Length, length};
 pub(crate) use store::{NetArgs, StoreArgs, address, now, recorded, watched, who};

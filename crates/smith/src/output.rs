@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure, What};
 pub(crate) use chart::{Bar, Chart, Point};
 pub(crate) use svg::{Curve, OTHERS, Picture, Stretch, draw};
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{count, counted, day, moment, ratio, times};
+pub(crate) use words::{count, counted, day, moment, numbered, ratio, times};
 
 /// What is printed is made for this width unless somebody asks for another, so that the same run is the same text
 /// everywhere.

@@ -6,7 +6,7 @@ use std::io;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::channel;
+use crate::channel::{self, Left};
 use crate::fetch::chain;
 use crate::fsck::leftover::leftovers;
 use crate::fsck::protection::unprotected;
@@ -46,7 +46,7 @@ pub fn check(what: &Checked<'_>) -> Result<Report, FsckError> {
     damage_of(&findings, &names, &mut report);
     archived(store, &mut report);
     signatures(what, &mut report);
-    channels(store, &mut report);
+    channels(what, &mut report);
     if let Err(error) = Pins::read(store) {
         report.damage.push(damage("state/pins.json", "the builds that are kept", chain(&error)));
     }
@@ -143,9 +143,9 @@ fn suites(store: &Store, report: &mut Report) {
     }
 }
 
-/// What channels serve was looked at with the builds; this is the rest of them.
-fn channels(store: &Store, report: &mut Report) {
-    let names = match channel::names(store) {
+/// What channels serve was looked at with the builds; this is how long clients take it.
+fn channels(what: &Checked<'_>, report: &mut Report) {
+    let names = match channel::names(what.store) {
         Ok(names) => names,
         Err(error) => {
             report.damage.push(damage("channels", "channels that can be read", chain(&error)));
@@ -153,9 +153,15 @@ fn channels(store: &Store, report: &mut Report) {
         }
     };
     for name in names {
-        let path = format!("channels/{name}");
-        if let Err(error) = channel::history(store, &name) {
-            report.damage.push(damage(&format!("{path}.json"), "a history of moves", chain(&error)));
+        // What cannot be read of it is among what was found already.
+        let Ok(Some(ends)) = channel::ends(what.store, &name) else { continue };
+        let Some(words) = ends.words(&name, "", what.now) else { continue };
+        match ends.left(what.now) {
+            Left::Nothing => {
+                let path = format!("channels/{name}/{}/InRelease", ends.suite);
+                report.damage.push(damage(&path, "a Release that has not ended", words));
+            }
+            Left::Enough | Left::Little => report.soon.push(words),
         }
     }
 }

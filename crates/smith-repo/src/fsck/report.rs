@@ -20,6 +20,9 @@ pub struct Report {
     pub running: u64,
     pub damage: Vec<Damage>,
     pub leftovers: Vec<Leftover>,
+    /// What will be damage soon, with what is to be done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub soon: Vec<String>,
 }
 
 /// Something that is not as it should be, and that no run puts right by itself.

@@ -67,7 +67,7 @@ fn damage_is_named_and_not_mended_by_guessing() {
     assert!(quick.iter().any(|found| found.contains("stable/seen.json: EOF")), "{quick:?}");
     let expected = [
         "builds/1/evil: a file",
-        "channels/prod: channel prod: expected a link to one of its views, found ../builds/9",
+        "channels/prod: ../builds/9; `smith channel set prod BUILD` makes it anew",
         "keys/A.active: mode 0640",
     ];
     for one in expected {

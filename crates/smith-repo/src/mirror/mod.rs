@@ -14,6 +14,7 @@ mod record;
 mod recover;
 mod registry;
 mod repair;
+mod repair_plan;
 mod s3;
 mod serve;
 mod stale;
@@ -28,15 +29,16 @@ pub use held::{Held, HeldError};
 pub use log::{Action, Good, Outcome, append_log, read_log};
 pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, purge_mirror};
 pub use record::{
-    Remembered, Verified, mirror_channels, record_bucket_verify, record_mirror_channel, record_mirror_sync,
-    record_sync, record_verify,
+    Remembered, Verified, forget_mirror_channel, mirror_channels, record_bucket_verify,
+    record_mirror_channel, record_mirror_sync, record_sync, record_verify,
 };
 pub use recover::{RecoverError, Recovered, recover};
 pub use registry::{
     Bucket, Mirror, Place, RegistryError, Renamed, add_mirror, mirror, mirrors, remove_mirror, rename_mirror,
 };
-pub use repair::{Repair, RepairError, RepairPlan, Supply, plan_repair, repair};
-pub use s3::{BucketPurge, Keys, Mended, Phase, Pointer, Push, S3, S3Error, Wanted};
+pub use repair::{Repair, RepairError, Supply, repair};
+pub use repair_plan::{Planned, RepairPlan, plan_repair};
+pub use s3::{BucketPurge, Keys, Lead, Mended, Phase, Pointer, Push, S3, S3Error, Wanted};
 pub use serve::{Counts, ServeError, ServeLimits, Serving};
 pub use status::{BuildStatus, Holding, Status, StatusError, status, status_all, table};
 pub use sync::{

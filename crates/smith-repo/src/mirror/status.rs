@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{self, ChannelError};
+use crate::channel::{self, ChannelError, Ends, Standing, Trouble};
 use crate::fetch::Size;
 use crate::hash::Sha256;
 use crate::mirror::objects::Objects;
 use crate::mirror::parallel::each_on;
-use crate::mirror::record::{Verified, folder_of, mirror_channels, synced_at, verified};
+use crate::mirror::record::{Remembered, Verified, folder_of, mirror_channels, synced_at, verified};
 use crate::mirror::{Depth, Held, HeldError, Keys, Mirror, Place, S3, S3Error};
 use crate::name::{BuildNumber, ChannelName, MirrorName};
 use crate::store::{Store, StoreError};
+use crate::words::counted;
 
 /// How a mirror stands beside its site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ pub struct Status {
     /// Channels that the site has set there and that are gone, with the build on which they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lost_channels: BTreeMap<ChannelName, BuildNumber>,
+    /// Channels of which a file is damaged, with what mends it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub damaged_channels: BTreeMap<ChannelName, String>,
+    /// When clients take what channels serve no longer, where it has an end.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ends: BTreeMap<ChannelName, Ends>,
     /// Unknown of a bucket, and of a store that is not there yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
@@ -143,16 +150,22 @@ fn of_store(site: &Store, mirror: &Mirror, store: &Store) -> Result<Status, Stat
         };
         builds.push(BuildStatus { build, state, verified });
     }
-    let mut channels = BTreeMap::new();
-    for channel in channel::names(store)? {
-        channels.extend(channel::get(store, &channel)?.map(|build| (channel, build)));
-    }
-    let mut remembered = mirror_channels(site, &mirror.name)?;
-    remembered.retain(|channel, _| !channels.contains_key(channel));
-    let lost_channels = remembered.into_iter().map(|(channel, one)| (channel, one.build)).collect();
     let (free_bytes, synced) = (Some(free(store)?), synced_at(&folder)?);
     let lag = lag(&there, &here);
-    Ok(Status { builds, channels, lost_channels, free_bytes, lag, synced, ..Status::unknown(mirror) })
+    let mut status = Status { builds, free_bytes, lag, synced, ..Status::unknown(mirror) };
+    for channel in channel::names(store)? {
+        match channel::standing(store, &channel) {
+            Ok(Some(standing)) => status.take_channel(&channel, standing),
+            Ok(None) => continue,
+            Err(error) => drop(status.damaged_channels.insert(channel.clone(), crate::fetch::chain(&error))),
+        }
+        // What cannot be read has been named just now.
+        if let Ok(Some(ends)) = channel::ends(store, &channel) {
+            status.ends.insert(channel, ends);
+        }
+    }
+    status.miss_channels(mirror_channels(site, &mirror.name)?);
+    Ok(status)
 }
 
 fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, StatusError> {
@@ -171,9 +184,19 @@ fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, Statu
         };
         builds.push(BuildStatus { build, state, verified });
     }
-    let channels = bucket.channels()?.into_iter().map(|(name, pointer)| (name, pointer.to)).collect();
     let (synced, lag) = (synced_at(&folder)?, lag(&there, &here));
-    Ok(Status { builds, channels, lag, synced, ..Status::unknown(mirror) })
+    let mut status = Status { builds, lag, synced, ..Status::unknown(mirror) };
+    for (name, pointer) in bucket.pointers()? {
+        match pointer {
+            Ok(pointer) => {
+                status.channels.insert(name.clone(), pointer.to);
+                status.ends.extend(pointer.ends.map(|ends| (name, ends)));
+            }
+            Err(error) => drop(status.damaged_channels.insert(name, crate::fetch::chain(&error))),
+        }
+    }
+    status.miss_channels(mirror_channels(site, &mirror.name)?);
+    Ok(status)
 }
 
 impl Status {
@@ -186,16 +209,34 @@ impl Status {
             builds: Vec::new(),
             channels: BTreeMap::new(),
             lost_channels: BTreeMap::new(),
+            damaged_channels: BTreeMap::new(),
+            ends: BTreeMap::new(),
             free_bytes: None,
             lag: 0,
             synced: None,
         }
     }
 
+    fn take_channel(&mut self, name: &ChannelName, standing: Standing) {
+        self.channels.extend(standing.build.map(|build| (name.clone(), build)));
+        if let Some(Trouble { path, expected, found }) = standing.damage.into_iter().next() {
+            let words = format!("{path}: expected {expected}, found {found}");
+            self.damaged_channels.insert(name.clone(), words);
+        }
+    }
+
+    /// Those of which the site knows, and that are not there.
+    fn miss_channels(&mut self, mut remembered: BTreeMap<ChannelName, Remembered>) {
+        remembered
+            .retain(|name, _| !self.channels.contains_key(name) && !self.damaged_channels.contains_key(name));
+        self.lost_channels = remembered.into_iter().map(|(name, one)| (name, one.build)).collect();
+    }
+
     /// It could be asked, nothing bad is known of what it holds, and it has the newest build of its site.
     pub fn is_good(&self) -> bool {
         let is_bad = |one: &BuildStatus| matches!(one.state, Holding::Bad { .. });
-        let is_there = self.trouble.is_none() && self.lost_channels.is_empty();
+        let is_there =
+            self.trouble.is_none() && self.lost_channels.is_empty() && self.damaged_channels.is_empty();
         is_there && self.lag == 0 && !self.builds.iter().any(is_bad)
     }
 
@@ -289,10 +330,11 @@ impl Holding {
             Self::Good => ("good", String::new()),
             Self::Bad { why } => ("bad", why.clone()),
             Self::Missing { want, want_bytes } => {
-                ("missing", format!("{want} objects, {}", Size(*want_bytes)))
+                ("missing", format!("{}, {}", counted(*want, "object"), Size(*want_bytes)))
             }
             Self::Partial { have, want, have_bytes, want_bytes } => {
-                ("partial", format!("{have}/{want} objects, {} of {}", Size(*have_bytes), Size(*want_bytes)))
+                let (want, all) = (counted(*want, "object"), Size(*want_bytes));
+                ("partial", format!("{have}/{want}, {} of {all}", Size(*have_bytes)))
             }
         }
     }

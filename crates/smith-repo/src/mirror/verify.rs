@@ -138,15 +138,18 @@ impl Findings {
         };
         say(self.missing.len(), "missing", self.missing.first().map(|one| &one.path));
         say(self.damaged.len(), "damaged", self.damaged.first().and_then(|one| one.paths.first()));
-        say(self.links.len(), "broken links", self.links.first().map(|one| &one.path));
+        let links = if self.links.len() == 1 { "broken link" } else { "broken links" };
+        say(self.links.len(), links, self.links.first().map(|one| &one.path));
         say(self.foreign.len(), "foreign", self.foreign.first());
         say(self.channels.len(), "wrong in channels", self.channels.first().map(|one| &one.path));
-        say(self.lists.len(), "unreadable lists", self.lists.first().map(|one| &one.1));
+        let lists = if self.lists.len() == 1 { "unreadable list" } else { "unreadable lists" };
+        say(self.lists.len(), lists, self.lists.first().map(|one| &one.1));
         if let Some(example) = self.left.first() {
             parts.push(format!("{} left upstream ({})", self.left.len(), example.path));
             let builds: Vec<String> =
                 self.lazy.iter().map(|build| format!("`smith build fetch {build}`")).collect();
-            parts.push(format!("{} brings them", builds.join(", ")));
+            let them = if self.left.len() == 1 { "it" } else { "them" };
+            parts.push(format!("{} brings {them}", builds.join(", ")));
         }
         if parts.is_empty() { "good".to_owned() } else { parts.join(", ") }
     }

@@ -12,8 +12,9 @@ use crate::channel::{self, Order};
 use crate::fetch::{Fetcher, Limits, Proxies, Silent};
 use crate::fixture::{Recipe, store};
 use crate::hash::Sha256;
-use crate::mirror::{Depth, Findings, Repair, Scope, Share, Supply, repair, verify};
+use crate::mirror::{Depth, Findings, Planned, Repair, Scope, Share, Supply, plan_repair, repair, verify};
 use crate::name::{BuildNumber, ChannelName};
+use crate::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
 use crate::store::{Layout, Store};
 
 const ONE: BuildNumber = BuildNumber(1);
@@ -31,12 +32,29 @@ fn twins() -> (tempfile::TempDir, Store, tempfile::TempDir, Store) {
     (a, one, b, two)
 }
 
+/// What the repair says beforehand is what it does.
 fn mend(store: &Store, source: &Store) -> Repair {
+    let (planned, done) = mend_planned(store, source);
+    if done.failed.is_empty() {
+        assert_eq!((planned.plan, sorted(&planned.away)), (done.did(), sorted(&done.away)));
+    }
+    done
+}
+
+fn sorted(paths: &[String]) -> Vec<String> {
+    let mut paths = paths.to_vec();
+    paths.sort_unstable();
+    paths
+}
+
+fn mend_planned(store: &Store, source: &Store) -> (Planned, Repair) {
     let limits = Limits { retries: 0, proxies: Proxies::None, ..Limits::default() };
     let fetcher = Fetcher::new(limits).expect("a fetcher");
     let bases = [format!("file://{}", source.root().display())];
     let supply = Supply { fetcher: &fetcher, bases: &bases, progress: &Silent };
-    repair(store, &[ONE, TWO], &Scope::FULL, supply, Timestamp::UNIX_EPOCH).expect("repaired")
+    let planned = plan_repair(store, &full(store), supply).expect("planned");
+    let at = Timestamp::UNIX_EPOCH;
+    (planned, repair(store, &[ONE, TWO], &Scope::FULL, supply, at).expect("repaired"))
 }
 
 fn full(store: &Store) -> Findings {
@@ -221,4 +239,52 @@ fn what_no_source_has_stays_reported() {
     let missing: Vec<&str> = done.after.missing.iter().map(|one| one.path.as_str()).collect();
     assert_eq!(missing, [Layout::object_path(&hash).as_str()]);
     assert_eq!(done.after.damaged[0].paths, [PACKAGE]);
+}
+
+/// A channel that serves Releases of its own date, which only its signed view knows, in a store without keys.
+fn redated(store: &Store, keys: &SigningKeys) -> std::path::PathBuf {
+    let prod = ChannelName::new("prod").expect("a name");
+    for (build, day) in [(TWO, 1), (ONE, 2)] {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * day);
+        let order = Order { who: "ann".to_owned(), why: "a test".to_owned(), at };
+        channel::set(store, &prod, build, &order, Some(keys)).expect("set");
+    }
+    let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(72);
+    let order = Order { who: "ann".to_owned(), why: "a test".to_owned(), at };
+    channel::refresh(store, &prod, &order, keys).expect("dated");
+    store.channel(&prod)
+}
+
+#[test]
+fn a_release_that_only_a_key_could_make_comes_from_elsewhere_or_stays_as_it_is() {
+    let (_a, store, _b, source) = twins();
+    let keys = KeyFolder::new(&source.keys());
+    let (kind, user_id) = (KeyKind::Ed25519, "Site <admin@site>".to_owned());
+    let request = KeyRequest { kind, user_id, made_at: Timestamp::UNIX_EPOCH, expires_at: None };
+    keys.generate(&request, &Passphrase::None).expect("a key");
+    let keys = keys.signing_keys(&Passphrase::None).expect("unlocked");
+    let (here, there) = (redated(&store, &keys), redated(&source, &keys));
+    let release = "debian/dists/stable/InRelease";
+    // The very bytes, as a mirror that follows has them.
+    for name in [release, "debian/dists/stable/Release", "debian/dists/stable/Release.gpg", "view.json"] {
+        fs::copy(here.join(name), there.join(name)).expect("copied");
+    }
+    let good = fs::read(here.join(release)).expect("read");
+    let signature = fs::read(here.join("view.json.sig")).expect("signed");
+    fs::write(here.join(release), "damaged").expect("written");
+    let done = mend(&store, &source);
+    assert!(done.after.is_good(), "{}", done.after.why());
+    assert_eq!((done.channels, fs::read(here.join(release)).expect("read")), (1, good));
+    assert_eq!(fs::read(here.join("view.json.sig")).expect("signed"), signature);
+    // Where nobody has them it says what is needed, and takes no signature away.
+    for view in [&here, &there] {
+        fs::write(view.join(release), "damaged").expect("written");
+    }
+    for old in fs::read_dir(store.views()).expect("read") {
+        fs::write(old.expect("read").path().join(release), "damaged").expect("written");
+    }
+    let done = mend(&store, &source);
+    assert!(!done.after.is_good() && done.channels == 0);
+    assert!(done.unmended[0].1.contains("smith channel refresh prod"), "{:?}", done.unmended);
+    assert_eq!(fs::read(here.join("view.json.sig")).expect("signed"), signature);
 }

@@ -71,7 +71,10 @@ impl fmt::Display for Keep {
             Keep::Channel { channel } => write!(f, "channel {channel} is on it"),
             Keep::WayBack { channel } => write!(f, "it is the way back of channel {channel}"),
             Keep::Pinned { by, reason } => write!(f, "{by} keeps it: {reason}"),
-            Keep::Recorded { machines } => write!(f, "{machines} machines are on it"),
+            Keep::Recorded { machines } => match machines {
+                1 => f.write_str("1 machine is on it"),
+                machines => write!(f, "{machines} machines are on it"),
+            },
             Keep::Rolling => write!(f, "a rollout of it has not ended"),
             Keep::Newest => write!(f, "it is the newest"),
         }
@@ -86,17 +89,11 @@ pub(super) fn reasons(
     let mut kept: BTreeMap<BuildNumber, Vec<Keep>> = BTreeMap::new();
     let mut keep = |number: BuildNumber, why: Keep| kept.entry(number).or_default().push(why);
     for channel in channel::names(store)? {
-        let history = channel::history(store, &channel)?;
-        if let Some(current) = channel::get(store, &channel)? {
-            keep(current, Keep::Channel { channel: channel.clone() });
-            // A move whose run was killed is not written down yet: where the channel was before it is the way back.
-            if let Some(last) = history.last().map(|last| last.to).filter(|last| *last != current) {
-                keep(last, Keep::WayBack { channel: channel.clone() });
-            }
-            let before = history.iter().rev().filter_map(|flip| flip.from).find(|from| *from != current);
-            if let Some(before) = before {
-                keep(before, Keep::WayBack { channel });
-            }
+        // What cannot be read might refer to any build, so an error ends this.
+        let Some(standing) = channel::standing(store, &channel)? else { continue };
+        keep(standing.known(&channel)?, Keep::Channel { channel: channel.clone() });
+        for before in standing.ways_back(&channel)? {
+            keep(before, Keep::WayBack { channel: channel.clone() });
         }
     }
     for (number, pin) in Pins::read(store)?.0 {

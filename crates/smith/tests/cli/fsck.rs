@@ -32,7 +32,9 @@ fn a_store_is_clean_or_it_is_said_what_is_wrong() {
     let ran = smith(&["build", "fsck", "--store", &store, "--mend"]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
     assert!(
-        ran.out.starts_with("bad: channels/prod: expected a link to a view of a build, found"),
+        ran.out.starts_with(
+            "bad: views/prod-7/view.json: expected the words about what the channel serves, found"
+        ),
         "{}",
         ran.out
     );

@@ -275,7 +275,13 @@ fn many_mirrors_have_their_own_outcomes() {
     let outcomes = sync_all(&targets, &Which::All, Mode::Do, &check, &tally, &|_| {});
     let seen: Vec<_> = outcomes
         .iter()
-        .map(|one| (one.mirror.to_string(), one.build.map(|build| build.0), one.result.is_ok()))
+        .map(|one| {
+            (
+                one.mirror.clone().expect("a mirror").to_string(),
+                one.build.map(|build| build.0),
+                one.result.is_ok(),
+            )
+        })
         .collect();
     let mut expected: Vec<_> = ["m0", "m1", "m2"]
         .iter()

@@ -106,6 +106,9 @@ fn text(answer: &Answer) -> String {
             one.found
         ));
     }
+    for words in &report.soon {
+        text.push_str(&format!("{} {words}\n", styled(WAITS, "soon:")));
+    }
     for left in &report.leftovers {
         let bytes = if left.bytes > 0 { format!(", {} bytes", left.bytes) } else { String::new() };
         let examples = left.examples.join(", ");
@@ -120,8 +123,9 @@ fn text(answer: &Answer) -> String {
     }
     if let Some(mended) = mended {
         let Mended { cleared, taken_in, orphans, protected, freed } = mended;
+        let orphans = counted(*orphans, "orphan");
         text.push_str(&format!(
-            "mended: {cleared} cleared, {taken_in} taken in, {orphans} orphans taken away, {protected} protected, \
+            "mended: {cleared} cleared, {taken_in} taken in, {orphans} taken away, {protected} protected, \
              {freed} bytes free now\n"
         ));
     }

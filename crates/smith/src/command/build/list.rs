@@ -2,14 +2,15 @@
 
 use clap::Args;
 use serde::Serialize;
-use smith_repo::channel;
+use smith_repo::channel::{self, Trouble};
 use smith_repo::lazy::{Here, here};
 use smith_repo::manifest::BuildState;
 use smith_repo::mirror::Held;
+use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
 use crate::input::StoreArgs;
-use crate::output::{self, Align, Table};
+use crate::output::{self, Align, BAD, Table, styled};
 
 /// The builds of a store, the newest last, and the channels that are on them; also those that wait for their signatures.
 #[derive(Debug, Args)]
@@ -39,14 +40,7 @@ fn bad_build(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fail
 
 pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let mut on: Vec<(u32, String)> = Vec::new();
-    for name in channel::names(&store).map_err(|error| Failure::new(Exit::BadInput, error))? {
-        if let Some(build) =
-            channel::get(&store, &name).map_err(|error| Failure::new(Exit::BadInput, error))?
-        {
-            on.push((build.0, name.to_string()));
-        }
-    }
+    let (on, exit) = channels(&store)?;
     let bad = |error| Failure::new(Exit::BadInput, error);
     let ready = store.builds_present().map_err(bad)?.into_iter().map(|build| (build, BuildState::Ready));
     let waiting =
@@ -81,7 +75,7 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     }
     if args.json {
         output::json(&lines)?;
-        return Ok(Exit::Good);
+        return Ok(exit);
     }
     let mut table = Table::new(&[
         ("build", Align::Right),
@@ -104,5 +98,20 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
         ]);
     }
     output::data(&table.render(output::WIDTH))?;
-    Ok(Exit::Good)
+    Ok(exit)
+}
+
+/// On which builds channels are. A damaged one is named, and no reason not to show the builds.
+fn channels(store: &Store) -> Result<(Vec<(u32, String)>, Exit), Failure> {
+    let (mut on, mut exit) = (Vec::new(), Exit::Good);
+    for name in channel::names(store).map_err(bad_build)? {
+        let Some(standing) = channel::standing(store, &name).map_err(bad_build)? else { continue };
+        on.extend(standing.build.map(|build| (build.0, name.to_string())));
+        for Trouble { path, expected, found } in standing.damage {
+            let bad = styled(BAD, "bad:");
+            output::note(&format!("{bad} channel {name}: {path}: expected {expected}, found {found}"));
+            exit = Exit::Finding;
+        }
+    }
+    Ok((on, exit))
 }

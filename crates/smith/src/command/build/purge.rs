@@ -94,9 +94,7 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
             let why: Vec<String> = why.iter().map(ToString::to_string).collect();
             text.push_str(&format!("{} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
         }
-        let builds: Vec<String> = answer.builds.iter().map(ToString::to_string).collect();
-        let builds =
-            if builds.is_empty() { "no build".to_owned() } else { format!("builds {}", builds.join(", ")) };
+        let builds = output::numbered("build", &answer.builds);
         let objects = counted(answer.objects, "object");
         let verb = if args.dry_run { "would go" } else { "gone" };
         text.push_str(&format!(

@@ -119,9 +119,7 @@ fn text(answer: &Answer, mode: Mode) -> String {
         let why: Vec<String> = why.iter().map(ToString::to_string).collect();
         text.push_str(&format!("{} {mirror} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
     }
-    let builds: Vec<String> = purge.builds.iter().map(ToString::to_string).collect();
-    let builds =
-        if builds.is_empty() { "no build".to_owned() } else { format!("builds {}", builds.join(", ")) };
+    let builds = output::numbered("build", &purge.builds);
     let objects = counted(purge.objects, "object");
     let (verb, bytes) = (if mode == Mode::DryRun { "would go" } else { "gone" }, purge.bytes);
     text.push_str(&format!("{} {mirror}: {builds}: {objects}, {bytes} bytes {verb}", styled(GOOD, "good:")));

@@ -136,7 +136,7 @@ fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Ta
 fn remember(site: &Store, targets: &[Target], outcomes: &[Outcome]) -> Result<(), StatusError> {
     let now = input::now();
     for target in targets {
-        if outcomes.iter().any(|one| one.mirror == target.name && one.result.is_err()) {
+        if outcomes.iter().any(|one| one.mirror.as_ref() == Some(&target.name) && one.result.is_err()) {
             continue;
         }
         record_mirror_sync(site, &target.name, now)?;
