@@ -11,7 +11,7 @@ use crate::fetch::{FetchError, ObjectError};
 use crate::fsck::FsckError;
 use crate::index::IndexError;
 use crate::ingest::DebError;
-use crate::mirror::SyncError;
+use crate::mirror::{MirrorPurgeError, OwnError, SyncError};
 use crate::pgp::VerifyError;
 use crate::release::ReleaseError;
 use crate::retention::RetentionError;
@@ -30,6 +30,8 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref::<RetentionError>().and_then(RetentionError::code))
         .or_else(|| error.downcast_ref::<ChannelError>().and_then(ChannelError::code))
         .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
+        .or_else(|| error.downcast_ref::<OwnError>().and_then(OwnError::code))
+        .or_else(|| error.downcast_ref::<MirrorPurgeError>().and_then(MirrorPurgeError::code))
         .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
         .or_else(|| full_below(error))
 }
@@ -62,6 +64,7 @@ impl CreateError {
             Self::EmptyRecipe
             | Self::Password { .. }
             | Self::Taken { .. }
+            | Self::Given { .. }
             | Self::Folder { .. }
             | Self::Status { .. }
             | Self::Before { .. }
@@ -91,6 +94,26 @@ impl SyncError {
             | Self::Path { .. }
             | Self::Index { .. }
             | Self::Held(_) => None,
+        }
+    }
+}
+
+impl OwnError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Strangers { .. } => Some("S0384"),
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+impl MirrorPurgeError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Own(error) => error.code(),
+            Self::Retention(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::NothingHere | Self::Bucket(_) | Self::Turn(_) => None,
         }
     }
 }
@@ -156,7 +179,7 @@ impl Fault {
             Self::Future { .. } => "S0314",
             Self::Expired { .. } => "S0315",
             Self::Older { .. } => "S0316",
-            Self::NoIndex { .. } => "S0330",
+            Self::NoIndex { .. } | Self::NotOffered { .. } => "S0330",
             Self::Gone { .. } => "S0331",
             // Announced with a length: the index is another than the one that was signed.
             Self::Fetch { source, .. } if matches!(**source, FetchError::TooLarge { .. }) => "S0332",

@@ -4,10 +4,12 @@
 //! [`sync`] brings a build from one to another; [`verify`] compares a store with what its builds say they are; [`repair`] mends what it found; [`recover`] makes a half one whole; [`Serving`] hands the
 //! files out, and [`S3`] is a mirror in a bucket.
 
+mod clash;
 mod foreign;
 mod held;
 mod log;
 mod objects;
+mod own;
 mod parallel;
 mod purge;
 mod record;
@@ -24,9 +26,11 @@ mod verify;
 #[cfg(test)]
 mod verify_tests;
 
+pub use clash::clashes;
 pub use held::{Held, HeldError};
 pub use log::{Action, Good, Outcome, append_log, read_log};
-pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, purge_mirror};
+pub use own::{OwnError, Stranger, check_own};
+pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, lacking, purge_mirror};
 pub use record::{
     Remembered, Verified, mirror_channels, record_bucket_verify, record_mirror_channel, record_mirror_sync,
     record_sync, record_verify,

@@ -41,7 +41,8 @@ pub fn purge(
     clear_stale(&stale_folders(store))?;
     let trash = Trash::new(store, now, "purge")?;
     {
-        let _locked = store.lock_now()?;
+        let locked = store.lock_now()?;
+        store.note_going(&locked, &plan.builds)?;
         let reasons = reasons(store, roots)?;
         for number in &plan.builds {
             if let Some(why) = reasons.get(number) {

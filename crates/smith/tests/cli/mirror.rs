@@ -15,7 +15,7 @@ use super::bucket::{Service, service};
 use super::run::{Ran, root, smith_with};
 
 /// A site with a key, and what its builds are made of.
-struct Site {
+pub(super) struct Site {
     folder: tempfile::TempDir,
 }
 
@@ -31,7 +31,7 @@ fn skipped(tool: &str) {
 
 impl Site {
     /// With builds 1 and 2, of which the second has a newer alpha. Nothing, with a word, on a machine that is no Debian.
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         if !is_installed("dpkg-deb") {
             skipped("dpkg-deb");
             return None;
@@ -50,19 +50,19 @@ impl Site {
         Some(site)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
-    fn build(&self) {
+    pub(super) fn build(&self) {
         self.good(&["build", "create", &self.text("recipe.yaml")]);
     }
 
-    fn package(&self, name: &str, version: &str, depends: &str) {
+    pub(super) fn package(&self, name: &str, version: &str, depends: &str) {
         let folder = self.path("package");
         let _ = fs::remove_dir_all(&folder);
         for old in walk(&self.path("debs")) {
@@ -86,30 +86,30 @@ impl Site {
         assert!(built.unwrap().status.success());
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(super) fn run(&self, args: &[&str]) -> Ran {
         let store = self.text("site");
         let more =
             [("SMITH_STORE", store.as_str()), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
         smith_with(args, &more)
     }
 
-    fn good(&self, args: &[&str]) -> String {
+    pub(super) fn good(&self, args: &[&str]) -> String {
         let ran = self.run(args);
         assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
         ran.out
     }
 
-    fn json(&self, args: &[&str]) -> serde_json::Value {
+    pub(super) fn json(&self, args: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.good(args)).unwrap()
     }
 
-    fn add(&self, name: &str, region: &str) {
+    pub(super) fn add(&self, name: &str, region: &str) {
         let path = self.text(&format!("mirrors/{name}"));
         self.good(&["mirror", "add", name, "--region", region, "--path", &path]);
     }
 
     /// Everything that lies there but for the lock, which says who held it last.
-    fn all(&self) -> BTreeMap<PathBuf, (u64, i64, i64)> {
+    pub(super) fn all(&self) -> BTreeMap<PathBuf, (u64, i64, i64)> {
         let mut all = BTreeMap::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -128,7 +128,7 @@ impl Site {
     }
 
     /// Says what would be done, and proves that nothing was.
-    fn tried(&self, args: &[&str]) -> Ran {
+    pub(super) fn tried(&self, args: &[&str]) -> Ran {
         let before = self.all();
         let mut args = args.to_vec();
         args.push("--dry-run");

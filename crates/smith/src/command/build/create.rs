@@ -7,10 +7,9 @@ use smith_repo::create::{Bring, Create as Making, CreateError, Created, IfUnchan
 use smith_repo::name::BuildNumber;
 use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, Passphrase, SigningKeys};
 use smith_repo::upstream::Replay;
-use smith_server::config::recipe;
 
-use crate::failure::{Exit, Failure, What};
-use crate::input::{self, NetArgs, StoreArgs};
+use crate::failure::{Exit, Failure};
+use crate::input::{self, NetArgs, RecipeFile, StoreArgs};
 use crate::output::{self, GOOD, counted, styled};
 
 /// Fetch what is new, verify it, and freeze it into the next build.
@@ -27,7 +26,7 @@ pub(super) struct Create {
     store: StoreArgs,
     #[command(flatten)]
     net: NetArgs,
-    /// The number of the build; the next that is free unless said
+    /// The number of the build, above all that were given before; the next unless said
     #[arg(long, value_name = "N")]
     number: Option<BuildNumber>,
     /// Make a build although nothing is new
@@ -51,15 +50,7 @@ pub(super) struct Create {
 }
 
 pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
-    let bytes =
-        std::fs::read(&args.recipe).map_err(|error| input::unreadable("a recipe", &args.recipe, error))?;
-    let file = args.recipe.display().to_string();
-    let folder = args.recipe.parent().unwrap_or(std::path::Path::new("."));
-    let recipe = recipe::load(&file, &bytes, folder).map_err(|problems| Failure {
-        exit: Exit::BadInput,
-        what: What::Mistakes { problems, texts: vec![(file, String::from_utf8_lossy(&bytes).into_owned())] },
-        hint: None,
-    })?;
+    let recipe = RecipeFile::load(&args.recipe)?;
     let store = args.store.create()?;
     let keys = KeyFolder::new(&store.keys());
     let now = input::now();
@@ -77,7 +68,7 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
         let making = Making {
             store: &store,
             fetcher: &fetcher,
-            recipe: &recipe,
+            recipe: &recipe.recipe,
             signer: &signer,
             signed_from,
             number: args.number,
@@ -89,7 +80,8 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
         };
         making.run_as(Manner { signing, bring })
     });
-    tell(args, created.map_err(failed)?)
+    // What shows only now and is written in the recipe is told with its place there.
+    tell(args, created.map_err(|error| recipe.mistake(&error).unwrap_or_else(|| failed(error)))?)
 }
 
 /// When the youngest key was made that may sign the build, here or elsewhere.
@@ -146,7 +138,7 @@ fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
 
 fn failed(error: CreateError) -> Failure {
     let exit = match &error {
-        CreateError::Taken { .. } => Exit::NotThere,
+        CreateError::Taken { .. } | CreateError::Given { .. } => Exit::NotThere,
         CreateError::Store(_) => Exit::Output,
         CreateError::Upstream(_)
         | CreateError::Choice(_)
