@@ -17,6 +17,7 @@ use crate::release::ReleaseError;
 use crate::retention::RetentionError;
 use crate::select::Refusal;
 use crate::store::{StoreError, is_full};
+use crate::unsigned::UnsignedError;
 use crate::upstream::{Fault, Refused};
 
 /// There is no room on the file system of the store.
@@ -32,6 +33,7 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
         .or_else(|| error.downcast_ref::<OwnError>().and_then(OwnError::code))
         .or_else(|| error.downcast_ref::<MirrorPurgeError>().and_then(MirrorPurgeError::code))
+        .or_else(|| error.downcast_ref::<UnsignedError>().and_then(UnsignedError::code))
         .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
         .or_else(|| full_below(error))
 }
@@ -118,6 +120,23 @@ impl MirrorPurgeError {
     }
 }
 
+impl UnsignedError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Create(error) => error.code(),
+            Self::Unknown { .. }
+            | Self::Signed { .. }
+            | Self::Signatures { .. }
+            | Self::NoKeyring { .. }
+            | Self::NotEmpty { .. }
+            | Self::NoFolder { .. }
+            | Self::Changed { .. }
+            | Self::Keys(_)
+            | Self::Io { .. } => None,
+        }
+    }
+}
+
 impl ChannelError {
     pub fn code(&self) -> Option<&'static str> {
         match self {
@@ -146,6 +165,7 @@ impl RetentionError {
             Self::Unknown { .. }
             | Self::Unsigned { .. }
             | Self::Archived { .. }
+            | Self::Swept { .. }
             | Self::Pins { .. }
             | Self::Path { .. }
             | Self::Held(_) => None,

@@ -20,9 +20,9 @@ pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registr
 pub(crate) use pipelines::load;
 pub(crate) use place::{Place, PlaceArgs, channel_failed};
 pub(crate) use recipe::RecipeFile;
-pub(crate) use signing::SigningArgs;
+pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
-pub(crate) use store::{NetArgs, StoreArgs, address, now, recorded, watched, who};
+pub(crate) use store::{NetArgs, StoreArgs, address, now, rate, recorded, watched, who};
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]

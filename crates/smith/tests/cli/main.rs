@@ -14,3 +14,4 @@ mod run;
 mod signing;
 mod simulate;
 mod why;
+mod words;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use smith_repo::create::{Bring, Create as Making, CreateError, Created, IfUnchanged, Manner, Signing};
 use smith_repo::name::BuildNumber;
-use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, Passphrase, SigningKeys};
+use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, SigningKeys};
 use smith_repo::upstream::Replay;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, NetArgs, RecipeFile, StoreArgs};
+use crate::input::{self, NetArgs, RecipeFile, SigningArgs, StoreArgs};
 use crate::output::{self, GOOD, counted, styled};
 
 /// Fetch what is new, verify it, and freeze it into the next build.
@@ -41,9 +41,8 @@ pub(super) struct Create {
     /// Take Releases that are older than those that were seen
     #[arg(long)]
     allow_older: bool,
-    /// The first line of this file unlocks the keys
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    keys: SigningArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -54,14 +53,12 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
     let store = args.store.create()?;
     let keys = KeyFolder::new(&store.keys());
     let now = input::now();
-    let infos = keys.list(now).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let infos = keys.list(now).map_err(input::key_failed)?;
     let signed_from = signed_from(args, &infos)?;
-    let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
     let (signer, signing) = match args.unsigned {
-        true => (Ok(SigningKeys::default()), Signing::Elsewhere),
-        false => (keys.signing_keys(&passphrase), Signing::Here),
+        true => (SigningKeys::default(), Signing::Elsewhere),
+        false => (args.keys.unlocked(&keys)?, Signing::Here),
     };
-    let signer = signer.map_err(|error| Failure::new(Exit::BadInput, error))?;
     let bring = if args.lazy { Bring::OnFirstUse } else { Bring::Now };
     let fetcher = args.net.fetcher()?;
     let created = input::watched(|progress| {
@@ -137,7 +134,12 @@ fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
 }
 
 fn failed(error: CreateError) -> Failure {
-    let exit = match &error {
+    Failure::new(exit(&error), error)
+}
+
+/// How the making of a build ends that this ended.
+pub(super) fn exit(error: &CreateError) -> Exit {
+    match error {
         CreateError::Taken { .. } | CreateError::Given { .. } => Exit::NotThere,
         CreateError::Store(_) => Exit::Output,
         CreateError::Upstream(_)
@@ -158,6 +160,5 @@ fn failed(error: CreateError) -> Failure {
         | CreateError::Name(_)
         | CreateError::Words(_)
         | CreateError::Pack(_) => Exit::BadInput,
-    };
-    Failure::new(exit, error)
+    }
 }

@@ -63,7 +63,7 @@ pub(super) struct Add {
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
     /// Bytes per second that a sync of it takes
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "BYTES", value_parser = input::rate)]
     bandwidth: Option<u64>,
     /// Whose builds may lie there already; the site's own keys unless said
     #[arg(long, value_name = "FILE")]
