@@ -89,10 +89,10 @@ mod tests {
             ("debian", "components", "contrib", Some((3, 24))),
             ("debian", "components", "other", Some((3, 17))),
             ("debian", "keyring", "a.gpg", Some((4, 14))),
-            ("debian", "installed", "hosts", Some((5, 23))),
+            ("debian", "installed", "hosts", Some((5, 24))),
             ("debian", "signers", "x", Some((2, 5))),
             ("site", "folder", "debs", Some((7, 27))),
-            ("nginx", "version", "1", Some((9, 30))),
+            ("nginx", "version", "1", Some((9, 31))),
             ("ubuntu", "components", "main", None),
         ] {
             assert_eq!(places.find(name, key, value), place, "{name} {key} {value}");
