@@ -11,12 +11,13 @@ use crate::fetch::{FetchError, ObjectError};
 use crate::fsck::FsckError;
 use crate::index::IndexError;
 use crate::ingest::DebError;
-use crate::mirror::{HeldError, SyncError};
+use crate::mirror::{HeldError, MirrorPurgeError, OwnError, SyncError};
 use crate::pgp::VerifyError;
 use crate::release::ReleaseError;
 use crate::retention::RetentionError;
 use crate::select::Refusal;
 use crate::store::{StoreError, is_full};
+use crate::unsigned::UnsignedError;
 use crate::upstream::{Fault, Refused};
 
 /// There is no room on the file system of the store.
@@ -34,6 +35,9 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref::<ChannelError>().and_then(ChannelError::code))
         .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
         .or_else(|| error.downcast_ref::<HeldError>().and_then(HeldError::code))
+        .or_else(|| error.downcast_ref::<OwnError>().and_then(OwnError::code))
+        .or_else(|| error.downcast_ref::<MirrorPurgeError>().and_then(MirrorPurgeError::code))
+        .or_else(|| error.downcast_ref::<UnsignedError>().and_then(UnsignedError::code))
         .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
         .or_else(|| full_below(error))
 }
@@ -68,6 +72,7 @@ impl CreateError {
             Self::EmptyRecipe
             | Self::Password { .. }
             | Self::Taken { .. }
+            | Self::Given { .. }
             | Self::Folder { .. }
             | Self::Status { .. }
             | Self::Index(_)
@@ -96,6 +101,43 @@ impl SyncError {
             | Self::Index { .. }
             // Of the store that is synced from as well as of the one that is synced to.
             | Self::Held(_) => None,
+        }
+    }
+}
+
+impl OwnError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Strangers { .. } => Some("S0384"),
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+impl MirrorPurgeError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Own(error) => error.code(),
+            Self::Retention(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::NothingHere | Self::Bucket(_) | Self::Turn(_) => None,
+        }
+    }
+}
+
+impl UnsignedError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Create(error) => error.code(),
+            Self::Unknown { .. }
+            | Self::Signed { .. }
+            | Self::Signatures { .. }
+            | Self::NoKeyring { .. }
+            | Self::NotEmpty { .. }
+            | Self::NoFolder { .. }
+            | Self::Changed { .. }
+            | Self::Keys(_)
+            | Self::Io { .. } => None,
         }
     }
 }
@@ -131,6 +173,7 @@ impl RetentionError {
             Self::Unknown { .. }
             | Self::Unsigned { .. }
             | Self::Archived { .. }
+            | Self::Swept { .. }
             | Self::Pins { .. }
             | Self::Path { .. } => None,
         }
@@ -174,7 +217,7 @@ impl Fault {
             Self::Future { .. } => "S0314",
             Self::Expired { .. } => "S0315",
             Self::Older { .. } => "S0316",
-            Self::NoIndex { .. } => "S0330",
+            Self::NoIndex { .. } | Self::NotOffered { .. } => "S0330",
             Self::Gone { .. } => "S0331",
             // Announced with a length: the index is another than the one that was signed.
             Self::Fetch { source, .. } if matches!(**source, FetchError::TooLarge { .. }) => "S0332",

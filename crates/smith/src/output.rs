@@ -33,6 +33,11 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Whether a person reads what was asked for, rather than a program.
+pub(crate) fn is_screen() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Prints what was asked for.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();

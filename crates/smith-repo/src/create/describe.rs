@@ -77,7 +77,7 @@ impl Run<'_> {
         parent: Option<&Held>,
         config: Sha256,
         frozen: &[Frozen],
-        changes: &[Change],
+        (changes, notes): (&[Change], &[String]),
     ) -> BuildInfo {
         let upstream = |one: &Frozen| UpstreamInfo {
             name: self.recipe.upstreams[one.upstream].name.clone(),
@@ -100,6 +100,7 @@ impl Run<'_> {
             config,
             upstreams: frozen.iter().map(upstream).collect(),
             changes: changes.to_vec(),
+            notes: notes.to_vec(),
             manifest: Sha256::of(b""),
             packages: Sha256::of(b""),
             package_count: 0,

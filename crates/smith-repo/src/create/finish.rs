@@ -161,10 +161,7 @@ pub(super) fn finish(
     };
     // The folder is made under the number that is free now; if somebody else takes that meanwhile, another is taken.
     loop {
-        let number = match create.number {
-            Some(number) => number,
-            None => next(create)?,
-        };
+        let number = create.number.map_or_else(|| next(create), Ok)?;
         let info = complete(number);
         let json = serde_json::to_vec_pretty(&info)?;
         let mut all = lists.clone();
@@ -180,16 +177,17 @@ pub(super) fn finish(
         let rising = raise(store, number, &manifest, &all, &files.upstreams)?;
         sync_file_system(store.root())?;
         let locked = store.lock_now()?;
-        if create.is_taken(number) {
-            match create.number {
-                Some(number) => return Err(CreateError::Taken { number }),
-                None => continue,
+        if let Err(taken) = create.check_number(number) {
+            if create.number.is_some() {
+                return Err(taken);
             }
+            continue;
         }
         if parent.is_some_and(|parent| !store.build(parent.info.number).exists()) {
             relink(create, &manifest)?;
         }
         store.appear(&rising.folder, &to)?;
+        store.note_numbers(&locked)?;
         crate::mirror::write_index(store, &locked)?;
         return Ok(info);
     }
@@ -249,10 +247,6 @@ fn no_conflict(
 
 /// One more than the highest number that any build here has or had.
 fn next(create: &Run<'_>) -> Result<BuildNumber, CreateError> {
-    let present = create.store.builds_present()?;
-    let archived = create.store.builds_archived()?;
-    let unsigned = create.store.builds_unsigned()?;
-    let all = [present.last(), archived.last(), unsigned.last()];
-    let highest = all.into_iter().flatten().map(|number| number.0).max();
-    Ok(BuildNumber(highest.unwrap_or(0) + 1))
+    let highest = create.store.highest_number()?;
+    Ok(BuildNumber(highest.map_or(0, |highest| highest.0) + 1))
 }

@@ -4,10 +4,12 @@
 //! [`sync`] brings a build from one to another; [`verify`] compares a store with what its builds say they are; [`repair`] mends what it found; [`recover`] makes a half one whole; [`Serving`] hands the
 //! files out, and [`S3`] is a mirror in a bucket.
 
+mod clash;
 mod foreign;
 mod held;
 mod log;
 mod objects;
+mod own;
 mod parallel;
 mod purge;
 mod record;
@@ -25,9 +27,11 @@ mod verify;
 #[cfg(test)]
 mod verify_tests;
 
+pub use clash::clashes;
 pub use held::{Held, HeldError};
 pub use log::{Action, Good, Outcome, append_log, read_log};
-pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, purge_mirror};
+pub use own::{OwnError, Stranger, check_own};
+pub use purge::{MirrorPurge, MirrorPurgeError, MirrorPurging, lacking, purge_mirror};
 pub use record::{
     Remembered, Verified, forget_mirror_channel, mirror_channels, record_bucket_verify,
     record_mirror_channel, record_mirror_sync, record_sync, record_verify,
@@ -50,8 +54,8 @@ pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
 pub(crate) use foreign::walk;
 pub(crate) use held::{
-    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text, read_some,
-    with_signed,
+    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text,
+    parse_info, read_some, with_signed,
 };
 pub(crate) use objects::Objects;
 pub(crate) use record::known_bad;

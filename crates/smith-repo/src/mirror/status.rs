@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::channel::{self, ChannelError, Ends, Standing, Trouble};
 use crate::fetch::Size;
 use crate::hash::Sha256;
+use crate::mirror::clash::clash;
 use crate::mirror::objects::Objects;
 use crate::mirror::parallel::each_on;
 use crate::mirror::record::{Remembered, Verified, folder_of, mirror_channels, synced_at, verified};
@@ -144,7 +145,7 @@ fn of_store(site: &Store, mirror: &Mirror, store: &Store) -> Result<Status, Stat
     for build in numbers {
         let verified = records.remove(&build);
         let state = if here.binary_search(&build).is_ok() {
-            held(store, build, verified.as_ref())
+            held(site, store, build, verified.as_ref())
         } else {
             wanted(site, build, &objects)?
         };
@@ -172,10 +173,18 @@ fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, Statu
     let (there, here) = (site.builds_present()?, bucket.builds()?);
     let folder = folder_of(site, &mirror.name);
     let mut records = verified(&folder)?;
+    let both: Vec<BuildNumber> = here.iter().copied().filter(|build| there.contains(build)).collect();
+    let clash_of = |build: &BuildNumber| {
+        let info = bucket.info(*build).ok().flatten()?;
+        Some((*build, clash(site, &info)?))
+    };
+    let mut clashes: BTreeMap<BuildNumber, String> =
+        each_on(AT_ONCE, 1, &both, clash_of).into_iter().collect();
     let mut builds = Vec::new();
     for build in union(&there, &here) {
         let verified = records.remove(&build).filter(|_| here.contains(&build));
         let why = verified.as_ref().and_then(|verified| verified.why.clone());
+        let why = clashes.remove(&build).or(why);
         let state = match why {
             Some(why) => Holding::Bad { why },
             None if here.binary_search(&build).is_ok() => Holding::Good,
@@ -262,12 +271,12 @@ fn lag(there: &[BuildNumber], here: &[BuildNumber]) -> u32 {
     there.iter().filter(|build| newest.is_none_or(|newest| *build > newest)).count() as u32
 }
 
-fn held(mirror: &Store, build: BuildNumber, verified: Option<&Verified>) -> Holding {
+fn held(site: &Store, mirror: &Store, build: BuildNumber, verified: Option<&Verified>) -> Holding {
     if let Some(why) = verified.and_then(|verified| verified.why.clone()) {
         return Holding::Bad { why };
     }
     match Held::info(mirror, build) {
-        Ok(_) => Holding::Good,
+        Ok(info) => clash(site, &info).map_or(Holding::Good, |why| Holding::Bad { why }),
         Err(error) => Holding::Bad { why: crate::fetch::chain(&error) },
     }
 }
@@ -353,6 +362,8 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::channel::{Order, set};
     use crate::fetch::{Fetcher, Limits, Silent};
@@ -377,7 +388,7 @@ mod tests {
         let order = Order { who: "ann".to_owned(), why: String::new(), at: Timestamp::UNIX_EPOCH };
         set(&mirror, &prod, BuildNumber(1), &order, None).expect("set");
         let lost = Recipe::of(20, |_| 2).pool.into_keys().next().expect("one");
-        std::fs::remove_file(mirror.root().join("pool").join(&lost)).expect("removed");
+        fs::remove_file(mirror.root().join("pool").join(&lost)).expect("removed");
         let findings = verify(&mirror, &[1, 2].map(BuildNumber), &Scope::QUICK).expect("verified");
         record_verify(&mirror, &findings, Depth::Quick, Timestamp::UNIX_EPOCH).expect("recorded");
         let name = |text| MirrorName::new(text).expect("a name");
@@ -393,7 +404,7 @@ mod tests {
         let gone = Place::Directory { path: "/does/not/exist".into() };
         let others = [
             Mirror { name: name("later"), place: gone, ..entry.clone() },
-            Mirror { name: name("broken"), place: Place::Directory { path: "/".into() }, ..entry },
+            Mirror { name: name("broken"), place: Place::Directory { path: "/".into() }, ..entry.clone() },
         ];
         let others = status_all(&site, &others, &keys);
         assert!(others[0].trouble.as_ref().is_some_and(|why| why.contains("store")), "{others:?}");
@@ -413,6 +424,13 @@ mod tests {
             line.starts_with("fra-01  2      bad      ") && line.contains("1970-01-01T00:00Z quick"),
             "{text}"
         );
+        fs::remove_dir_all(mirror.build(BuildNumber(1))).expect("removed");
+        let other = Recipe::of(20, |_| 7).make(&mirror, 1, None).hash();
+        let Holding::Bad { why } = &status(&site, &entry, &keys).expect("a status").builds[0].state else {
+            panic!("another build under the number of the site's")
+        };
+        let here = Held::info(&site, BuildNumber(1)).expect("read").manifest;
+        assert!(why.contains(&here.to_string()) && why.contains(&other.to_string()), "{why}");
         let json = serde_json::to_string(&found).expect("json");
         assert_eq!(serde_json::from_str::<Status>(&json).expect("read"), found);
     }

@@ -215,7 +215,7 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
         check_pool_links(store, held, &mut findings.links);
     }
     if scope.foreign == Foreign::Sought {
-        let known = Known::of(store, &store.lock_now()?)?;
+        let known = Known::of(store, &store.lock_to_look()?)?;
         findings.foreign = seek_foreign(store, builds, &known)?;
         findings.foreign.extend(lying.foreign.iter().cloned());
         findings.channels = channel_troubles(store)?;

@@ -27,7 +27,7 @@ pub struct Orphan {
 ///
 /// Names are only those that lead to an object: other files in the pool are somebody else's.
 pub fn orphans(store: &Store) -> Result<Vec<Orphan>, RetentionError> {
-    let living = Living::read(store, &store.lock_now()?)?;
+    let living = Living::read(store, &store.lock_to_look()?)?;
     let mut orphans = Vec::new();
     for hash in Objects::names(store)?.into_iter().filter(|hash| !living.objects.contains(hash)) {
         let path = store.object(&hash);

@@ -41,7 +41,8 @@ pub fn purge(
     clear_stale(&stale_folders(store))?;
     let trash = Trash::new(store, now, "purge")?;
     {
-        let _locked = store.lock_now()?;
+        let locked = store.lock_now()?;
+        store.note_going(&locked, &plan.builds)?;
         let reasons = reasons(store, roots)?;
         for number in &plan.builds {
             if let Some(why) = reasons.get(number) {
@@ -166,7 +167,7 @@ pub(crate) fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
 }
 
 /// Stands in the folder of a purged build once its objects were swept.
-const SWEPT: &str = ".swept";
+pub(super) const SWEPT: &str = ".swept";
 
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
@@ -206,7 +207,7 @@ pub(crate) fn ripe(
 }
 
 /// When a batch was taken away: its name begins with seconds since 1970, or with a date that people read.
-fn since(name: &str) -> Option<Timestamp> {
+pub(super) fn since(name: &str) -> Option<Timestamp> {
     let stamp = name.split('-').next()?;
     if let Ok(seconds) = stamp.parse::<i64>() {
         return Timestamp::from_second(seconds).ok();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bucket;
+mod builds;
 mod channel;
 mod fleet;
 mod fsck;
@@ -14,3 +15,4 @@ mod run;
 mod signing;
 mod simulate;
 mod why;
+mod words;

@@ -58,11 +58,11 @@ impl Site {
         self.path(name).display().to_string()
     }
 
-    fn build(&self) {
+    pub(super) fn build(&self) {
         self.good(&["build", "create", &self.text("recipe.yaml")]);
     }
 
-    fn package(&self, name: &str, version: &str, depends: &str) {
+    pub(super) fn package(&self, name: &str, version: &str, depends: &str) {
         let folder = self.path("package");
         let _ = fs::remove_dir_all(&folder);
         for old in walk(&self.path("debs")) {
@@ -109,7 +109,7 @@ impl Site {
     }
 
     /// Everything that lies there but for the lock, which says who held it last.
-    fn all(&self) -> BTreeMap<PathBuf, (u64, i64, i64)> {
+    pub(super) fn all(&self) -> BTreeMap<PathBuf, (u64, i64, i64)> {
         let mut all = BTreeMap::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {

@@ -11,7 +11,7 @@ use smith_repo::retention::{Keep, PurgePlan, RetentionError, Roots, Wish, empty_
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs};
-use crate::output::{self, GOOD, WAITS, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// How long what was taken away can be put back.
 pub(super) const GRACE_HOURS: i64 = 24;
@@ -86,6 +86,8 @@ fn answer(plan: &PurgePlan, freed: u64) -> Answer {
 }
 
 fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
+    // Who named a build that stays did not get what was asked for.
+    let is_refused = !args.builds.is_empty() && !answer.kept.is_empty();
     if args.json {
         output::json(answer)?;
     } else {
@@ -94,21 +96,23 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
             let why: Vec<String> = why.iter().map(ToString::to_string).collect();
             text.push_str(&format!("{} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
         }
+        let nothing = answer.builds.is_empty();
         let builds = output::numbered("build", &answer.builds);
         let objects = counted(answer.objects, "object");
         let verb = if args.dry_run { "would go" } else { "gone" };
-        text.push_str(&format!(
-            "{} {builds}: {objects}, {} bytes {verb}",
-            styled(GOOD, "good:"),
-            answer.bytes
-        ));
+        let word = if is_refused { styled(BAD, "refused:") } else { styled(GOOD, "good:") };
+        text.push_str(&format!("{word} {builds}: {objects}, {} bytes {verb}", answer.bytes));
         if !args.dry_run {
             text.push_str(&format!(", {} bytes free now", answer.freed));
         }
         text.push('\n');
         output::data(&text)?;
+        if !args.dry_run && !args.now && !nothing {
+            output::note(
+                "what went lies in the trash for a day: `smith build restore N` brings a build back",
+            );
+        }
     }
-    let is_refused = !args.builds.is_empty() && !answer.kept.is_empty();
     Ok(if is_refused { Exit::Finding } else { Exit::Good })
 }
 
@@ -116,7 +120,8 @@ pub(super) fn failed(error: RetentionError) -> Failure {
     let exit = match &error {
         RetentionError::Unknown { .. }
         | RetentionError::Archived { .. }
-        | RetentionError::Unsigned { .. } => Exit::NotThere,
+        | RetentionError::Unsigned { .. }
+        | RetentionError::Swept { .. } => Exit::NotThere,
         RetentionError::Store(_) => Exit::Output,
         RetentionError::Pins { .. }
         | RetentionError::Path { .. }
