@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::manifest::Area;
-use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
+use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED, is_difference};
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::{BuildNumber, ChannelName};
 use crate::store::{Locked, Store, StoreError};
@@ -67,11 +67,7 @@ impl Known {
     }
 
     fn knows_in_build(&self, number: BuildNumber, path: &str) -> bool {
-        let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES)
-            || path
-                .strip_prefix("from-")
-                .and_then(|rest| rest.strip_suffix(".zst"))
-                .is_some_and(|number| number.parse::<BuildNumber>().is_ok());
+        let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES) || is_difference(path);
         let is_link = self.links.get(&number).is_some_and(|links| links.contains(path));
         is_own || is_link || self.trees.get(&number).is_none_or(|tree| tree.contains(path))
     }

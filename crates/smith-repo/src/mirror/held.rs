@@ -20,6 +20,23 @@ pub(crate) const SIGNATURE: &str = "build.json.sig";
 pub(crate) const MANIFEST: &str = "manifest.zst";
 pub(crate) const PACKAGES: &str = "packages.json.zst";
 
+/// What a build's manifest differs by from its parent's.
+pub(crate) fn manifest_from(parent: BuildNumber) -> String {
+    format!("from-{parent}.zst")
+}
+
+/// What the list of a build's packages differs by from its parent's.
+pub(crate) fn packages_from(parent: BuildNumber) -> String {
+    format!("packages-from-{parent}.zst")
+}
+
+/// Whether a file of a build's folder is such a difference.
+pub(crate) fn is_difference(name: &str) -> bool {
+    let rest = name.strip_prefix("packages-").unwrap_or(name);
+    let number = rest.strip_prefix("from-").and_then(|rest| rest.strip_suffix(".zst"));
+    number.is_some_and(|number| number.parse::<BuildNumber>().is_ok())
+}
+
 /// The signed forms of Releases that were signed elsewhere.
 pub(crate) const SIGNED: &str = "signed.zst";
 

@@ -48,8 +48,8 @@ pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
 
 pub(crate) use foreign::walk;
 pub(crate) use held::{
-    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text, read_some,
-    with_signed,
+    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, manifest_from,
+    packages_from, packages_text, read_some, with_signed,
 };
 pub(crate) use objects::Objects;
 pub(crate) use record::known_bad;
