@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::thread;
 
 use crate::hash::Sha256;
 use crate::manifest::files::{TEXT_MAX, unfold};
+use crate::manifest::packages::pack;
 use crate::manifest::{ManifestError, PackageList};
 
 const HEAD: &str = "smith-packages-delta 1 ";
@@ -157,17 +159,19 @@ impl<'a> Differing<'a> {
     }
 }
 
-/// The text that a difference makes of a list's text. What it makes is believed for its hash alone.
-pub(super) fn apply(delta: &[u8], base: &str, expected: &Sha256) -> Result<String, ManifestError> {
+/// The text that a difference makes of the text of a list with this name. What it makes is believed for its hash alone, so
+/// nobody needs to ask whether the list is what it is called.
+fn apply(delta: &[u8], (base, name): (&str, &Sha256), expected: &Sha256) -> Result<String, ManifestError> {
     let delta = unfold(delta)?;
     let mut lines = (1..).zip(delta.lines());
     let from = lines.next().and_then(|(_, head)| head.strip_prefix(HEAD)?.parse::<Sha256>().ok());
     let from = from.ok_or_else(|| bad(1, "the head of a difference", &delta))?;
-    let found = Sha256::of(base.as_bytes());
-    if found != from {
-        return Err(ManifestError::Misfit { what: format!("it applies to {from}, not to {found}") });
+    if from != *name {
+        return Err(ManifestError::Misfit { what: format!("it applies to {from}, not to {name}") });
     }
-    let mut making = Making { base: base.lines().collect(), moved: HashMap::new(), text: String::new() };
+    // Most lists are as long as the one before.
+    let text = String::with_capacity(base.len() + base.len() / 16);
+    let mut making = Making { base: base.lines().collect(), moved: HashMap::new(), text };
     for (at, line) in lines {
         making.take(line).ok_or_else(|| bad(at, "a line of a difference", line))?;
     }
@@ -234,13 +238,23 @@ impl<'a> Making<'a> {
     }
 }
 
-/// The list of a build, packed, from that of its parent and the difference.
-pub(crate) fn derive(base: &[u8], delta: &[u8], expected: &Sha256) -> Result<Vec<u8>, ManifestError> {
+/// The list of a build, packed, from that of its parent, which is called by its hash, and the difference.
+pub(crate) fn derive(
+    (base, name): (&[u8], &Sha256),
+    delta: &[u8],
+    expected: &Sha256,
+) -> Result<Vec<u8>, ManifestError> {
     let base = unfold(base)?;
-    let text = apply(delta, &base, expected)?;
+    let text = apply(delta, (&base, name), expected)?;
     drop(base);
-    PackageList::from_text(&text)?;
-    super::packages::pack(&text).map_err(|error| ManifestError::Form {
+    // Each takes a good part of what all of it does.
+    let (packed, read) = thread::scope(|scope| {
+        let packing = scope.spawn(|| pack(&text));
+        let read = PackageList::from_text(&text);
+        (packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), read)
+    });
+    read?;
+    packed.map_err(|error| ManifestError::Form {
         expected: "a list that can be packed",
         found: error.to_string(),
     })
@@ -293,10 +307,10 @@ mod tests {
             let before = Before::read(&old.bytes, old.hash).expect("read");
             let new = list(&b, Some(&before));
             if let Some(delta) = &new.delta {
-                prop_assert_eq!(derive(&old.bytes, delta, &new.hash), Ok(new.bytes.clone()));
+                prop_assert_eq!(derive((&old.bytes, &old.hash), delta, &new.hash), Ok(new.bytes.clone()));
                 if old.hash != new.hash {
-                    prop_assert!(derive(&new.bytes, delta, &new.hash).is_err());
-                    prop_assert!(derive(&old.bytes, delta, &old.hash).is_err());
+                    prop_assert!(derive((&new.bytes, &new.hash), delta, &new.hash).is_err());
+                    prop_assert!(derive((&old.bytes, &old.hash), delta, &old.hash).is_err());
                 }
             }
         }
@@ -317,7 +331,7 @@ mod tests {
         let said: Vec<&str> =
             text.lines().skip(1).map(|line| line.split('"').next().unwrap_or(line)).collect();
         assert_eq!(said, ["= 0 100", "+ {", "@ 3 main/Packages.xz", "= 101 149"]);
-        assert_eq!(derive(&old.bytes, &delta, &new.hash), Ok(new.bytes));
+        assert_eq!(derive((&old.bytes, &old.hash), &delta, &new.hash), Ok(new.bytes));
     }
 
     #[test]
@@ -340,10 +354,10 @@ mod tests {
             "= 0 2\n= 0 2",
         ] {
             let delta = zstd::bulk::compress(format!("{head}{said}\n").as_bytes(), 3).expect("packed");
-            assert!(derive(&old.bytes, &delta, &expected).is_err(), "{said}");
+            assert!(derive((&old.bytes, &old.hash), &delta, &expected).is_err(), "{said}");
         }
         for delta in [b"no zstd".to_vec(), zstd::bulk::compress(b"another head\n", 3).expect("packed")] {
-            assert!(derive(&old.bytes, &delta, &old.hash).is_err());
+            assert!(derive((&old.bytes, &old.hash), &delta, &old.hash).is_err());
         }
     }
 

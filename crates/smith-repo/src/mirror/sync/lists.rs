@@ -129,7 +129,7 @@ impl Place<'_> {
     ) -> Result<(), SyncError> {
         let apply = |delta: &[u8], parent: &Held| {
             let before = packages_text(store, parent.info.number).ok()?;
-            derive(&before, delta, &info.packages).ok()
+            derive((&before, &parent.info.packages), delta, &info.packages).ok()
         };
         let packed = match self.by_difference(info, base, packages_from, apply, files)? {
             Some(packed) => packed,
