@@ -119,6 +119,12 @@ fn text(answer: &Answer, mode: Mode) -> String {
         let why: Vec<String> = why.iter().map(ToString::to_string).collect();
         text.push_str(&format!("{} {mirror} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
     }
+    if !purge.finished.is_empty() {
+        let verb = if mode == Mode::DryRun { "would end" } else { "ended:" };
+        let builds: Vec<String> = purge.finished.iter().map(ToString::to_string).collect();
+        let builds = builds.join(", ");
+        text.push_str(&format!("{} {mirror}: the earlier purge of builds {builds}\n", styled(GOOD, verb)));
+    }
     let builds: Vec<String> = purge.builds.iter().map(ToString::to_string).collect();
     let builds =
         if builds.is_empty() { "no build".to_owned() } else { format!("builds {}", builds.join(", ")) };
