@@ -44,7 +44,7 @@ pub use sync::{
     sync_all, write_index,
 };
 pub use turn::{Turn, TurnError};
-pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
+pub use verify::{Depth, Findings, Foreign, Scope, Share, verify, verify_present};
 
 pub(crate) use foreign::walk;
 pub(crate) use held::{
