@@ -27,13 +27,13 @@ pub(crate) fn manifest_from(parent: BuildNumber) -> String {
 
 /// What the list of a build's packages differs by from its parent's.
 pub(crate) fn packages_from(parent: BuildNumber) -> String {
-    format!("packages-from-{parent}.zst")
+    format!("from-{parent}-packages.zst")
 }
 
 /// Whether a file of a build's folder is such a difference.
 pub(crate) fn is_difference(name: &str) -> bool {
-    let rest = name.strip_prefix("packages-").unwrap_or(name);
-    let number = rest.strip_prefix("from-").and_then(|rest| rest.strip_suffix(".zst"));
+    let rest = name.strip_prefix("from-").and_then(|rest| rest.strip_suffix(".zst"));
+    let number = rest.map(|rest| rest.strip_suffix("-packages").unwrap_or(rest));
     number.is_some_and(|number| number.parse::<BuildNumber>().is_ok())
 }
 

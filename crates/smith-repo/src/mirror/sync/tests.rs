@@ -132,7 +132,7 @@ fn only_the_difference_is_asked_for() {
     let asked: Vec<String> = server.requests()[before..].iter().map(|request| request.path.clone()).collect();
     assert!(asked.contains(&"/builds/2/from-1.zst".to_owned()), "{asked:?}");
     assert!(!asked.contains(&"/builds/2/manifest.zst".to_owned()), "{asked:?}");
-    assert!(asked.contains(&"/builds/2/packages-from-1.zst".to_owned()), "{asked:?}");
+    assert!(asked.contains(&"/builds/2/from-1-packages.zst".to_owned()), "{asked:?}");
     assert!(!asked.contains(&"/builds/2/packages.json.zst".to_owned()), "{asked:?}");
     assert_eq!(tree(&target.build(TWO)), tree(&source.build(TWO)));
     assert_eq!(asked.iter().filter(|path| path.starts_with("/objects/")).count(), 8);
@@ -146,13 +146,13 @@ fn only_the_difference_is_asked_for() {
 fn a_difference_that_does_not_fit_does_no_harm() {
     let (_s, source) = source();
     let address = source.root().display().to_string();
-    let list = source.build(TWO).join("packages-from-1.zst");
+    let list = source.build(TWO).join("from-1-packages.zst");
     let fits = fs::read(&list).expect("a difference");
     let of_another = {
         let (_o, other) = store();
         Recipe::of(60, |_| 3).make(&other, 1, None);
         Recipe::of(60, |number| 3 + u32::from(number < 6)).make(&other, 2, Some(1));
-        fs::read(other.build(TWO).join("packages-from-1.zst")).expect("a difference")
+        fs::read(other.build(TWO).join("from-1-packages.zst")).expect("a difference")
     };
     let expected = tree(&source.build(TWO));
     for bad in [Some(b"nonsense".as_slice()), Some(&of_another), Some(&fits[..fits.len() - 1]), None] {
@@ -168,7 +168,7 @@ fn a_difference_that_does_not_fit_does_no_harm() {
         // What does not fit is not handed on.
         let own = tree(&target.build(TWO));
         let lacking: Vec<&str> = expected.difference(&own).map(|(name, _)| name.as_str()).collect();
-        assert_eq!(lacking, ["from-1.zst", "packages-from-1.zst"]);
+        assert_eq!(lacking, ["from-1-packages.zst", "from-1.zst"]);
         assert!(own.is_subset(&expected));
     }
 }
