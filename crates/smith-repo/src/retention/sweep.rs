@@ -94,7 +94,7 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
             }
         }
     }
-    drop(locked);
+    // Under the lock, so that nobody writes into a batch that another purge has led away to delete it.
     for DeadBuild { number, folder, files } in &builds {
         // What a running operation holds may be nobody's when that ends: the next purge looks again.
         if !files.iter().any(|file| living.leased.contains(&file.hash)) {
@@ -104,6 +104,7 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
             swept.finished.push(*number);
         }
     }
+    drop(locked);
     Ok(swept)
 }
 

@@ -214,6 +214,34 @@ fn purges_beside_each_other_do_not_trip() {
 }
 
 #[test]
+fn a_batch_is_deleted_while_others_mark_it() {
+    let (_folder, store) = store();
+    let batch = store.trash().join("1763640000-purge-4194999-1");
+    let (build, done) = (batch.join("build-1"), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _locked = store.lock_now().expect("free");
+                // What a sweep that looked at the batch before writes there now.
+                (0..200).for_each(|number| drop(fs::write(build.join(format!(".swept{}", number % 3)), "")));
+            }
+        });
+        for _ in 0..8 {
+            fs::create_dir_all(&build).expect("made");
+            fs::write(build.join(".swept"), "").expect("written");
+            for number in 0..2000 {
+                fs::write(build.join(number.to_string()), "").expect("written");
+            }
+            let emptied = empty_trash(&store, SignedDuration::from_mins(1), now());
+            done.store(emptied.is_err(), Ordering::Relaxed);
+            emptied.expect("emptied");
+            assert!(!batch.exists());
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn what_was_being_deleted_when_its_purge_was_killed_is_cleared() {
     let (_folder, store) = store();
     make(&store, 2);
