@@ -8,8 +8,8 @@ use crate::create::run::{Chosen, Local, Run, Signing};
 use crate::deb822::{Lines, PackageRecord, Stanzas};
 use crate::fetch::without_password;
 use crate::hash::Sha256;
-use crate::manifest::{BuildInfo, Change, Listed, Origin, PackageLine, PackedList, UpstreamInfo};
-use crate::mirror::Held;
+use crate::manifest::{Before, BuildInfo, Change, Listed, Origin, PackageLine, PackedList, UpstreamInfo};
+use crate::mirror::{Held, packages_text};
 use crate::name::BuildNumber;
 use crate::select::Choice;
 
@@ -67,7 +67,12 @@ impl Run<'_> {
                 }
             }
         }
-        PackedList::of(packages).map_err(CreateError::Pack)
+        // Without the parent's list there is no difference to it, and mirrors take the whole.
+        let before = parent.and_then(|parent| {
+            let packed = packages_text(self.store, parent.info.number).ok()?;
+            Before::read(&packed, parent.info.packages).ok()
+        });
+        PackedList::of(packages, before.as_ref()).map_err(CreateError::Pack)
     }
 
     /// What is said of the build, but for what its lists say.

@@ -8,7 +8,7 @@ use crate::create::run::Run;
 use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackedList, UpstreamInfo};
-use crate::mirror::{Held, raise};
+use crate::mirror::{Held, manifest_from, packages_from, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
@@ -133,22 +133,21 @@ pub(super) fn finish(
 ) -> Result<BuildInfo, CreateError> {
     let store = create.store;
     let manifest = files.manifest()?;
-    let PackedList { hash: packages_hash, bytes: packed, count: package_count } = packages;
     let (manifest_hash, packed_manifest) = manifest.pack().map_err(CreateError::Pack)?;
     let mut lists =
-        vec![("manifest.zst".to_owned(), packed_manifest), ("packages.json.zst".to_owned(), packed)];
+        vec![("manifest.zst".to_owned(), packed_manifest), ("packages.json.zst".to_owned(), packages.bytes)];
     if let Some(parent) = parent {
         let delta = Delta::between_named(&parent.info.manifest, &parent.manifest, &manifest);
-        lists
-            .push((format!("from-{}.zst", parent.info.number), delta.compress().map_err(CreateError::Pack)?));
+        lists.push((manifest_from(parent.info.number), delta.compress().map_err(CreateError::Pack)?));
+        lists.extend(packages.delta.map(|delta| (packages_from(parent.info.number), delta)));
     }
     link(create, &manifest, parent)?;
     let complete = |number| {
         let info = info(number);
         BuildInfo {
             manifest: manifest_hash,
-            packages: packages_hash,
-            package_count,
+            packages: packages.hash,
+            package_count: packages.count,
             file_count: manifest.files().len() as u64,
             bytes: manifest.bytes(),
             signed_apart: files.signed_apart.clone(),

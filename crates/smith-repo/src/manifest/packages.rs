@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::{Hashing, Sha256};
 use crate::manifest::ManifestError;
 use crate::manifest::files::unfold;
+use crate::manifest::list_delta::{Before, Differing};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 
 /// Level 9 takes five times as long and gains a sixth.
@@ -92,24 +93,36 @@ pub struct PackedList {
     pub hash: Sha256,
     pub bytes: Vec<u8>,
     pub count: u64,
+    /// What it differs by from the list that it was compared with, packed; none where it says little less than the list.
+    pub delta: Option<Vec<u8>>,
 }
 
 impl PackedList {
-    /// Sorts and packs. The text is never there as a whole.
-    pub fn of(mut lines: Vec<PackageLine<'_>>) -> io::Result<Self> {
+    /// Sorts, packs and compares. The text is never there as a whole.
+    pub(crate) fn of(mut lines: Vec<PackageLine<'_>>, before: Option<&Before>) -> io::Result<Self> {
         lines.sort_unstable();
         lines.dedup_by(|next, first| next.is_same(first));
         let mut text = Hashing::new(zstd::Encoder::new(Vec::new(), LEVEL)?);
-        let mut json = Vec::new();
+        let mut differing = before.map(Differing::from);
         for line in &lines {
-            json.clear();
-            serde_json::to_writer(&mut json, line)?;
-            json.push(b'\n');
-            text.write_all(&json)?;
+            let json = serde_json::to_string(line)?;
+            if let Some(differing) = &mut differing {
+                differing.line(&json);
+            }
+            text.write_all(json.as_bytes())?;
+            text.write_all(b"\n")?;
         }
         let (encoder, hash) = text.into_parts();
-        Ok(Self { hash, bytes: encoder.finish()?, count: lines.len() as u64 })
+        let delta = differing.map(Differing::finish).transpose()?.flatten();
+        Ok(Self { hash, bytes: encoder.finish()?, count: lines.len() as u64, delta })
     }
+}
+
+/// The same bytes that a builder packs.
+pub(super) fn pack(text: &str) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()
 }
 
 impl PackageList {
@@ -177,7 +190,7 @@ mod tests {
             line("a", 7, "main/binary-amd64/Packages.xz"),
             line("a", 7, "main/binary-amd64/Packages.xz"),
         ];
-        let packed = PackedList::of(lines).expect("packed");
+        let packed = PackedList::of(lines, None).expect("packed");
         assert_eq!(packed.count, 2);
         let list = PackageList::decompress(&packed.bytes, &packed.hash).expect("read");
         let expected = PackageEntry {

@@ -50,12 +50,12 @@ pub use sync::{
     sync_all, write_index,
 };
 pub use turn::{Turn, TurnError};
-pub use verify::{Depth, Findings, Foreign, Scope, Share, verify};
+pub use verify::{Depth, Findings, Foreign, Scope, Share, verify, verify_present};
 
 pub(crate) use foreign::walk;
 pub(crate) use held::{
-    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, packages_text,
-    parse_info, read_some, with_signed,
+    FORMS, INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, beside, manifest_from,
+    packages_from, packages_text, parse_info, read_some, with_signed,
 };
 pub(crate) use objects::Objects;
 pub(crate) use record::known_bad;

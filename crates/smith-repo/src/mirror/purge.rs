@@ -21,6 +21,9 @@ pub struct MirrorPurge {
     pub builds: Vec<BuildNumber>,
     /// Builds that were wished away and stay.
     pub kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// Builds of earlier purges that had not ended, with whose objects this one ends, or would.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finished: Vec<BuildNumber>,
     /// Objects of a store, keys of a bucket.
     pub objects: u64,
     pub bytes: u64,
@@ -106,7 +109,7 @@ pub fn purge_mirror(how: &MirrorPurging<'_>, mirror: &Mirror) -> Result<MirrorPu
             let done = bucket.purge(how.wanted, how.roots, how.mode)?;
             let freed = if how.mode == Mode::Do { done.bytes } else { 0 };
             let crate::mirror::BucketPurge { builds, kept, keys, bytes } = done;
-            Ok(MirrorPurge { builds, kept, objects: keys, bytes, freed })
+            Ok(MirrorPurge { builds, kept, finished: Vec::new(), objects: keys, bytes, freed })
         }
     }
 }
@@ -117,14 +120,15 @@ fn purge_store(how: &MirrorPurging<'_>, store: &Store) -> Result<MirrorPurge, Mi
     let wish = Wish::These(going);
     let found = plan(store, &wish, how.roots)?;
     if how.mode == Mode::DryRun {
-        let crate::retention::PurgePlan { builds, kept, objects, bytes } = found;
-        return Ok(MirrorPurge { builds, kept, objects, bytes, freed: 0 });
+        let crate::retention::PurgePlan { builds, kept, unfinished, objects, bytes } = found;
+        return Ok(MirrorPurge { builds, kept, finished: unfinished, objects, bytes, freed: 0 });
     }
     let purged = purge(store, &found, how.roots, how.now)?;
     let freed = empty_trash(store, how.grace, how.now)?;
     let mut kept = found.kept;
-    kept.extend(purged.kept);
-    Ok(MirrorPurge { builds: purged.builds, kept, objects: purged.objects, bytes: purged.bytes, freed })
+    kept.extend(purged.kept.clone());
+    let crate::retention::Purged { builds, finished, objects, bytes, .. } = purged;
+    Ok(MirrorPurge { builds, kept, finished, objects, bytes, freed })
 }
 
 #[cfg(test)]

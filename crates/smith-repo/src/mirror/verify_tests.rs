@@ -12,7 +12,9 @@ use crate::channel::{self, Order};
 use crate::fetch::{Fetcher, Limits, Proxies, Silent};
 use crate::fixture::{Recipe, store};
 use crate::hash::Sha256;
-use crate::mirror::{Depth, Findings, Planned, Repair, Scope, Share, Supply, plan_repair, repair, verify};
+use crate::mirror::{
+    Depth, Findings, Planned, Repair, Scope, Share, Supply, plan_repair, repair, verify, verify_present,
+};
 use crate::name::{BuildNumber, ChannelName};
 use crate::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
 use crate::store::{Layout, Store};
@@ -222,6 +224,37 @@ fn what_would_be_handed_out_and_is_of_nobody_is_named() {
     fs::write(store.builds().join("evil"), "x").expect("written");
     fs::create_dir(store.views().join("evil")).expect("made");
     assert_eq!(full(&store).foreign, ["builds/evil", "channels/evil", "views/evil"]);
+}
+
+#[test]
+fn what_is_foreign_cannot_be_told_while_a_build_is_unreadable_and_that_is_said() {
+    let (_a, store, _b, _source) = twins();
+    let stranger = "pool/debian/main/p1/stranger.deb";
+    fs::write(store.root().join(stranger), "stranger").expect("written");
+    fs::create_dir(store.build(BuildNumber(7))).expect("made");
+    let findings = full(&store);
+    assert!(findings.is_sound(), "{}", findings.why());
+    assert_eq!(findings.why(), "foreign files could not be told: builds/7 cannot be read");
+    fs::create_dir(store.unsigned_build(BuildNumber(8))).expect("made");
+    assert_eq!(full(&store).untold, ["builds/7", "unsigned/8"]);
+    for stray in [store.build(BuildNumber(7)), store.unsigned_build(BuildNumber(8))] {
+        fs::remove_dir(stray).expect("removed");
+    }
+    let findings = full(&store);
+    assert_eq!((findings.foreign.as_slice(), findings.caveat()), (&[stranger.to_owned()][..], None));
+}
+
+#[test]
+fn names_that_a_purge_has_yet_to_sweep_are_not_foreign() {
+    let (_a, store, _b, _source) = twins();
+    let batch = store.trash().join("1763640000-purge-4194999-1");
+    fs::create_dir(&batch).expect("made");
+    fs::rename(store.build(ONE), batch.join("build-1")).expect("taken");
+    let present = verify_present(&store, &Scope::FULL).expect("verified");
+    assert!(present.is_good(), "{}", present.why());
+    assert_eq!(present.builds, [TWO]);
+    // Who names the build is told.
+    assert_eq!(full(&store).lists.len(), 1);
 }
 
 #[test]

@@ -74,13 +74,13 @@ impl Store {
         loop {
             match flock(&file, FlockOperation::NonBlockingLockShared) {
                 Ok(()) => return Ok(Locked { _file: Some(file) }),
-                Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < WAIT_MAX => {
+                Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < self.patience => {
                     std::thread::sleep(LOOK_AGAIN);
                 }
                 Err(Errno::WOULDBLOCK) => {
                     return Err(StoreError::Locked {
                         holder: "somebody".to_owned(),
-                        waited: WAIT_MAX.as_secs(),
+                        waited: self.patience.as_secs(),
                     });
                 }
                 Err(error) => return Err(StoreError::io("locking", path)(error.into())),

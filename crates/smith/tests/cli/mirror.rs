@@ -329,6 +329,23 @@ fn builds_that_the_site_has_no_more_leave_its_mirrors() {
 }
 
 #[test]
+fn a_purge_that_was_killed_is_ended_by_the_same_words() {
+    let Some(site) = Site::new() else { return };
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let batch = site.path(&format!("site/trash/{now}-purge-4194999-1"));
+    fs::create_dir(&batch).unwrap();
+    fs::rename(site.path("site/builds/1"), batch.join("build-1")).unwrap();
+    let would = site.good(&["build", "purge", "1", "--dry-run"]);
+    assert!(would.starts_with("would end the earlier purge of build 1\ngood: no build: "), "{would}");
+    let did = site.good(&["build", "purge", "1"]);
+    assert!(did.starts_with("ended: the earlier purge of build 1\ngood: no build: "), "{did}");
+    let again = site.good(&["build", "purge", "1"]);
+    assert!(again.starts_with("gone: build 1 before\ngood: no build: 0 objects"), "{again}");
+    assert_eq!(site.run(&["build", "purge", "9"]).code, 5);
+    assert!(site.good(&["build", "fsck"]).starts_with("good: clean: 1 build, "));
+}
+
+#[test]
 fn a_bucket_is_a_mirror_that_plain_apt_reads() {
     let Some(service) = service() else { return };
     let Some(site) = Site::new() else { return };

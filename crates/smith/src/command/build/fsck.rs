@@ -136,6 +136,9 @@ fn text(answer: &Answer) -> String {
     if !signatures_checked && !report.builds.is_empty() {
         text.push_str("signatures were not looked at: the store has no keys that can be read, and no --keyring was given\n");
     }
+    if let Some(caveat) = report.caveat() {
+        text.push_str(&format!("{} {caveat}\n", styled(WAITS, "untold:")));
+    }
     if report.running > 0 {
         text.push_str(&format!("operations that run at this time: {}\n", report.running));
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
 use smith_repo::name::BuildNumber;
-use smith_repo::retention::{Keep, PurgePlan, RetentionError, Roots, Wish, empty_trash, plan, purge};
+use smith_repo::retention::{Keep, PurgePlan, Purged, RetentionError, Roots, Wish, empty_trash, plan, purge};
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs};
@@ -52,6 +52,8 @@ pub(super) struct Purge {
 struct Answer {
     builds: Vec<BuildNumber>,
     kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// Builds of earlier purges that had not ended, with whose objects this one ends, or would.
+    finished: Vec<BuildNumber>,
     objects: u64,
     bytes: u64,
     /// Bytes of this and of earlier purges that are free now.
@@ -75,14 +77,14 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
     let grace = if args.now { SignedDuration::ZERO } else { SignedDuration::from_hours(GRACE_HOURS) };
     let freed = empty_trash(&store, grace, now).map_err(failed)?;
     let mut kept = found.kept;
-    kept.extend(purged.kept);
-    let (objects, bytes) = (purged.objects, purged.bytes);
-    tell(args, &Answer { builds: purged.builds, kept, objects, bytes, freed })
+    kept.extend(purged.kept.clone());
+    let Purged { builds, finished, objects, bytes, .. } = purged;
+    tell(args, &Answer { builds, kept, finished, objects, bytes, freed })
 }
 
 fn answer(plan: &PurgePlan, freed: u64) -> Answer {
-    let PurgePlan { builds, kept, objects, bytes } = plan.clone();
-    Answer { builds, kept, objects, bytes, freed }
+    let PurgePlan { builds, kept, unfinished: finished, objects, bytes } = plan.clone();
+    Answer { builds, kept, finished, objects, bytes, freed }
 }
 
 fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
@@ -97,6 +99,19 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
             text.push_str(&format!("{} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
         }
         let nothing = answer.builds.is_empty();
+        let before = gone_before(args, answer);
+        if !before.is_empty() {
+            text.push_str(&format!(
+                "{} {} before\n",
+                styled(GOOD, "gone:"),
+                output::numbered("build", &before)
+            ));
+        }
+        if !answer.finished.is_empty() {
+            let verb = if args.dry_run { "would end" } else { "ended:" };
+            let builds = output::numbered("build", &answer.finished);
+            text.push_str(&format!("{} the earlier purge of {builds}\n", styled(GOOD, verb)));
+        }
         let builds = output::numbered("build", &answer.builds);
         let objects = counted(answer.objects, "object");
         let verb = if args.dry_run { "would go" } else { "gone" };
@@ -114,6 +129,14 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
         }
     }
     Ok(if is_refused { Exit::Finding } else { Exit::Good })
+}
+
+/// What somebody names and an earlier purge has taken.
+fn gone_before(args: &Purge, answer: &Answer) -> Vec<BuildNumber> {
+    let is_told = |build: &BuildNumber| {
+        answer.builds.contains(build) || answer.kept.contains_key(build) || answer.finished.contains(build)
+    };
+    args.builds.iter().copied().filter(|build| !is_told(build)).collect()
 }
 
 pub(super) fn failed(error: RetentionError) -> Failure {

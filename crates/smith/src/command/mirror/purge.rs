@@ -158,6 +158,11 @@ fn text(answer: &Answer, mode: Mode) -> String {
         let why: Vec<String> = why.iter().map(ToString::to_string).collect();
         text.push_str(&format!("{} {mirror} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
     }
+    if !purge.finished.is_empty() {
+        let verb = if mode == Mode::DryRun { "would end" } else { "ended:" };
+        let builds = output::numbered("build", &purge.finished);
+        text.push_str(&format!("{} {mirror}: the earlier purge of {builds}\n", styled(GOOD, verb)));
+    }
     let builds = output::numbered("build", &purge.builds);
     let objects = counted(purge.objects, "object");
     let (verb, bytes) = (if mode == Mode::DryRun { "would go" } else { "gone" }, purge.bytes);

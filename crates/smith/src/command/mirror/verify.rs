@@ -7,14 +7,14 @@ use serde::Serialize;
 use smith_repo::fetch::{Fetcher, chain};
 use smith_repo::mirror::{
     Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Outcome, Push, Reach, RepairPlan, Scope, Supply,
-    Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify,
+    Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify, verify_present,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, Believed, DryRun, ManyArgs, NetArgs, StoreArgs, Word};
-use crate::output::{self, BAD, GOOD, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Compare what lies on mirrors, or in a store, with the builds, every byte of it, and mend it.
 ///
@@ -131,11 +131,11 @@ fn of_store(
     bases: &Bases<'_>,
     mode: Mode,
 ) -> Result<Looked, Failure> {
-    let all = store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let builds = if builds.is_empty() { all } else { builds.to_vec() };
     let scope = if args.quick { Scope::QUICK } else { Scope::FULL };
     let mut looked = Looked::default();
     if args.repair && mode == Mode::Do {
+        let all = || store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error));
+        let builds = if builds.is_empty() { all()? } else { builds.to_vec() };
         let repaired = input::watched(|progress| {
             let supply = Supply { fetcher: bases.fetcher, bases: bases.from, progress };
             repair(store, &builds, &scope, supply, input::now())
@@ -151,8 +151,9 @@ fn of_store(
         looked.away = repaired.away;
         looked.findings = repaired.after;
     } else {
-        looked.findings =
-            verify(store, &builds, &scope).map_err(|error| Failure::new(Exit::BadInput, error))?;
+        let found =
+            if builds.is_empty() { verify_present(store, &scope) } else { verify(store, builds, &scope) };
+        looked.findings = found.map_err(|error| Failure::new(Exit::BadInput, error))?;
         if args.repair {
             let planned = input::watched(|progress| {
                 let supply = Supply { fetcher: bases.fetcher, bases: bases.from, progress };
@@ -364,6 +365,9 @@ fn text(looked: &Looked, mirror: Option<&MirrorName>) -> String {
         text.push_str(&format!("{word} {of}{builds} {verb}, {files}{left}\n"));
     } else {
         text.push_str(&format!("{} {of}{}\n{}", styled(BAD, "bad:"), findings.why(), each(findings)));
+    }
+    if let Some(caveat) = findings.caveat() {
+        text.push_str(&format!("{} {of}{caveat}\n", styled(WAITS, "untold:")));
     }
     if let Some(plan) = looked.plan {
         text.push_str(&format!("{of}would do: {plan}\n"));
