@@ -272,10 +272,10 @@ fn compare(
 /// What no build knows, and the builds for which that could not be told. What has come or gone while it was sought is looked
 /// at again.
 fn foreign(store: &Store, builds: &[BuildNumber]) -> Result<(Vec<String>, Vec<String>), StoreError> {
-    let mut known = Known::of(store, &store.lock_now()?)?;
+    let mut known = Known::of(store, &store.lock_to_look()?)?;
     let mut foreign = seek_foreign(store, builds, &known)?;
     if !foreign.is_empty() {
-        known = Known::of(store, &store.lock_now()?)?;
+        known = Known::of(store, &store.lock_to_look()?)?;
         foreign.retain(|path| known.is_foreign(store, path));
     }
     Ok((foreign, known.unreadable))

@@ -127,6 +127,7 @@ fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>) -> io::Result<
         }
         Trick::Reset(sent) => {
             say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)])?;
+            read_by_peer(stream)?;
             reset(stream);
             Ok(())
         }
@@ -192,4 +193,24 @@ fn piece(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     write!(stream, "{:x}\r\n", bytes.len())?;
     stream.write_all(bytes)?;
     stream.write_all(b"\r\n")
+}
+
+/// Waits until the other end has read all that was sent: a reset throws away what still lies in its queue, the head of the
+/// answer, too.
+fn read_by_peer(stream: &TcpStream) -> io::Result<()> {
+    let (peer, own) = (stream.peer_addr()?.port(), stream.local_addr()?.port());
+    let ends = |field: &str, port: u16| field.ends_with(&format!(":{port:04X}"));
+    loop {
+        let table = std::fs::read_to_string("/proc/net/tcp")?;
+        let queue = table.lines().find_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let is_peer = ends(fields.get(1)?, peer) && ends(fields.get(2)?, own);
+            fields.get(4).filter(|_| is_peer)?.split_once(':').map(|(_, unread)| unread.to_owned())
+        });
+        // No line: the other end is gone.
+        if queue.is_none_or(|unread| unread == "00000000") {
+            return Ok(());
+        }
+        std::thread::yield_now();
+    }
 }

@@ -48,7 +48,7 @@ fn a_number_that_no_mirror_holds_is_refused() {
     assert_eq!(ran.code, 5, "{}", ran.out);
     assert!(ran.err.contains("expected builds that fra-01 holds, found 7, 9"), "{}", ran.err);
     assert!(site.path("mirrors/fra-01/builds/1").exists());
-    assert!(site.good(&["mirror", "purge", "fra-01", "1"]).starts_with("good: fra-01: builds 1: "));
+    assert!(site.good(&["mirror", "purge", "fra-01", "1"]).starts_with("good: fra-01: build 1: "));
 }
 
 #[test]
