@@ -11,16 +11,20 @@ use crate::fetch::{FetchError, ObjectError};
 use crate::fsck::FsckError;
 use crate::index::IndexError;
 use crate::ingest::DebError;
-use crate::mirror::SyncError;
+use crate::mirror::{HeldError, MirrorPurgeError, OwnError, SyncError};
 use crate::pgp::VerifyError;
 use crate::release::ReleaseError;
 use crate::retention::RetentionError;
 use crate::select::Refusal;
 use crate::store::{StoreError, is_full};
+use crate::unsigned::UnsignedError;
 use crate::upstream::{Fault, Refused};
 
 /// There is no room on the file system of the store.
 pub const DISK_FULL: &str = "S0380";
+
+/// Something of the store is missing, has another content than its name says, or cannot be read or written.
+const DAMAGED: &str = "S0382";
 
 /// The code of an error of this crate, if it has one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
@@ -30,6 +34,10 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref::<RetentionError>().and_then(RetentionError::code))
         .or_else(|| error.downcast_ref::<ChannelError>().and_then(ChannelError::code))
         .or_else(|| error.downcast_ref::<FsckError>().and_then(FsckError::code))
+        .or_else(|| error.downcast_ref::<HeldError>().and_then(HeldError::code))
+        .or_else(|| error.downcast_ref::<OwnError>().and_then(OwnError::code))
+        .or_else(|| error.downcast_ref::<MirrorPurgeError>().and_then(MirrorPurgeError::code))
+        .or_else(|| error.downcast_ref::<UnsignedError>().and_then(UnsignedError::code))
         .or_else(|| error.downcast_ref::<FetchError>().map(FetchError::code))
         .or_else(|| full_below(error))
 }
@@ -59,16 +67,17 @@ impl CreateError {
             Self::Index(IndexError::Store(error)) => error.code(),
             Self::Index(IndexError::Write { source, .. }) if is_full(source) => Some(DISK_FULL),
             Self::Channel(error) => error.code(),
+            Self::Held(error) => error.code(),
+            Self::Before { .. } => Some(DAMAGED),
             Self::EmptyRecipe
             | Self::Password { .. }
             | Self::Taken { .. }
+            | Self::Given { .. }
             | Self::Folder { .. }
             | Self::Status { .. }
-            | Self::Before { .. }
             | Self::Index(_)
             | Self::Sign(_)
             | Self::Manifest(_)
-            | Self::Held(_)
             | Self::Name(_)
             | Self::Words(_)
             | Self::Pack(_) => None,
@@ -90,7 +99,45 @@ impl SyncError {
             | Self::Sizes { .. }
             | Self::Path { .. }
             | Self::Index { .. }
+            // Of the store that is synced from as well as of the one that is synced to.
             | Self::Held(_) => None,
+        }
+    }
+}
+
+impl OwnError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Strangers { .. } => Some("S0384"),
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+impl MirrorPurgeError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Own(error) => error.code(),
+            Self::Retention(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::NothingHere | Self::Bucket(_) | Self::Turn(_) => None,
+        }
+    }
+}
+
+impl UnsignedError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Create(error) => error.code(),
+            Self::Unknown { .. }
+            | Self::Signed { .. }
+            | Self::Signatures { .. }
+            | Self::NoKeyring { .. }
+            | Self::NotEmpty { .. }
+            | Self::NoFolder { .. }
+            | Self::Changed { .. }
+            | Self::Keys(_)
+            | Self::Io { .. } => None,
         }
     }
 }
@@ -100,17 +147,19 @@ impl ChannelError {
         match self {
             Self::Store(error) => error.code(),
             Self::Fetch { source, .. } => Some(source.code()),
+            Self::Held(error) => error.code(),
             Self::NotWhole { .. }
             | Self::NoPrevious { .. }
             | Self::Unknown { .. }
             | Self::NotALink { .. }
             | Self::History { .. }
             | Self::View { .. }
+            | Self::Damaged { .. }
+            | Self::NeedsKey { .. }
             | Self::Release { .. }
             | Self::Source { .. }
             | Self::Sign(_)
-            | Self::Name(_)
-            | Self::Held(_) => None,
+            | Self::Name(_) => None,
         }
     }
 }
@@ -120,12 +169,13 @@ impl RetentionError {
         match self {
             Self::Store(error) => error.code(),
             Self::Channel(error) => error.code(),
+            Self::Held(error) => error.code(),
             Self::Unknown { .. }
             | Self::Unsigned { .. }
             | Self::Archived { .. }
+            | Self::Swept { .. }
             | Self::Pins { .. }
-            | Self::Path { .. }
-            | Self::Held(_) => None,
+            | Self::Path { .. } => None,
         }
     }
 }
@@ -135,6 +185,17 @@ impl FsckError {
         match self {
             Self::Store(error) => error.code(),
             Self::Retention(error) => error.code(),
+        }
+    }
+}
+
+impl HeldError {
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Info { .. } | Self::Manifest { .. } | Self::TooLarge { .. } | Self::Read { .. } => {
+                Some(DAMAGED)
+            }
+            Self::Absent { .. } | Self::Unsigned { .. } => None,
         }
     }
 }
@@ -156,7 +217,7 @@ impl Fault {
             Self::Future { .. } => "S0314",
             Self::Expired { .. } => "S0315",
             Self::Older { .. } => "S0316",
-            Self::NoIndex { .. } => "S0330",
+            Self::NoIndex { .. } | Self::NotOffered { .. } => "S0330",
             Self::Gone { .. } => "S0331",
             // Announced with a length: the index is another than the one that was signed.
             Self::Fetch { source, .. } if matches!(**source, FetchError::TooLarge { .. }) => "S0332",
@@ -170,7 +231,7 @@ impl Fault {
             Self::Scan { source, .. } => source.code(),
             Self::Record { source, .. } => source.code(),
             Self::Network(error) => error.code(),
-            Self::Store(error) => error.code().unwrap_or("S0382"),
+            Self::Store(error) => error.code().unwrap_or(DAMAGED),
         }
     }
 }
@@ -257,7 +318,7 @@ impl FetchError {
             Self::Stalled { .. } | Self::Slow { .. } => "S0323",
             Self::Size { .. } => "S0351",
             Self::Hash { .. } => "S0352",
-            Self::Store(error) => error.code().unwrap_or("S0382"),
+            Self::Store(error) => error.code().unwrap_or(DAMAGED),
         }
     }
 }
@@ -285,7 +346,7 @@ impl DebError {
         match self {
             Self::Io(error) if is_full(error) => DISK_FULL,
             Self::Io(_) | Self::NotAFile => "S0378",
-            Self::Store(error) => error.code().unwrap_or("S0382"),
+            Self::Store(error) => error.code().unwrap_or(DAMAGED),
             Self::Archive { .. } => "S0370",
             Self::Truncated { .. } => "S0371",
             Self::TooLong { .. } => "S0372",
@@ -307,9 +368,10 @@ impl StoreError {
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Self::Conflict { .. } => Some("S0381"),
-            Self::Damaged { .. } => Some("S0382"),
+            Self::Damaged { .. } => Some(DAMAGED),
             Self::Locked { .. } => Some("S0383"),
-            Self::Io { .. } => self.is_full().then_some(DISK_FULL),
+            Self::Io { .. } if self.is_full() => Some(DISK_FULL),
+            Self::Io { .. } => Some(DAMAGED),
             Self::NotAStore { .. } | Self::NotEmpty { .. } | Self::Format { .. } | Self::NoLinks { .. } => {
                 None
             }

@@ -38,3 +38,4 @@ pub mod store;
 pub mod unsigned;
 pub mod upstream;
 pub mod version;
+mod words;

@@ -1,119 +1,53 @@
 //! Builds are checked by the machine's own apt against machines as they might be.
 
-use std::error::Error;
+mod world;
+
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
 use smith_repo::check::{
     Check, CheckError, Exit, Outcome as Found, Policy, Report, Verdict, like, read_profiles,
 };
-use smith_repo::create::{Create, Created, IfUnchanged};
-use smith_repo::fetch::{Fetcher, Limits, Proxies, Silent};
-use smith_repo::manifest::PackageList;
-use smith_repo::mirror::Held;
-use smith_repo::name::{BuildNumber, PartName, SuiteName, UpstreamName};
-use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase};
+use smith_repo::create::Manner;
+use smith_repo::name::BuildNumber;
+use smith_repo::pgp::KeyKind;
 use smith_repo::select::Pattern;
-use smith_repo::store::Store;
-use smith_repo::upstream::{LocalFolder, Publish, Recipe, Replay};
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+use world::{Outcome, World, has, local_folder, recipe_of};
 
-/// A build of a folder of packages, and a folder of profiles.
+const TOOLS: [&str; 3] = ["dpkg-deb", "apt-get", "gpgv"];
+
+/// A build of folders of packages, and a folder of profiles.
 struct Site {
-    folder: tempfile::TempDir,
-    store: Store,
-    keys: KeyFolder,
-    now: Timestamp,
+    world: World,
 }
 
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn is_debian() -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let has = |tool: &str| std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file());
-    let missing: Vec<&str> = ["dpkg-deb", "apt-get", "gpgv"].into_iter().filter(|tool| !has(tool)).collect();
-    if !missing.is_empty() {
-        println!("skipped: {} not on this machine", missing.join(", "));
+impl Deref for Site {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
     }
-    missing.is_empty()
 }
 
 impl Site {
     fn new() -> Outcome<Self> {
-        let folder = tempfile::tempdir()?;
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().map_err(|_| "no time")?;
-        let made_at = now - SignedDuration::from_hours(24 * 400);
-        let store = Store::create(&folder.path().join("store"))?;
-        let keys = KeyFolder::new(&store.keys());
-        let user_id = "A <a@b>".to_owned();
-        let request = KeyRequest { kind: KeyKind::Ed25519, user_id, made_at, expires_at: None };
-        keys.generate(&request, &Passphrase::None)?;
-        let site = Self { folder, store, keys, now };
-        fs::write(site.path("ours.gpg"), site.keys.export()?)?;
-        fs::create_dir_all(site.path("profiles"))?;
-        Ok(site)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        let world = World::bare()?;
+        world.new_key(KeyKind::Ed25519)?;
+        fs::create_dir_all(world.path("profiles"))?;
+        Ok(Self { world })
     }
 
     fn package(&self, suite: &str, name: &str, version: &str, more: &str) -> Outcome {
-        let (root, debs) = (self.path("package"), self.path(suite));
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(root.join("DEBIAN"))?;
-        fs::create_dir_all(&debs)?;
-        fs::write(root.join("content"), format!("{name} {version}"))?;
-        let control = format!(
-            "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: A <a@b>\n{more}Description: {name}\n"
-        );
-        fs::write(root.join("DEBIAN/control"), control)?;
-        let out = debs.join(format!("{name}.deb"));
-        let built = Command::new("dpkg-deb")
-            .env("SOURCE_DATE_EPOCH", "1700000000")
-            .args(["--root-owner-group", "-b"])
-            .args([&root, &out])
-            .output()?;
-        if built.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&built.stderr).into()) }
+        self.package_in(suite, name, version, &format!("Architecture: amd64\n{more}"))
     }
 
     fn build(&self, suites: &[&str]) -> Outcome<BuildNumber> {
-        let local = |suite: &&str| -> Outcome<LocalFolder> {
-            Ok(LocalFolder {
-                name: UpstreamName::new(&format!("up-{suite}"))?,
-                folder: self.path(suite),
-                suite: SuiteName::new(suite)?,
-                component: PartName::new("main")?,
-            })
-        };
-        let local = suites.iter().map(local).collect::<Outcome<Vec<_>>>()?;
-        let recipe = Recipe { upstreams: Vec::new(), rules: Vec::new(), local, publish: Publish::default() };
-        let fetcher = Fetcher::new(Limits { proxies: Proxies::None, ..Limits::default() })?;
-        let create = Create {
-            store: &self.store,
-            fetcher: &fetcher,
-            recipe: &recipe,
-            signer: &self.keys.signing_keys(&Passphrase::None)?,
-            signed_from: self.now - SignedDuration::from_hours(24 * 399),
-            number: None,
-            if_unchanged: IfUnchanged::Stop,
-            replay: Replay::Refuse,
-            progress: &Silent,
-            now: self.now,
-            made_by: "test",
-        };
-        match create.run()? {
-            Created::Made { info, .. } => Ok(info.number),
-            Created::Unchanged(_) => Err("nothing is new".into()),
-        }
-    }
-
-    fn packages(&self, build: BuildNumber) -> Outcome<PackageList> {
-        let packed = fs::read(self.store.build(build).join("packages.json.zst"))?;
-        Ok(PackageList::decompress(&packed, &Held::info(&self.store, build)?.packages)?)
+        let local = suites.iter().map(|suite| local_folder(&format!("up-{suite}"), self.path(suite), suite));
+        let mut recipe = recipe_of(Vec::new());
+        recipe.local = local.collect::<Outcome<_>>()?;
+        Ok(self.made(&recipe, Manner::default())?.number)
     }
 
     /// `name version [more fields]`; the last part stands in the status.
@@ -169,7 +103,7 @@ fn world() -> Outcome<(Site, BuildNumber)> {
 
 #[test]
 fn apt_says_what_an_upgrade_would_do_to_each_kind_of_machine() -> Outcome {
-    if !is_debian() {
+    if !has(&TOOLS) {
         return Ok(());
     }
     let (site, build) = world()?;
@@ -230,7 +164,7 @@ fn apt_says_what_an_upgrade_would_do_to_each_kind_of_machine() -> Outcome {
 
 #[test]
 fn what_cannot_be_asked_is_an_error_or_bad_and_never_good() -> Outcome {
-    if !is_debian() {
+    if !has(&TOOLS) {
         return Ok(());
     }
     let (site, build) = world()?;
@@ -272,7 +206,7 @@ fn what_cannot_be_asked_is_an_error_or_bad_and_never_good() -> Outcome {
 
 #[test]
 fn a_build_implies_a_minimal_machine() -> Outcome {
-    if !is_debian() {
+    if !has(&TOOLS) {
         return Ok(());
     }
     let site = Site::new()?;
@@ -303,7 +237,7 @@ fn a_build_implies_a_minimal_machine() -> Outcome {
 /// Two thousand machines of five kinds: apt is asked five times.
 #[test]
 fn thousands_of_machines_collapse() -> Outcome {
-    if !is_debian() {
+    if !has(&TOOLS) {
         return Ok(());
     }
     let (site, build) = world()?;

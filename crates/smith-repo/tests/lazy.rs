@@ -12,24 +12,18 @@ use smith_repo::name::BuildNumber;
 use smith_repo::select::Pattern;
 use smith_repo::upstream::{Rule, RuleKind};
 
-use world::{Outcome, World, has, new_key};
+use world::{Outcome, World, has};
 
 const LAZY: Manner = Manner { signing: Signing::Here, bring: Bring::OnFirstUse };
 
 const TOOLS: [&str; 3] = ["apt-get", "dpkg-deb", "gpgv"];
-
-fn world() -> Outcome<World> {
-    let world = World::new()?;
-    new_key(&world.store.keys(), world.now)?;
-    Ok(world)
-}
 
 #[test]
 fn apt_gets_what_nobody_had_brought() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let info = world.made(&world.recipe()?, LAZY)?;
     assert_eq!((info.lazy_count, info.package_count), (3, 3));
     assert_eq!(here(&world.store, info.number)?, Some(Here { here: 0, of: 3 }));
@@ -61,7 +55,7 @@ fn the_indexes_are_those_of_a_whole_build_and_what_is_kept_is_found_where_it_was
     if !has(&TOOLS) {
         return Ok(());
     }
-    let (world, other) = (world()?, world()?);
+    let (world, other) = (World::with_key()?, World::with_key()?);
     let mut recipe = world.recipe()?;
     let first = world.made(&recipe, LAZY)?;
     let whole = other.made(&other.recipe()?, Manner::default())?;
@@ -102,7 +96,7 @@ fn a_secret_is_not_told_to_mirrors() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let mut recipe = world.recipe()?;
     recipe.upstreams[0].uris.push("http://user:secret@127.0.0.1:1/debian".to_owned());
     let refused = world.create(&recipe, LAZY).err().ok_or("it was made")?.downcast::<CreateError>()?;

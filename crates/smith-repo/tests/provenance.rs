@@ -8,23 +8,17 @@ use std::io::Read as _;
 use smith_repo::create::{Bring, Manner, Signing};
 use smith_repo::hash::Sha256;
 use smith_repo::manifest::BuildState;
-use smith_repo::name::{BuildNumber, SuiteName, UpstreamName};
+use smith_repo::name::BuildNumber;
 use smith_repo::provenance::{Evidence, Signature, Trail, package_provenance, provenance};
 use smith_repo::retention::{Roots, Wish, archive, plan, purge};
 use smith_repo::select::Pattern;
-use smith_repo::upstream::{LocalFolder, Rule, RuleKind};
+use smith_repo::upstream::{Rule, RuleKind};
 
-use world::{Outcome, World, has, new_key};
+use world::{Outcome, World, has, local_folder};
 
 const INDEX: &str = "main/binary-amd64/Packages.xz";
 
 const TOOLS: [&str; 1] = ["dpkg-deb"];
-
-fn world() -> Outcome<World> {
-    let world = World::new()?;
-    new_key(&world.store.keys(), world.now)?;
-    Ok(world)
-}
 
 /// The upstream's index, packed and not.
 fn index(world: &World) -> Outcome<(Vec<u8>, String)> {
@@ -39,7 +33,7 @@ fn a_build_says_what_it_was_made_from_and_by_whom() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let mut recipe = world.recipe()?;
     let first = world.made(&recipe, Manner::default())?;
     world.publish(10)?;
@@ -91,17 +85,12 @@ fn a_package_is_followed_to_the_line_that_named_it() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let mut recipe = world.recipe()?;
     world.package("agent", "9.0", "")?;
     fs::create_dir_all(world.path("own"))?;
     fs::rename(world.path("debs/agent.deb"), world.path("own/agent.deb"))?;
-    recipe.local = vec![LocalFolder {
-        name: UpstreamName::new("site")?,
-        folder: world.path("own"),
-        suite: SuiteName::new("stable")?,
-        component: smith_repo::name::PartName::new("main")?,
-    }];
+    recipe.local = vec![local_folder("site", world.path("own"), "stable")?];
     let (packed, text) = index(&world)?;
     let first = world.made(&recipe, Manner::default())?;
     recipe.rules =

@@ -15,17 +15,11 @@ use smith_repo::name::{BuildNumber, PartName};
 use smith_repo::select::Pattern;
 use smith_repo::upstream::{Fault, Recipe, Rule, RuleKind, Wanted};
 
-use world::{Outcome, World, has, lay, new_key};
+use world::{Apt, Outcome, World, has, lay};
 
 const TOOLS: [&str; 3] = ["apt-get", "dpkg-deb", "gpgv"];
 
 const INDEX: &str = "main/source/Sources";
-
-fn world() -> Outcome<World> {
-    let world = World::new()?;
-    new_key(&world.store.keys(), world.now)?;
-    Ok(world)
-}
 
 /// Two files of a source package, and its stanza.
 fn source(world: &World, folder: &str, name: &str, version: &str) -> Outcome<String> {
@@ -49,6 +43,15 @@ fn recipe(world: &World) -> Outcome<Recipe> {
     Ok(recipe)
 }
 
+/// An apt that knows a build with its sources.
+fn apt(world: &World, build: BuildNumber) -> Outcome<Apt> {
+    let apt = world.apt("")?;
+    let source = format!("file:{}/debian stable main", world.store.build(build).display());
+    apt.sources(&[("deb", &source), ("deb-src", &source)])?;
+    apt.updates_quietly()?;
+    Ok(apt)
+}
+
 fn pool(world: &World, build: BuildNumber) -> Outcome<Vec<String>> {
     let held = Held::read(&world.store, build)?;
     let pool = held.manifest.files().iter().filter(|file| file.area == Area::Pool);
@@ -61,7 +64,7 @@ fn apt_fetches_the_sources_of_what_was_taken() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let sources = [
         source(&world, "pool/main/a/alpha", "alpha", "1.0-1")?,
         // Where no pool is, and where another one's name is that of ours for such files.
@@ -86,9 +89,7 @@ fn apt_fetches_the_sources_of_what_was_taken() -> Outcome {
             "debian/other/elsewhere/b/beta_2.0.tar.xz",
         ]
     );
-    let apt = world.apt(&format!("file:{}/debian", world.store.build(info.number).display()))?;
-    apt.with_sources()?;
-    apt.updates_quietly()?;
+    let apt = apt(&world, info.number)?;
     for (name, version) in [("alpha", "1.0-1"), ("beta", "2.0")] {
         let (is_good, text) =
             apt.run(&["source", "--download-only", "--allow-unauthenticated=false", name])?;
@@ -106,7 +107,7 @@ fn everything_has_all_sources_and_a_lazy_build_leaves_them() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let sources = [
         source(&world, "pool/main/a/alpha", "alpha", "1.0-1")?,
         source(&world, "pool/other/z", "zeta", "1")?,
@@ -132,9 +133,7 @@ fn everything_has_all_sources_and_a_lazy_build_leaves_them() -> Outcome {
     let fetched = fetch(&world.store, info.number, &world.fetcher()?, &[], &Silent)?;
     assert_eq!((fetched.of, fetched.objects), (9, 9));
     world.is_good(&world.store)?;
-    let apt = world.apt(&format!("file:{}/debian", world.store.build(info.number).display()))?;
-    apt.with_sources()?;
-    apt.updates_quietly()?;
+    let apt = apt(&world, info.number)?;
     for name in ["alpha", "zeta", "root"] {
         let (is_good, text) = apt.run(&["source", "--download-only", name])?;
         assert!(is_good, "{text}");
@@ -147,7 +146,7 @@ fn what_is_held_keeps_its_sources_and_what_is_not_right_is_refused() -> Outcome 
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let mut recipe = recipe(&world)?;
     recipe.upstreams[0].filter.packages = vec![Pattern::new("*a")];
     let alpha = source(&world, "pool/main/a/alpha", "alpha", "1.0-1")?;
@@ -183,7 +182,7 @@ fn what_a_suite_does_not_offer_is_said_and_a_mistake_is_refused() -> Outcome {
     if !has(&TOOLS) {
         return Ok(());
     }
-    let world = world()?;
+    let world = World::with_key()?;
     let mut recipe = recipe(&world)?;
     recipe.upstreams[0].extras.translations = vec!["de".to_owned(), "en".to_owned()];
     recipe.upstreams[0].extras.contents = Wanted::Yes;

@@ -6,6 +6,7 @@ mod mirrors;
 mod pipelines;
 mod place;
 mod reach;
+mod recipe;
 mod signing;
 mod span;
 mod store;
@@ -18,11 +19,12 @@ pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
 pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registry, tell};
 pub(crate) use pipelines::load;
-pub(crate) use place::{Place, PlaceArgs, channel_failed};
+pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};
 pub(crate) use reach::ReachArgs;
-pub(crate) use signing::SigningArgs;
+pub(crate) use recipe::RecipeFile;
+pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
-pub(crate) use store::{NetArgs, StoreArgs, address, now, recorded, watched, who};
+pub(crate) use store::{NetArgs, StoreArgs, address, now, rate, recorded, watched, who};
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]

@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure, What};
 pub(crate) use chart::{Bar, Chart, Point};
 pub(crate) use svg::{Curve, OTHERS, Picture, Stretch, draw};
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{count, counted, day, moment, ratio, times};
+pub(crate) use words::{count, counted, day, moment, numbered, ratio, times};
 
 /// What is printed is made for this width unless somebody asks for another, so that the same run is the same text
 /// everywhere.
@@ -31,6 +31,11 @@ pub(crate) const WAITS: Style = AnsiColor::Yellow.on_default();
 /// The text in a style. Meaning must not hang on it: it goes where nobody sees colours.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// Whether a person reads what was asked for, rather than a program.
+pub(crate) fn is_screen() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Prints what was asked for.

@@ -20,6 +20,13 @@ pub enum ChannelError {
     NotALink { name: ChannelName, found: String },
     #[error("channel {name}: expected a history of moves, found {found}")]
     History { name: ChannelName, found: String },
+    #[error("channel {name}: {path}: expected {expected}, found {found}")]
+    Damaged { name: ChannelName, path: String, expected: String, found: String },
+    #[error(
+        "channel {name}: expected the key that {suite} is signed with, found none, and its bytes nowhere else; `smith \
+         channel refresh {name}` where the key is"
+    )]
+    NeedsKey { name: ChannelName, suite: String },
     #[error("channel {name}: expected the words about what it serves, found {found}")]
     View { name: ChannelName, found: String },
     #[error("build {number}: expected a Release in {folder}, found {found}")]

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use crate::channel::dating::{AHEAD, Dated, How};
+use crate::channel::history::Way;
+use crate::channel::standing::standing;
 use crate::channel::switch::{noted, recent, record, still};
 use crate::channel::view::{NewView, SIGNATURE, VIEW, VIEW_MAX, View, words_of};
 use crate::channel::{ChannelError, Moved, Order, Switched, check};
@@ -13,7 +15,7 @@ use crate::name::ChannelName;
 use crate::store::Store;
 
 /// Of an InRelease; the largest of a distribution with all architectures are a quarter of a megabyte.
-const RELEASE_MAX: u64 = 8 << 20;
+pub(crate) const RELEASE_MAX: u64 = 8 << 20;
 
 /// The source may move while it is read. Who moves a channel more often than this in the time of some requests does not
 /// mean it.
@@ -61,22 +63,24 @@ pub fn follow(
         let expected = format!("the build {number} that is here, with words of sha256 {words}");
         return Err(source.wrong(expected, format!("another of this number, with {}", told.view.words)));
     }
-    let current = View::current(store, name)?.map(|(view, _)| view);
+    let current = standing(store, name)?;
     if let Some(current) = &current {
-        if *current == told.view {
+        if current.damage.is_empty() && current.view.as_ref() == Some(&told.view) {
             return Ok(Followed { switched: Switched::WasThere, signers });
         }
-        source.not_older(told.view.at, current.at)?;
+        if let Some(at) = current.at {
+            source.not_older(told.view.at, at)?;
+        }
     }
-    let at = current.as_ref().map(|view| view.build);
-    let seen = current.map(|view| view.dates).unwrap_or_default();
-    let moves = noted(store, name, at, order.at)?;
+    let at = current.as_ref().and_then(|standing| standing.build);
+    let moves = noted(store, name, current.as_ref(), order.at)?;
+    let seen = current.map(|standing| standing.dates).unwrap_or_default();
     let neighbours = recent(&moves, at, number, order.at);
     let Told { view, json, signature, dated } = &told;
     let (json, signature) = (json.clone(), Some(signature.clone()));
     let new = NewView { view, json, signature, dated, held: &held, neighbours: &neighbours };
     new.serve(store)?;
-    record(store, name, moves, at, number, order)?;
+    record(store, name, moves, (at, number, Way::To), order)?;
     // Somebody may have moved it here by hand to what is newer.
     let how = |one: &Dated| match seen.get(&one.folder) {
         Some(newest) if *newest > one.date && *newest <= order.at + AHEAD => How::Stuck,

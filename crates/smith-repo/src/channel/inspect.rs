@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::ChannelError;
 use crate::channel::dating::{Dated, Dating, How, When, suite_of};
-use crate::channel::history::history;
+use crate::channel::history::Move;
+use crate::channel::standing::standing;
 use crate::channel::switch::{recent, still};
-use crate::channel::view::{NewView, SIGNATURE, VIEW, View, WORDS, words_of};
+use crate::channel::view::{NewView, SIGNATURE, VIEW, View, WORDS, folder as view_folder, numbers, words_of};
 use crate::hash::Sha256;
 use crate::manifest::Area;
 use crate::mirror::{Held, walk};
@@ -20,12 +21,15 @@ use crate::pgp::Signer;
 use crate::store::{Store, StoreError};
 
 /// One path below a store that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Trouble {
     pub path: String,
     pub expected: String,
     pub found: String,
 }
+
+/// What other stores have under this path, of which some may be right: `channels/prod/debian/dists/stable/InRelease`.
+pub type Elsewhere<'a> = &'a dyn Fn(&str) -> Vec<Vec<u8>>;
 
 /// What a name of a view should be.
 enum Wanted {
@@ -35,11 +39,11 @@ enum Wanted {
 
 /// Every file of the view that the channel serves.
 pub fn inspect(store: &Store, name: &ChannelName) -> Result<Vec<Trouble>, ChannelError> {
-    let Some((view, folder)) = View::current(store, name)? else {
-        return Err(ChannelError::Unknown { name: name.clone() });
-    };
+    let unknown = || ChannelError::Unknown { name: name.clone() };
+    let standing = standing(store, name)?.ok_or_else(unknown)?;
+    let (Some(view), Some(folder)) = (standing.view, standing.folder) else { return Ok(standing.damage) };
     let wanted = wanted(store, &view, &Held::read(store, view.build)?)?;
-    let mut troubles = Vec::new();
+    let mut troubles = standing.damage;
     let mut trouble = |path: &str, expected: &str, found: String| {
         let path = folder.strip_prefix(store.root()).unwrap_or(&folder).join(path).display().to_string();
         troubles.push(Trouble { path, expected: expected.to_owned(), found });
@@ -81,50 +85,90 @@ pub fn inspect(store: &Store, name: &ChannelName) -> Result<Vec<Trouble>, Channe
     Ok(troubles)
 }
 
-/// Makes the view anew. Releases that are damaged get a new date, for which there must be a key.
+/// Makes the view anew. Releases that are damaged are sought by their hashes, here and elsewhere; where nobody has them, they
+/// get a new date, for which there must be a key. Without it everything stays as it is.
 pub fn mend(
     store: &Store,
     name: &ChannelName,
     at: Timestamp,
     signer: Option<&dyn Signer>,
+    elsewhere: Elsewhere<'_>,
 ) -> Result<(), ChannelError> {
+    // Others are asked before the store is locked.
+    let (seen, releases) = releases(store, name, elsewhere)?;
     let _locked = store.lock_now()?;
-    let Some((old, folder)) = View::current(store, name)? else {
-        return Err(ChannelError::Unknown { name: name.clone() });
-    };
-    let held = still(store, name, old.build)?;
-    let neighbours = recent(&history(store, name)?, None, old.build, at);
-    let signature = fs::read(folder.join(SIGNATURE)).ok();
-    if let Some(dated) = kept(&folder, &old) {
-        let json = old.to_json()?;
-        let new =
-            NewView { view: &old, json, signature, dated: &dated, held: &held, neighbours: &neighbours };
-        return new.serve(store);
+    let (old, folder) = readable(store, name)?;
+    if old != seen {
+        // It has moved meanwhile, to a view that was made just now.
+        return Ok(());
     }
-    let dating = Dating { at, when: When::Needed, signer, served: &old.dates };
+    let held = still(store, name, old.build)?;
+    let neighbours = recent(&standing_moves(store, name)?, None, old.build, at);
+    let signer = match (releases, signer) {
+        (Ok(dated), _) => {
+            let signature = fs::read(folder.join(SIGNATURE)).ok();
+            let (view, json, dated) = (&old, old.to_json()?, &dated[..]);
+            return NewView { view, json, signature, dated, held: &held, neighbours: &neighbours }
+                .serve(store);
+        }
+        (Err(suite), None) => return Err(ChannelError::NeedsKey { name: name.clone(), suite }),
+        (Err(_), Some(signer)) => signer,
+    };
+    let dating = Dating { at, when: When::Needed, signer: Some(signer), served: &old.dates };
     let dated = dating.of(store, &held)?;
     let view = View::new(store, name, old.build, &dating, &dated)?;
     let json = view.to_json()?;
-    let signature = signer.map(|signer| signer.sign_binary(&json, at)).transpose()?;
-    let new = NewView { view: &view, json, signature, dated: &dated, held: &held, neighbours: &neighbours };
-    new.serve(store)
+    let signature = Some(signer.sign_binary(&json, at)?);
+    NewView { view: &view, json, signature, dated: &dated, held: &held, neighbours: &neighbours }.serve(store)
 }
 
-/// The Releases of a view, if all of them are what they were.
-fn kept(folder: &Path, view: &View) -> Option<Vec<Dated>> {
-    let mut dated = Vec::with_capacity(view.suites.len());
+/// Whether the view could be made anew without a key. Changes nothing.
+pub fn can_mend(store: &Store, name: &ChannelName, elsewhere: Elsewhere<'_>) -> Result<(), ChannelError> {
+    let (view, releases) = releases(store, name, elsewhere)?;
+    still(store, name, view.build)?;
+    releases.map(drop).map_err(|suite| ChannelError::NeedsKey { name: name.clone(), suite })
+}
+
+/// A history that cannot be read names no neighbours; that it is damaged is said by itself.
+fn standing_moves(store: &Store, name: &ChannelName) -> Result<Vec<Move>, ChannelError> {
+    Ok(standing(store, name)?.map(|standing| standing.moves).unwrap_or_default())
+}
+
+/// What the channel says of itself, without which nobody knows what it should be.
+fn readable(store: &Store, name: &ChannelName) -> Result<(View, PathBuf), ChannelError> {
+    let unknown = || ChannelError::Unknown { name: name.clone() };
+    let mut standing = standing(store, name)?.ok_or_else(unknown)?;
+    match (standing.view.take(), standing.folder.take()) {
+        (Some(view), Some(folder)) => Ok((view, folder)),
+        (_, _) => Err(standing.damaged(name)),
+    }
+}
+
+/// The view with the Releases of which it speaks, or the first suite of which not all can be found.
+fn releases(
+    store: &Store,
+    name: &ChannelName,
+    elsewhere: Elsewhere<'_>,
+) -> Result<(View, Result<Vec<Dated>, String>), ChannelError> {
+    let (view, folder) = readable(store, name)?;
+    let views = numbers(store, name)?.into_iter().map(|number| view_folder(store, name, number));
+    let folders: Vec<PathBuf> = [folder].into_iter().chain(views).collect();
+    let mut all = Vec::with_capacity(view.suites.len());
     for (suite, told) in &view.suites {
         let mut files = BTreeMap::new();
-        for (name, hash) in &told.files {
-            let bytes = fs::read(name.below(&suite.below(folder))).ok()?;
-            if Sha256::of(&bytes) != *hash {
-                return None;
-            }
-            files.insert(name.to_string(), bytes);
+        for (file, hash) in &told.files {
+            let path = format!("{suite}/{file}");
+            let is_it = |bytes: &Vec<u8>| Sha256::of(bytes) == *hash;
+            let here = folders.iter().map(|folder| folder.join(&path)).chain([store.object(hash)]);
+            let found = here.filter_map(|path| fs::read(path).ok()).find(is_it);
+            let found =
+                found.or_else(|| elsewhere(&format!("channels/{name}/{path}")).into_iter().find(is_it));
+            let Some(bytes) = found else { return Ok((view.clone(), Err(suite.to_string()))) };
+            files.insert(file.to_string(), bytes);
         }
-        dated.push(Dated { folder: suite.to_string(), date: told.date, how: How::AsBuilt, files });
+        all.push(Dated { folder: suite.to_string(), date: told.date, how: How::AsBuilt, files });
     }
-    Some(dated)
+    Ok((view, Ok(all)))
 }
 
 fn wanted(store: &Store, view: &View, held: &Held) -> Result<BTreeMap<String, Wanted>, ChannelError> {

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::channel::ChannelError;
 use crate::channel::dating::{Dating, How, When, suite_of};
-use crate::channel::history::{self, Move, history};
+use crate::channel::history::{self, Move, Way};
+use crate::channel::standing::{Account, Standing, standing};
 use crate::channel::view::{NewView, View};
 use crate::mirror::{Held, Scope, known_bad, verify};
 use crate::name::{BuildNumber, ChannelName};
@@ -20,6 +21,9 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Said in the history of a move that was made by a run that was killed before it could write it down.
 const UNRECORDED: &str = "the move was made, but its run ended before it was written down";
+
+/// Said where a history that could not be read begins anew.
+const BEGUN_ANEW: &str = "the history before this could not be read and was put into the trash";
 
 /// Who wants it, and why.
 #[derive(Debug, Clone)]
@@ -50,9 +54,9 @@ impl Moved {
     }
 }
 
-/// Where the channel is.
+/// Where the channel is, if need be by what is left of it.
 pub fn get(store: &Store, name: &ChannelName) -> Result<Option<BuildNumber>, ChannelError> {
-    Ok(View::current(store, name)?.map(|(view, _)| view.build))
+    standing(store, name)?.map(|standing| standing.known(name)).transpose()
 }
 
 /// What the channel serves.
@@ -96,12 +100,11 @@ pub fn lost_suites(
     name: &ChannelName,
     number: BuildNumber,
 ) -> Result<Vec<String>, ChannelError> {
-    let Some(current) = current(store, name)? else { return Ok(Vec::new()) };
+    let Some(current) = standing(store, name)? else { return Ok(Vec::new()) };
     let held = Held::read(store, number)?;
     let has: BTreeSet<&str> =
         held.manifest.files().iter().filter_map(suite_of).map(|(suite, _)| suite).collect();
-    let lost = current.suites.keys().filter(|suite| !has.contains(suite.as_str()));
-    Ok(lost.map(ToString::to_string).collect())
+    Ok(current.suites.into_iter().filter(|suite| !has.contains(suite.as_str())).collect())
 }
 
 /// Moves the channel to a build that this store holds whole.
@@ -124,28 +127,39 @@ pub fn set_after(
     signer: Option<&dyn Signer>,
     seen: &BTreeMap<String, Timestamp>,
 ) -> Result<Switched, ChannelError> {
-    lead(store, name, number, order, signer, (When::Needed, seen))
+    lead(store, name, number, order, &Leading { when: When::Needed, way: Way::To, signer, seen })
 }
 
-/// Moves the channel to where it was before its last move. Twice leads to where it is now.
+/// The same as a move back: the next rollback leads further back than this.
+pub fn back_after(
+    store: &Store,
+    name: &ChannelName,
+    number: BuildNumber,
+    order: &Order,
+    signer: Option<&dyn Signer>,
+    seen: &BTreeMap<String, Timestamp>,
+) -> Result<Switched, ChannelError> {
+    lead(store, name, number, order, &Leading { when: When::Needed, way: Way::Back, signer, seen })
+}
+
+/// Moves the channel one step back along the way that it came; twice leads two steps back.
 pub fn rollback(
     store: &Store,
     name: &ChannelName,
     order: &Order,
     signer: Option<&dyn Signer>,
 ) -> Result<Switched, ChannelError> {
-    set(store, name, previous(store, name)?, order, signer)
+    back_after(store, name, previous(store, name)?, order, signer, &BTreeMap::new())
 }
 
 /// Where a rollback would lead.
 pub fn previous(store: &Store, name: &ChannelName) -> Result<BuildNumber, ChannelError> {
-    let current = get(store, name)?;
-    let moves = history(store, name)?;
-    let mut moves = moves.iter().rev().filter(|one| one.from != Some(one.to));
-    let last = moves.clone().find(|one| Some(one.to) == current);
-    // A move that was not written down began where the one before it ended.
-    let previous = last.map_or_else(|| moves.next().map(|one| one.to), |last| last.from);
-    previous.ok_or_else(|| ChannelError::NoPrevious { name: name.clone() })
+    let none = || ChannelError::NoPrevious { name: name.clone() };
+    let standing = standing(store, name)?.ok_or_else(none)?;
+    if standing.history == Account::Damaged {
+        return Err(standing.damaged(name));
+    }
+    standing.trail().iter().rev().nth(1).copied().ok_or_else(none)
 }
 
 /// Gives what the channel serves the date of now, before it expires. The build stays.
@@ -156,7 +170,17 @@ pub fn refresh(
     signer: &dyn Signer,
 ) -> Result<Switched, ChannelError> {
     let number = get(store, name)?.ok_or_else(|| ChannelError::Unknown { name: name.clone() })?;
-    lead(store, name, number, order, Some(signer), (When::Always, &BTreeMap::new()))
+    let (signer, seen) = (Some(signer), &BTreeMap::new());
+    lead(store, name, number, order, &Leading { when: When::Always, way: Way::To, signer, seen })
+}
+
+/// How a channel is led to a build.
+struct Leading<'a> {
+    when: When,
+    way: Way,
+    signer: Option<&'a dyn Signer>,
+    /// What clients have seen, as somebody else remembers it.
+    seen: &'a BTreeMap<String, Timestamp>,
 }
 
 fn lead(
@@ -164,23 +188,28 @@ fn lead(
     name: &ChannelName,
     number: BuildNumber,
     order: &Order,
-    signer: Option<&dyn Signer>,
-    (when, seen): (When, &BTreeMap<String, Timestamp>),
+    how: &Leading<'_>,
 ) -> Result<Switched, ChannelError> {
+    let Leading { when, way, signer, seen } = *how;
     check(store, name, number)?;
     // From here on no purge can take the build away, and nobody else moves a channel.
     let _locked = store.lock_now()?;
     let held = still(store, name, number)?;
-    let current = View::current(store, name)?;
-    let is_taken = current.as_ref().is_none_or(|(view, folder)| view.is_taken(folder, order.at));
-    let current = current.map(|(view, _)| view);
-    let at = current.as_ref().map(|view| view.build);
-    let moves = noted(store, name, at, order.at)?;
+    let current = standing(store, name)?;
+    let at = current.as_ref().and_then(|standing| standing.build);
+    let moves = noted(store, name, current.as_ref(), order.at)?;
     // The same build again is no move, unless clients do not take what is served and there is a key to mend that.
-    if at == Some(number) && when == When::Needed && (is_taken || signer.is_none()) {
+    if at == Some(number) && when == When::Needed && is_well(current.as_ref(), order.at, signer) {
         return Ok(Switched::WasThere);
     }
-    let served = current.map_or_else(|| seen.clone(), |view| view.dates);
+    let served = match current {
+        Some(standing) => standing.dates,
+        None => {
+            let mut served = history::dates(store, name);
+            served.extend(seen.iter().map(|(folder, date)| (folder.clone(), *date)));
+            served
+        }
+    };
     let dating = Dating { at: order.at, when, signer, served: &served };
     let dated = dating.of(store, &held)?;
     let view = View::new(store, name, number, &dating, &dated)?;
@@ -189,9 +218,19 @@ fn lead(
     let neighbours = recent(&moves, at, number, order.at);
     let new = NewView { view: &view, json, signature, dated: &dated, held: &held, neighbours: &neighbours };
     new.serve(store)?;
-    record(store, name, moves, at, number, order)?;
+    record(store, name, moves, (at, number, way), order)?;
     let suites = dated.into_iter().map(|one| (one.folder, one.how)).collect();
     Ok(Switched::Moved(Moved { from: at, to: number, suites }))
+}
+
+/// Whether a view of the same build need not be made anew.
+fn is_well(current: Option<&Standing>, now: Timestamp, signer: Option<&dyn Signer>) -> bool {
+    current.is_none_or(|standing| match (&standing.view, &standing.folder) {
+        (Some(view), Some(folder)) if standing.damage.is_empty() => {
+            view.is_taken(folder, now) || signer.is_none()
+        }
+        _ => false,
+    })
 }
 
 /// The build, which a purge may have taken since it was looked at.
@@ -207,27 +246,44 @@ pub(super) fn record(
     store: &Store,
     name: &ChannelName,
     mut moves: Vec<Move>,
-    from: Option<BuildNumber>,
-    to: BuildNumber,
+    (from, to, way): (Option<BuildNumber>, BuildNumber, Way),
     order: &Order,
 ) -> Result<(), ChannelError> {
     let (who, why) = (order.who.clone(), order.why.clone());
-    moves.push(Move { at: order.at, who, from, to, why });
-    history::write(store, name, moves)
+    moves.push(Move { at: order.at, who, from, to, why, way });
+    // What clients have seen stands in the view.
+    history::write(store, name, moves, BTreeMap::new())
 }
 
-/// The history, with the move that a killed run made and did not write down.
+/// The history, with the move that a killed run made and did not write down. One that cannot be read begins anew.
 pub(super) fn noted(
     store: &Store,
     name: &ChannelName,
-    current: Option<BuildNumber>,
+    current: Option<&Standing>,
     at: Timestamp,
 ) -> Result<Vec<Move>, ChannelError> {
-    let mut moves = history(store, name)?;
+    let Some(standing) = current else {
+        return match history::history(store, name) {
+            Err(ChannelError::History { .. }) => {
+                history::put_aside(store, name, at)?;
+                Ok(Vec::new())
+            }
+            moves => moves,
+        };
+    };
+    let mut moves = standing.moves.clone();
+    let (from, why) = match standing.history {
+        Account::Kept => (moves.last().map(|one| one.to), UNRECORDED),
+        Account::Damaged => {
+            history::put_aside(store, name, at)?;
+            (standing.came_from(), BEGUN_ANEW)
+        }
+    };
     let last = moves.last().map(|one| one.to);
-    if let Some(to) = current.filter(|current| Some(*current) != last) {
-        moves.push(Move { at, who: "smith".to_owned(), from: last, to, why: UNRECORDED.to_owned() });
-        history::write(store, name, moves.clone())?;
+    if let Some(to) = standing.build.filter(|current| Some(*current) != last) {
+        let (who, why) = ("smith".to_owned(), why.to_owned());
+        moves.push(Move { at, who, from, to, why, way: Way::To });
+        history::write(store, name, moves.clone(), standing.dates.clone())?;
     }
     Ok(moves)
 }

@@ -39,6 +39,11 @@ fn to(store: &Store, number: u32, day: i64) -> Result<Switched, ChannelError> {
     set(store, &prod(), BuildNumber(number), &order(day), None)
 }
 
+/// No other store.
+fn nowhere(_: &str) -> Vec<Vec<u8>> {
+    Vec::new()
+}
+
 fn by_hash(manifest: &Manifest) -> Vec<(String, Sha256)> {
     let tree = manifest.files().iter().filter(|file| file.area == Area::Tree);
     let files = tree.filter(|file| file.path.as_str().contains("/by-hash/"));
@@ -382,12 +387,19 @@ fn what_is_wrong_in_a_view_is_named_and_mended() {
     assert_eq!(paths, ["Packages", "Packages.gz", &Sha256::of(b"x").hex(), "pool"]);
     let before = served(&store).0;
     // Signed files that are good need no key; those that are not do.
-    mend(&store, &prod(), order(14).at, None).expect("mended");
+    mend(&store, &prod(), order(14).at, None, &nowhere).expect("mended");
     assert_eq!(inspect(&store, &prod()).expect("read"), []);
     assert_eq!(served(&store).0, before);
     fs::write(store.channel(&prod()).join(RELEASE), "damaged").expect("written");
     assert_eq!(inspect(&store, &prod()).expect("read").len(), 1);
-    mend(&store, &prod(), order(14).at, Some(&keys)).expect("mended");
+    for old in fs::read_dir(store.views()).expect("read") {
+        fs::write(old.expect("read").path().join(RELEASE), "damaged").expect("written");
+    }
+    let links = || fs::read_link(store.channel(&prod())).expect("a link");
+    let link = links();
+    let error = mend(&store, &prod(), order(14).at, None, &nowhere).expect_err("no key").to_string();
+    assert!(error.contains("channel refresh prod") && links() == link, "{error}");
+    mend(&store, &prod(), order(14).at, Some(&keys), &nowhere).expect("mended");
     assert_eq!(inspect(&store, &prod()).expect("read"), []);
     assert_eq!((served(&store).0.files, served(&store).0.date), (before.files, order(14).at));
     let view = View::current(&store, &prod()).expect("read").expect("there").0;

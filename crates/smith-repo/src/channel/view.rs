@@ -138,7 +138,7 @@ pub(super) fn words_of(store: &Store, build: BuildNumber) -> Result<Sha256, Stor
 }
 
 /// Which of its views a channel leads to.
-fn linked(store: &Store, name: &ChannelName) -> Result<Option<u64>, ChannelError> {
+pub(super) fn linked(store: &Store, name: &ChannelName) -> Result<Option<u64>, ChannelError> {
     let path = store.channel(name);
     let target = match fs::read_link(&path) {
         Ok(target) => target,
@@ -154,7 +154,7 @@ fn linked(store: &Store, name: &ChannelName) -> Result<Option<u64>, ChannelError
     number.map(Some).ok_or_else(|| ChannelError::NotALink { name: name.clone(), found: found() })
 }
 
-fn folder(store: &Store, name: &ChannelName, number: u64) -> PathBuf {
+pub(super) fn folder(store: &Store, name: &ChannelName, number: u64) -> PathBuf {
     store.views().join(format!("{name}-{number}"))
 }
 
@@ -164,7 +164,7 @@ fn number_of(file_name: &str, name: &ChannelName) -> Option<u64> {
 }
 
 /// All views of a channel that lie in a store.
-fn numbers(store: &Store, name: &ChannelName) -> Result<Vec<u64>, StoreError> {
+pub(super) fn numbers(store: &Store, name: &ChannelName) -> Result<Vec<u64>, StoreError> {
     let folder = store.views();
     let mut numbers = Vec::new();
     for entry in fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))? {
@@ -189,7 +189,11 @@ impl NewView<'_> {
     /// Makes the view and leads the channel to it, in one moment.
     pub(super) fn serve(&self, store: &Store) -> Result<(), ChannelError> {
         let name = &self.view.channel;
-        let before = linked(store, name)?;
+        // A link that leads elsewhere is damage, which the new one mends.
+        let before = match linked(store, name) {
+            Err(ChannelError::NotALink { .. }) => None,
+            before => before?,
+        };
         let views = store.views();
         fs::create_dir_all(&views).map_err(StoreError::io("making", &views))?;
         let rising = Rising { folder: views.join(format!(".tmp-{name}-{}", unique())) };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diff::size;
 use crate::select::Pattern;
+use crate::words::{counted, many};
 
 /// Names of machines that a line shows; the JSON has them all.
 const NAMES_SHOWN: usize = 3;
@@ -94,8 +95,11 @@ impl Report {
     pub fn to_text(&self) -> String {
         let machines: usize = self.outcomes.iter().map(|one| one.machines.len()).sum();
         let bad = self.outcomes.iter().filter(|one| one.verdict == Verdict::Bad).count();
-        let mut text =
-            format!("{machines} machines, {} different profiles, {bad} bad\n", self.outcomes.len());
+        let mut text = format!(
+            "{}, {}, {bad} bad\n",
+            counted(machines as u64, "machine"),
+            many(&self.outcomes, "different profile")
+        );
         for verdict in [Verdict::Bad, Verdict::Good] {
             for one in self.outcomes.iter().filter(|one| one.verdict == verdict) {
                 one.write(&mut text);

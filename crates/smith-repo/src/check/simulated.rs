@@ -31,13 +31,21 @@ impl Simulated {
     pub(super) fn read(text: &str, native: &str) -> Self {
         let mut all = Self::default();
         let mut section = Section::Other;
+        // apt names a package once, and below it only the further kinds of what it lacks.
+        let mut lacking = String::new();
         for line in text.lines() {
             if line.starts_with(' ') {
                 match section {
                     Section::KeptBack => {
                         all.kept_back.extend(line.split_whitespace().next().map(str::to_owned))
                     }
-                    Section::Unmet => all.broken.push(line.trim().to_owned()),
+                    Section::Unmet => all.broken.push(match line.split_once(" : ") {
+                        Some((name, _)) => {
+                            name.trim().clone_into(&mut lacking);
+                            line.trim().to_owned()
+                        }
+                        None => format!("{lacking} : {}", line.trim()),
+                    }),
                     Section::Other => {}
                 }
                 continue;
@@ -116,5 +124,9 @@ Conf a (2 Debian:12.5/stable [amd64])
         let found = Simulated::read(text, "amd64");
         assert_eq!(found.broken, ["a : Depends: b (>= 2)"]);
         assert_eq!(found.errors, ["E: Broken packages"]);
+        let text = "The following packages have unmet dependencies:\n a : Depends: b but it is not installable\n     \
+                    Recommends: c\n d:i386 : Depends: e\n          Recommends: f\n";
+        let found = Simulated::read(text, "amd64").broken;
+        assert_eq!(found[1..], ["a : Recommends: c", "d:i386 : Depends: e", "d:i386 : Recommends: f"]);
     }
 }

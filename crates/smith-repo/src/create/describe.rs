@@ -8,8 +8,8 @@ use crate::create::run::{Chosen, Local, Run, Signing};
 use crate::deb822::{Lines, PackageRecord, Stanzas};
 use crate::fetch::without_password;
 use crate::hash::Sha256;
-use crate::manifest::{BuildInfo, Change, ListedLine, PackageLine, PackedList, UpstreamInfo};
-use crate::mirror::Held;
+use crate::manifest::{Before, BuildInfo, Change, Listed, Origin, PackageLine, PackedList, UpstreamInfo};
+use crate::mirror::{Held, packages_text};
 use crate::name::BuildNumber;
 use crate::select::Choice;
 
@@ -33,22 +33,20 @@ impl Run<'_> {
             // Both texts are whole indexes, so the lines are those of the index.
             let listed = match one.from {
                 Choice::Upstream => {
-                    ListedLine { index: &source.path, line: now.line(&one.record.stanza), build: None }
+                    Listed { index: source.path.as_str(), line: now.line(&one.record.stanza), build: None }
                 }
-                Choice::BuildBefore => ListedLine {
-                    index: &stems[one.source],
+                Choice::BuildBefore => Listed {
+                    index: stems[one.source].as_str(),
                     line: before.line(&one.record.stanza),
                     build: parent.map(|parent| parent.info.number),
                 },
             };
-            packages.push(PackageLine {
-                upstream: self.recipe.upstreams[source.upstream].name.as_str(),
+            let origin = Origin {
+                upstream: self.recipe.upstreams[source.upstream].name.clone(),
                 suite: frozen[source.suite].suite.as_str(),
                 component: source.part.as_ref().map_or("", |(component, _)| component.as_str()),
-                path: one.path.as_str(),
-                listed: Some(listed),
-                ..line(one.record)
-            });
+            };
+            packages.push(line(one.record, origin, one.path.as_str(), Some(listed)));
         }
         for local in locals {
             for deb in &local.debs {
@@ -58,17 +56,23 @@ impl Run<'_> {
                 };
                 for stanza in Stanzas::new(&deb.stanza).flatten() {
                     let record = PackageRecord::read(&stanza).map_err(|error| failed(error.to_string()))?;
-                    packages.push(PackageLine {
-                        upstream: local.folder.name.as_str(),
+                    let origin = Origin {
+                        upstream: local.folder.name.clone(),
                         suite: local.folder.suite.as_str(),
                         component: local.folder.component.as_str(),
-                        path: deb.filename.as_str().strip_prefix("pool/").unwrap_or(deb.filename.as_str()),
-                        ..line(&record)
-                    });
+                    };
+                    let path = deb.filename.as_str();
+                    let path = path.strip_prefix("pool/").unwrap_or(path);
+                    packages.push(line(&record, origin, path, None));
                 }
             }
         }
-        PackedList::of(packages).map_err(CreateError::Pack)
+        // Without the parent's list there is no difference to it, and mirrors take the whole.
+        let before = parent.and_then(|parent| {
+            let packed = packages_text(self.store, parent.info.number).ok()?;
+            Before::read(&packed, parent.info.packages).ok()
+        });
+        PackedList::of(packages, before.as_ref()).map_err(CreateError::Pack)
     }
 
     /// What is said of the build, but for what its lists say.
@@ -78,7 +82,7 @@ impl Run<'_> {
         parent: Option<&Held>,
         config: Sha256,
         frozen: &[Frozen],
-        changes: &[Change],
+        (changes, notes): (&[Change], &[String]),
     ) -> BuildInfo {
         let upstream = |one: &Frozen| UpstreamInfo {
             name: self.recipe.upstreams[one.upstream].name.clone(),
@@ -101,6 +105,7 @@ impl Run<'_> {
             config,
             upstreams: frozen.iter().map(upstream).collect(),
             changes: changes.to_vec(),
+            notes: notes.to_vec(),
             manifest: Sha256::of(b""),
             packages: Sha256::of(b""),
             package_count: 0,
@@ -116,21 +121,24 @@ impl Run<'_> {
     }
 }
 
-/// What the record says; where it is from is not in it.
-fn line<'a>(record: &PackageRecord<'a>) -> PackageLine<'a> {
+/// What the record says, and where it is from.
+fn line<'a>(
+    record: &PackageRecord<'a>,
+    origin: Origin<&'a str>,
+    path: &'a str,
+    listed: Option<Listed<&'a str>>,
+) -> PackageLine<'a> {
     PackageLine {
         name: record.package,
         arch: record.architecture,
         version: record.version.as_str(),
-        upstream: "",
-        suite: "",
-        component: "",
+        origin,
         sha256: record.sha256,
         size: record.size,
-        path: "",
+        path,
         source: record.source,
         source_version: record.source_version,
         section: record.section,
-        listed: None,
+        listed,
     }
 }

@@ -36,6 +36,10 @@ pub enum CreateError {
     TwoContents { upstream: Box<str>, path: Box<str>, one: Sha256, other: Sha256 },
     #[error("build {number} is there already, expected a new number")]
     Taken { number: BuildNumber },
+    #[error(
+        "expected a number for the build above {highest}, the highest that was ever given here, found {number}"
+    )]
+    Given { number: BuildNumber, highest: BuildNumber },
     #[error("{} cannot be published", .path.display())]
     Deb { path: PathBuf, source: Box<DebError> },
     #[error("reading {}", .path.display())]

@@ -8,7 +8,7 @@ use crate::create::run::Run;
 use crate::create::{Bring, CreateError, Signing};
 use crate::hash::Sha256;
 use crate::manifest::{Area, BuildInfo, Delta, FileEntry, Manifest, PackedList, UpstreamInfo};
-use crate::mirror::{Held, raise};
+use crate::mirror::{Held, manifest_from, packages_from, raise};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::{Intake, PoolConflict, Store, StoreError, sync_file_system};
 
@@ -133,22 +133,21 @@ pub(super) fn finish(
 ) -> Result<BuildInfo, CreateError> {
     let store = create.store;
     let manifest = files.manifest()?;
-    let PackedList { hash: packages_hash, bytes: packed, count: package_count } = packages;
     let (manifest_hash, packed_manifest) = manifest.pack().map_err(CreateError::Pack)?;
     let mut lists =
-        vec![("manifest.zst".to_owned(), packed_manifest), ("packages.json.zst".to_owned(), packed)];
+        vec![("manifest.zst".to_owned(), packed_manifest), ("packages.json.zst".to_owned(), packages.bytes)];
     if let Some(parent) = parent {
         let delta = Delta::between_named(&parent.info.manifest, &parent.manifest, &manifest);
-        lists
-            .push((format!("from-{}.zst", parent.info.number), delta.compress().map_err(CreateError::Pack)?));
+        lists.push((manifest_from(parent.info.number), delta.compress().map_err(CreateError::Pack)?));
+        lists.extend(packages.delta.map(|delta| (packages_from(parent.info.number), delta)));
     }
     link(create, &manifest, parent)?;
     let complete = |number| {
         let info = info(number);
         BuildInfo {
             manifest: manifest_hash,
-            packages: packages_hash,
-            package_count,
+            packages: packages.hash,
+            package_count: packages.count,
             file_count: manifest.files().len() as u64,
             bytes: manifest.bytes(),
             signed_apart: files.signed_apart.clone(),
@@ -161,10 +160,7 @@ pub(super) fn finish(
     };
     // The folder is made under the number that is free now; if somebody else takes that meanwhile, another is taken.
     loop {
-        let number = match create.number {
-            Some(number) => number,
-            None => next(create)?,
-        };
+        let number = create.number.map_or_else(|| next(create), Ok)?;
         let info = complete(number);
         let json = serde_json::to_vec_pretty(&info)?;
         let mut all = lists.clone();
@@ -180,16 +176,17 @@ pub(super) fn finish(
         let rising = raise(store, number, &manifest, &all, &files.upstreams)?;
         sync_file_system(store.root())?;
         let locked = store.lock_now()?;
-        if create.is_taken(number) {
-            match create.number {
-                Some(number) => return Err(CreateError::Taken { number }),
-                None => continue,
+        if let Err(taken) = create.check_number(number) {
+            if create.number.is_some() {
+                return Err(taken);
             }
+            continue;
         }
         if parent.is_some_and(|parent| !store.build(parent.info.number).exists()) {
             relink(create, &manifest)?;
         }
         store.appear(&rising.folder, &to)?;
+        store.note_numbers(&locked)?;
         crate::mirror::write_index(store, &locked)?;
         return Ok(info);
     }
@@ -249,10 +246,6 @@ fn no_conflict(
 
 /// One more than the highest number that any build here has or had.
 fn next(create: &Run<'_>) -> Result<BuildNumber, CreateError> {
-    let present = create.store.builds_present()?;
-    let archived = create.store.builds_archived()?;
-    let unsigned = create.store.builds_unsigned()?;
-    let all = [present.last(), archived.last(), unsigned.last()];
-    let highest = all.into_iter().flatten().map(|number| number.0).max();
-    Ok(BuildNumber(highest.unwrap_or(0) + 1))
+    let highest = create.store.highest_number()?;
+    Ok(BuildNumber(highest.map_or(0, |highest| highest.0) + 1))
 }

@@ -1,5 +1,7 @@
 //! Which indexes are read: what the recipe asks for and each suite offers. What a suite does not offer is said.
 
+use std::collections::BTreeSet;
+
 use crate::create::CreateError;
 use crate::create::gather::{Frozen, Source, before, stem};
 use crate::create::run::Run;
@@ -7,7 +9,7 @@ use crate::create::sources::SourceText;
 use crate::mirror::Held;
 use crate::name::{PartName, RelPath, SuiteName};
 use crate::release::Release;
-use crate::upstream::{Fault, IndexText, RuleKind, Upstream, Wanted};
+use crate::upstream::{Fault, IndexText, Offer, RuleKind, Upstream, Wanted};
 
 /// How an index may be packed.
 const PACKINGS: [&str; 4] = [".xz", ".zst", ".gz", ""];
@@ -79,7 +81,8 @@ impl Run<'_> {
                 asked.into_iter().partition(|asked| is_offered(&one.believed.release, &asked.stem));
             if !asked.iter().any(|asked| matches!(asked.role, Role::Packages(_))) {
                 let path = absent.into_iter().next().map(|asked| asked.stem).unwrap_or_default();
-                return Err(suite.refused(Fault::NoIndex { path }).into());
+                let fault = not_offered(upstream, &one.believed.release, path);
+                return Err(suite.refused(fault).into());
             }
             let named = absent.into_iter().filter(|asked| !matches!(asked.role, Role::Implied(_)));
             one.absent = named.map(|asked| asked.stem).collect();
@@ -141,12 +144,33 @@ impl Run<'_> {
                     suites().any(|one| stems.iter().any(|stem| is_offered(&one.believed.release, stem)));
                 if let (false, Some(path)) = (is_anywhere, stems.into_iter().next()) {
                     let suite = self.suite_of(at, &first.suite);
-                    return Err(suite.refused(Fault::NoIndex { path }).into());
+                    return Err(suite.refused(not_offered(upstream, &first.believed.release, path)).into());
                 }
             }
         }
         Ok(())
     }
+}
+
+/// The component or the architecture that a suite does not have, rather than the index that it would make up.
+fn not_offered(upstream: &Upstream, release: &Release, path: String) -> Fault {
+    let parts = || {
+        let indexes = release.files.keys().filter_map(|path| path.as_str().split_once("/binary-"));
+        indexes.filter_map(|(component, rest)| Some((component, rest.split_once('/')?.0)))
+    };
+    let components: BTreeSet<&str> = parts().map(|(component, _)| component).collect();
+    let architectures: BTreeSet<&str> = parts().map(|(_, architecture)| architecture).collect();
+    let wanted = [
+        (Offer::Component, &upstream.components, components),
+        (Offer::Architecture, &upstream.architectures, architectures),
+    ];
+    for (offer, names, offered) in wanted.into_iter().filter(|(_, _, offered)| !offered.is_empty()) {
+        if let Some(name) = names.iter().find(|name| !offered.contains(name.as_str())) {
+            let known = offered.into_iter().collect::<Vec<_>>().join(", ");
+            return Fault::NotOffered { offer, name: name.to_string(), known };
+        }
+    }
+    Fault::NoIndex { path }
 }
 
 /// Everything that the recipe asks for in a suite.

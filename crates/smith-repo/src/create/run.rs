@@ -24,7 +24,7 @@ use crate::mirror::{Held, Objects, clear_stale, stale_folders, write_index};
 use crate::name::{BuildNumber, PartName, RelPath, SuiteName, UpstreamName};
 use crate::pgp::{Signer, check_text};
 use crate::release::NewRelease;
-use crate::select::{Candidate, Choice, choose};
+use crate::select::{Candidate, Choice, Selection, choose};
 use crate::store::{Intake, Lease, Store};
 use crate::upstream::{Believed, LocalFolder, Recipe, Refused, Replay, RuleKind, Suite, Wanted};
 
@@ -134,7 +134,10 @@ struct Written {
     files: Files,
     packages: PackedList,
     changes: Vec<Change>,
+    /// What suites do not have.
     notes: Vec<String>,
+    /// What people's decisions did not do, or did besides.
+    idle: Vec<String>,
     leases: [Lease; 2],
 }
 
@@ -159,8 +162,8 @@ impl Run<'_> {
         if self.recipe.upstreams.is_empty() && self.recipe.local.is_empty() {
             return Err(CreateError::EmptyRecipe);
         }
-        if let Some(number) = self.number.filter(|number| self.is_taken(*number)) {
-            return Err(CreateError::Taken { number });
+        if let Some(number) = self.number {
+            self.check_number(number)?;
         }
         clear_stale(&stale_folders(self.store))?;
         let parent =
@@ -175,7 +178,9 @@ impl Run<'_> {
         {
             self.remember(&frozen)?;
             // A run that was killed when its build had just appeared may have left the list of builds behind.
-            write_index(self.store, &self.store.lock_now()?)?;
+            let locked = self.store.lock_now()?;
+            self.store.note_numbers(&locked)?;
+            write_index(self.store, &locked)?;
             return Ok(Created::Unchanged(Box::new(newest)));
         }
         self.make(&mut frozen, parent.as_ref(), &intake, &locals, config)
@@ -191,11 +196,12 @@ impl Run<'_> {
         config: Sha256,
     ) -> Result<Created, CreateError> {
         let written = self.write_all(frozen, parent, intake, locals)?;
-        let Written { files, packages, changes, notes, leases } = written;
-        let info = |number| self.info(number, parent, config, frozen, &changes);
+        let Written { files, packages, changes, mut notes, idle, leases } = written;
+        let info = |number| self.info(number, parent, config, frozen, (&changes, &idle));
         let info = finish(self, &files, packages, parent, info)?;
         drop(leases);
         self.remember(frozen)?;
+        notes.extend(idle);
         Ok(Created::Made { info: Box::new(info), idle: notes })
     }
 
@@ -260,18 +266,25 @@ impl Run<'_> {
             write(&mut files)?;
         }
         let packages = self.packages(frozen, &sources, &chosen, locals, parent)?;
-        notes.extend(selection.idle);
-        Ok(Written { files, packages, changes: selection.changes, notes, leases: [lease, tree_lease] })
+        let Selection { changes, idle, .. } = selection;
+        Ok(Written { files, packages, changes, notes, idle, leases: [lease, tree_lease] })
     }
 
     fn remember(&self, frozen: &[Frozen]) -> Result<(), CreateError> {
         Ok(frozen.iter().try_for_each(|one| self.suite(one).remember(&one.believed))?)
     }
 
-    pub(super) fn is_taken(&self, number: BuildNumber) -> bool {
+    /// A number is given once, and a build that is made later has a higher one: the newest is the one with the highest.
+    pub(super) fn check_number(&self, number: BuildNumber) -> Result<(), CreateError> {
         let store = self.store;
         let places = [store.build(number), store.archived(number), store.unsigned_build(number)];
-        places.iter().any(|place| place.exists())
+        if places.iter().any(|place| place.exists()) {
+            return Err(CreateError::Taken { number });
+        }
+        match store.highest_number()?.filter(|highest| number <= *highest) {
+            Some(highest) => Err(CreateError::Given { number, highest }),
+            None => Ok(()),
+        }
     }
 
     /// The newest build: the parent, unless a newer one waits for its signatures.

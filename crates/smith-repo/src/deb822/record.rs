@@ -10,6 +10,10 @@ use crate::version::Version;
 /// Longer than any package's name (under 90), shorter than what a file name takes.
 const NAME_MAX: usize = 200;
 
+/// An `ar` archive has ten digits for the size of a member, and a package has a few members; parts of source packages are
+/// smaller. Whoever signs more wants to fill the disk, and sums of such sizes must stay numbers.
+const SIZE_MAX: u64 = 64 << 30;
+
 /// A package as an index describes it. Relations are as they were written.
 #[derive(Debug, Clone)]
 pub struct PackageRecord<'a> {
@@ -197,7 +201,7 @@ impl<'a> Found<'a> {
     }
 
     fn size(&self) -> Result<u64, RecordError> {
-        number(self.needed(Known::Size)?).ok_or_else(|| self.bad(Known::Size, "a number of bytes"))
+        file_size(self.needed(Known::Size)?).ok_or_else(|| self.bad(Known::Size, "a number of bytes"))
     }
 
     fn sha256(&self) -> Result<Sha256, RecordError> {
@@ -241,6 +245,11 @@ impl<'a> Found<'a> {
         let name = self.fields[Known::Package as usize]?.text().ok()?;
         Some(name.chars().take(80).collect())
     }
+}
+
+/// Of a file that an index lists.
+pub(crate) fn file_size(text: &str) -> Option<u64> {
+    number(text).filter(|size| *size <= SIZE_MAX)
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -314,6 +323,7 @@ mod tests {
             ("Filename: pool/main", "Filename: ../../etc", "line 5: libc6: expected a relative path"),
             ("Filename: pool/main", "Filename: /etc", "line 5: libc6: expected a relative path"),
             ("Size: 2755000", "Size: -1", "line 6: libc6: expected a number of bytes"),
+            ("Size: 2755000", "Size: 68719476737", "line 6: libc6: expected a number of bytes"),
             ("SHA256: ba", "SHA256: ", "line 7: libc6: expected 64 hexadecimal digits"),
             ("SHA256: ba", "SHA512: ", "line 1: libc6: expected the field SHA256, found none"),
             ("Version: 2", "Version: x2", "line 2: libc6: expected a digit first in Version, found \"x2.36"),

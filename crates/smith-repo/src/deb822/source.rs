@@ -1,6 +1,6 @@
 //! What we need to know of a source package, read from its stanza in a `Sources` index.
 
-use crate::deb822::record::is_package_name;
+use crate::deb822::record::{file_size, is_package_name};
 use crate::deb822::{Field, RecordError, Stanza};
 use crate::hash::Sha256;
 use crate::name::RelPath;
@@ -102,9 +102,7 @@ impl<'a> Reader<'a> {
             };
             let sha256 = Sha256::from_hex(hash.as_bytes());
             let sha256 = sha256.ok_or_else(|| self.bad(FIELD, "64 hexadecimal digits", line))?;
-            let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
-            let size = size.parse().ok().filter(|_| is_number);
-            let size = size.ok_or_else(|| self.bad(FIELD, "a number of bytes", line))?;
+            let size = file_size(size).ok_or_else(|| self.bad(FIELD, "a number of bytes", line))?;
             let name = RelPath::new(name).ok().filter(|_| !name.contains('/'));
             let name = name.ok_or_else(|| self.bad(FIELD, "the name of a file", line))?;
             if files.iter().any(|other| other.name == name) {

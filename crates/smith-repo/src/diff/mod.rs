@@ -16,6 +16,6 @@ pub use advisory::{AdvisoryError, Feed, FeedKind, mark};
 pub use change::{Closed, Diff, Flag, Kind, Offer, OtherVersion, PackageChange, SourceChange, Totals};
 pub use compare::{Filter, compare};
 pub use marks::{distribution_of, security_suites};
-pub use render::Titles;
+pub use render::{Lines, Titles};
 
 pub(crate) use render::size;

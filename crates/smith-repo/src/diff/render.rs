@@ -42,10 +42,23 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// What becomes of lines that are too long for a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// They go on below, for people.
+    Folded,
+    /// A change is a line, for programs that cut and search.
+    Whole,
+}
+
 impl Diff {
     pub fn to_text(&self, titles: &Titles) -> String {
+        self.to_text_in(titles, Lines::Folded)
+    }
+
+    pub fn to_text_in(&self, titles: &Titles, lines: Lines) -> String {
         let mut text = format!("From {} to {}:\n", plain(&titles.old), plain(&titles.new));
-        wrapped(&mut text, totals(&self.totals).split(", ").map(str::to_owned));
+        wrapped(&mut text, totals(&self.totals).split(", ").map(str::to_owned), lines);
         if let Some(line) = bytes(&self.totals) {
             let _ = writeln!(text, "{line}");
         }
@@ -61,34 +74,34 @@ impl Diff {
                 continue;
             }
             let _ = writeln!(text, "\n{title} ({})", rows.len());
-            line(&mut text, &["package", "old", "new", ""].map(str::to_owned));
+            line(&mut text, &["package", "old", "new", ""].map(str::to_owned), lines);
             for row in rows {
-                line(&mut text, &cells(row, &names));
+                line(&mut text, &cells(row, &names), lines);
             }
         }
         if self.totals.closed > 0 {
             let _ = writeln!(text, "\nVulnerabilities closed ({})", self.totals.closed);
             for source in self.sources.iter().filter(|source| !source.closes.is_empty()) {
-                closed(&mut text, source);
+                closed(&mut text, source, lines);
             }
         }
         text
     }
 }
 
-fn closed(text: &mut String, source: &SourceChange) {
+fn closed(text: &mut String, source: &SourceChange, lines: Lines) {
     let new = source.new.as_deref().unwrap_or_default();
     let head = plain(&format!("{} {new} ({})", source.source, source.distribution));
     let _ = writeln!(text, "{head}");
-    wrapped(text, ordered(&source.closes).map(closed_words));
+    wrapped(text, ordered(&source.closes).map(closed_words), lines);
 }
 
 /// Words with two blanks before each, on lines of at most 100 columns.
-fn wrapped(text: &mut String, words: impl Iterator<Item = String>) {
+fn wrapped(text: &mut String, words: impl Iterator<Item = String>, lines: Lines) {
     let mut column = 0;
     for word in words {
         let width = word.chars().count() + 2;
-        if column > 0 && column + width > 100 {
+        if lines == Lines::Folded && column > 0 && column + width > 100 {
             text.push('\n');
             column = 0;
         }
@@ -242,10 +255,13 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
 }
 
-/// One row; what is too long for its column goes on below.
-fn line(text: &mut String, cells: &[String; 4]) {
-    let mut columns: Vec<_> =
-        cells.iter().zip(WIDTHS).map(|(cell, width)| folded(cell, width).into_iter()).collect();
+/// One row; what is too long for its column goes on below, or beyond it.
+fn line(text: &mut String, cells: &[String; 4], lines: Lines) {
+    let parts = |(cell, width): (&String, usize)| match lines {
+        Lines::Folded => folded(cell, width).into_iter(),
+        Lines::Whole => vec![cell.clone()].into_iter(),
+    };
+    let mut columns: Vec<_> = cells.iter().zip(WIDTHS).map(parts).collect();
     loop {
         let parts: Vec<Option<String>> = columns.iter_mut().map(Iterator::next).collect();
         if parts.iter().all(Option::is_none) {

@@ -6,14 +6,14 @@ use std::io;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::channel;
+use crate::channel::{self, Left};
 use crate::fetch::chain;
 use crate::fsck::leftover::leftovers;
 use crate::fsck::protection::unprotected;
 use crate::fsck::{Damage, FsckError, Kind, Report};
-use crate::mirror::{Depth, Findings, Foreign, Held, Scope, stale_folders, verify};
+use crate::mirror::{Depth, Findings, Foreign, Held, Scope, stale_folders, verify_present};
 use crate::pgp::{Keyring, Policy, verify_detached};
-use crate::retention::{Pins, orphans};
+use crate::retention::{Pins, RetentionError, orphans};
 use crate::store::Store;
 
 /// What a look is at.
@@ -32,21 +32,21 @@ pub struct Checked<'a> {
 pub fn check(what: &Checked<'_>) -> Result<Report, FsckError> {
     let store = what.store;
     let leases = store.lease_states()?;
-    let builds = store.builds_present()?;
     let scope = Scope { depth: what.depth, share: None, foreign: Foreign::Sought };
-    let findings = verify(store, &builds, &scope)?;
+    let findings = verify_present(store, &scope)?;
     let mut report = Report {
-        builds,
+        builds: findings.builds.clone(),
         archived: store.builds_archived()?,
         objects: findings.objects,
         hashed: findings.hashed,
+        untold: findings.untold.clone(),
         ..Report::default()
     };
-    let names = spare(what, &mut report);
+    let names = spare(what, &mut report)?;
     damage_of(&findings, &names, &mut report);
     archived(store, &mut report);
     signatures(what, &mut report);
-    channels(store, &mut report);
+    channels(what, &mut report);
     if let Err(error) = Pins::read(store) {
         report.damage.push(damage("state/pins.json", "the builds that are kept", chain(&error)));
     }
@@ -62,15 +62,19 @@ pub(super) fn damage(path: &str, expected: &str, found: String) -> Damage {
     Damage { path: path.to_owned(), expected: expected.to_owned(), found }
 }
 
-/// What no build refers to. Where a build cannot be read nobody knows what it refers to.
-fn spare(what: &Checked<'_>, report: &mut Report) -> BTreeSet<String> {
-    let Ok(orphans) = orphans(what.store) else { return BTreeSet::new() };
+/// What no build refers to. Where a build cannot be read nobody knows what it refers to, which is said.
+fn spare(what: &Checked<'_>, report: &mut Report) -> Result<BTreeSet<String>, FsckError> {
+    let orphans = match orphans(what.store) {
+        Ok(orphans) => orphans,
+        Err(RetentionError::Held(_)) => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error.into()),
+    };
     let (names, objects): (Vec<_>, Vec<_>) =
         orphans.into_iter().map(|one| (one.path, one.bytes)).partition(|(path, _)| path.starts_with("pool/"));
     let known = names.iter().map(|(path, _)| path.clone()).collect();
     report.leave(Kind::Name, names);
     report.leave(Kind::Orphan, objects);
-    known
+    Ok(known)
 }
 
 fn damage_of(findings: &Findings, names: &BTreeSet<String>, report: &mut Report) {
@@ -101,8 +105,14 @@ fn damage_of(findings: &Findings, names: &BTreeSet<String>, report: &mut Report)
 
 fn archived(store: &Store, report: &mut Report) {
     for number in report.archived.clone() {
-        if let Err(error) = Held::read_in(&store.archived(number), number) {
+        let folder = store.archived(number);
+        if let Err(error) = Held::read_in(&folder, number) {
+            if !folder.exists() {
+                report.archived.retain(|one| *one != number);
+                continue;
+            }
             let path = format!("archive/{number}");
+            report.untold.push(path.clone());
             report.damage.push(damage(&path, "lists that can be read", chain(&error)));
         }
     }
@@ -114,6 +124,11 @@ fn signatures(what: &Checked<'_>, report: &mut Report) {
         let path = format!("builds/{number}/build.json.sig");
         let signature = match fs::read(folder.join("build.json.sig")) {
             Ok(signature) => signature,
+            // A purge has taken the whole build since.
+            Err(_) if !folder.exists() => {
+                report.builds.retain(|one| *one != number);
+                continue;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 report.damage.push(damage(&path, "a signature", "nothing".to_owned()));
                 continue;
@@ -143,9 +158,9 @@ fn suites(store: &Store, report: &mut Report) {
     }
 }
 
-/// What channels serve was looked at with the builds; this is the rest of them.
-fn channels(store: &Store, report: &mut Report) {
-    let names = match channel::names(store) {
+/// What channels serve was looked at with the builds; this is how long clients take it.
+fn channels(what: &Checked<'_>, report: &mut Report) {
+    let names = match channel::names(what.store) {
         Ok(names) => names,
         Err(error) => {
             report.damage.push(damage("channels", "channels that can be read", chain(&error)));
@@ -153,9 +168,15 @@ fn channels(store: &Store, report: &mut Report) {
         }
     };
     for name in names {
-        let path = format!("channels/{name}");
-        if let Err(error) = channel::history(store, &name) {
-            report.damage.push(damage(&format!("{path}.json"), "a history of moves", chain(&error)));
+        // What cannot be read of it is among what was found already.
+        let Ok(Some(ends)) = channel::ends(what.store, &name) else { continue };
+        let Some(words) = ends.words(&name, "", what.now) else { continue };
+        match ends.left(what.now) {
+            Left::Nothing => {
+                let path = format!("channels/{name}/{}/InRelease", ends.suite);
+                report.damage.push(damage(&path, "a Release that has not ended", words));
+            }
+            Left::Enough | Left::Little => report.soon.push(words),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fsck::{Checked, FsckError, Kind, Report};
 use crate::hash::Sha256;
-use crate::mirror::{left_stale, stale_folders};
+use crate::mirror::{Maker, left_stale, maker, stale_folders};
 use crate::name::BuildNumber;
 use crate::retention::{ripe, unswept};
 use crate::store::{LeaseState, Store, StoreError};
@@ -29,7 +29,9 @@ pub(super) fn leftovers(
         report.leave(Kind::Incoming, hashes_in(&store.incoming())?.into_iter().map(sized));
         report.leave(Kind::Partial, hashes_in(&store.partial())?.into_iter().map(sized));
     }
-    report.leave(Kind::Unswept, unswept(store)?.into_iter().map(sized));
+    // What a purge has taken that runs at this time is no leftover: it sweeps next.
+    let is_left = |folder: &PathBuf| folder.parent().is_none_or(|batch| maker(batch) != Maker::Living);
+    report.leave(Kind::Unswept, unswept(store)?.into_iter().filter(is_left).map(sized));
     report.leave(Kind::Trash, ripe(store, what.grace, what.now)?.into_iter().map(sized));
     if !index_is_right(store, &report.builds)? {
         report.leave(Kind::Index, [("builds/index.json".to_owned(), 0)]);

@@ -47,6 +47,8 @@ fn open_keys(store: &Store) -> Result<Vec<(PathBuf, u32)>, StoreError> {
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(open),
+        // Whoever may not look into it finds it as it should be.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(open),
         Err(error) => return Err(StoreError::io("reading", &folder)(error)),
     };
     // Inside of a folder that nobody else may enter the files are safe, and are yet kept so.

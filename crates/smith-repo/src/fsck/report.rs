@@ -19,7 +19,13 @@ pub struct Report {
     /// Operations that run on the store at this time; what they are at is no leftover.
     pub running: u64,
     pub damage: Vec<Damage>,
+    /// Builds that cannot be read: as long as there are any, nobody can say what no build has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<String>,
     pub leftovers: Vec<Leftover>,
+    /// What will be damage soon, with what is to be done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub soon: Vec<String>,
 }
 
 /// Something that is not as it should be, and that no run puts right by itself.
@@ -56,9 +62,16 @@ pub enum Kind {
 }
 
 impl Report {
-    /// Nothing is damaged and nothing was left.
+    /// Nothing is damaged and nothing was left, as far as anybody can say.
     pub fn is_clean(&self) -> bool {
-        self.is_sound() && self.leftovers.is_empty()
+        self.is_sound() && self.leftovers.is_empty() && self.untold.is_empty()
+    }
+
+    /// What could not be found out, and why.
+    pub fn caveat(&self) -> Option<String> {
+        let builds = self.untold.join(", ");
+        (!builds.is_empty())
+            .then(|| format!("foreign files and orphans could not be told: {builds} cannot be read"))
     }
 
     /// Nothing is damaged.

@@ -13,7 +13,7 @@ use crate::name::{BuildNumber, RelPath, UpstreamName};
 use crate::store::Layout;
 
 /// A manifest of a million files is under 200 MB; one that unfolds to more is an attack.
-const TEXT_MAX: u64 = 1 << 30;
+pub(super) const TEXT_MAX: u64 = 1 << 30;
 
 /// Level 9 takes four times as long and gains a few per cent: hashes do not compress.
 const LEVEL: i32 = 3;

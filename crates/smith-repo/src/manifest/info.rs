@@ -24,6 +24,9 @@ pub struct BuildInfo {
     pub upstreams: Vec<UpstreamInfo>,
     /// Packages that were held back, left out or pinned, with the reasons.
     pub changes: Vec<Change>,
+    /// What the recipe asks for and had no effect, or leaves others without what they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The hash of the manifest's text.
     pub manifest: Sha256,
     /// The hash of the package list's text.

@@ -4,10 +4,12 @@ mod delta;
 mod error;
 mod files;
 mod info;
+mod list_delta;
 mod packages;
 
 pub use delta::Delta;
 pub use error::ManifestError;
 pub use files::{Area, FileEntry, Manifest};
 pub use info::{BuildInfo, BuildState, Change, UpstreamInfo};
-pub use packages::{Listed, ListedLine, Origin, PackageEntry, PackageLine, PackageList, PackedList};
+pub(crate) use list_delta::{Before, derive};
+pub use packages::{Listed, Origin, PackageEntry, PackageLine, PackageList, PackedList};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::{Hashing, Sha256};
 use crate::manifest::ManifestError;
 use crate::manifest::files::unfold;
+use crate::manifest::list_delta::{Before, Differing};
 use crate::name::{BuildNumber, RelPath, UpstreamName};
 
 /// Level 9 takes five times as long and gains a sixth.
@@ -14,17 +15,17 @@ const LEVEL: i32 = 3;
 
 /// Where a package comes from within a build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Origin<Text = String> {
     pub upstream: UpstreamName,
-    pub suite: String,
-    pub component: String,
+    pub suite: Text,
+    pub component: Text,
 }
 
 /// The lines of an index that describe a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Listed {
+pub struct Listed<Text = String> {
     /// Below the suite, as it was packed.
-    pub index: String,
+    pub index: Text,
     /// Where its stanza begins in the unpacked text, from 1.
     pub line: u64,
     /// The build whose index it is, for a package that a rule has kept; else it is the upstream's.
@@ -34,27 +35,30 @@ pub struct Listed {
 
 /// One package file. Sorted by name, architecture, version, origin.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PackageEntry {
-    pub name: String,
-    pub arch: String,
-    pub version: String,
+pub struct PackageEntry<Text = String, Path = RelPath> {
+    pub name: Text,
+    pub arch: Text,
+    pub version: Text,
     #[serde(flatten)]
-    pub origin: Origin,
+    pub origin: Origin<Text>,
     pub sha256: Sha256,
     pub size: u64,
     /// Below the upstream's pool.
-    pub path: RelPath,
+    pub path: Path,
     /// The source package, where it is called otherwise or has another version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub source: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_version: Option<String>,
+    pub source_version: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub section: Option<String>,
+    pub section: Option<Text>,
     /// None for our own packages. One that stands in several indexes is known by the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listed: Option<Listed>,
+    pub listed: Option<Listed<Text>>,
 }
+
+/// One that is written: of a hundred thousand at once, the texts are borrowed from the indexes that they stand in.
+pub type PackageLine<'a> = PackageEntry<&'a str, &'a str>;
 
 /// Every package of a build: JSON, one line each, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,7 +74,9 @@ impl PackageEntry {
     pub fn source_version(&self) -> &str {
         self.source_version.as_deref().unwrap_or(&self.version)
     }
+}
 
+impl<Text: PartialEq, Path: PartialEq> PackageEntry<Text, Path> {
     /// Whether it is the same package file, wherever it is described.
     pub fn is_same(&self, other: &Self) -> bool {
         let package = |one: &Self| (one.sha256, one.size);
@@ -80,36 +86,6 @@ impl PackageEntry {
     }
 }
 
-/// The same package, of which everything is borrowed: what is written, where an entry is what was read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct PackageLine<'a> {
-    pub name: &'a str,
-    pub arch: &'a str,
-    pub version: &'a str,
-    pub upstream: &'a str,
-    pub suite: &'a str,
-    pub component: &'a str,
-    pub sha256: Sha256,
-    pub size: u64,
-    pub path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub section: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listed: Option<ListedLine<'a>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct ListedLine<'a> {
-    pub index: &'a str,
-    pub line: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub build: Option<BuildNumber>,
-}
-
 /// A list as it lies in a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedList {
@@ -117,32 +93,36 @@ pub struct PackedList {
     pub hash: Sha256,
     pub bytes: Vec<u8>,
     pub count: u64,
-}
-
-impl PackageLine<'_> {
-    /// Everything but where it was listed, which is the last.
-    fn is_same(&self, other: &Self) -> bool {
-        let plain = |one: &Self| Self { listed: None, ..one.clone() };
-        plain(self) == plain(other)
-    }
+    /// What it differs by from the list that it was compared with, packed; none where it says little less than the list.
+    pub delta: Option<Vec<u8>>,
 }
 
 impl PackedList {
-    /// Sorts and packs. The text is never there as a whole.
-    pub fn of(mut lines: Vec<PackageLine<'_>>) -> io::Result<Self> {
+    /// Sorts, packs and compares. The text is never there as a whole.
+    pub(crate) fn of(mut lines: Vec<PackageLine<'_>>, before: Option<&Before>) -> io::Result<Self> {
         lines.sort_unstable();
         lines.dedup_by(|next, first| next.is_same(first));
         let mut text = Hashing::new(zstd::Encoder::new(Vec::new(), LEVEL)?);
-        let mut json = Vec::new();
+        let mut differing = before.map(Differing::from);
         for line in &lines {
-            json.clear();
-            serde_json::to_writer(&mut json, line)?;
-            json.push(b'\n');
-            text.write_all(&json)?;
+            let json = serde_json::to_string(line)?;
+            if let Some(differing) = &mut differing {
+                differing.line(&json);
+            }
+            text.write_all(json.as_bytes())?;
+            text.write_all(b"\n")?;
         }
         let (encoder, hash) = text.into_parts();
-        Ok(Self { hash, bytes: encoder.finish()?, count: lines.len() as u64 })
+        let delta = differing.map(Differing::finish).transpose()?.flatten();
+        Ok(Self { hash, bytes: encoder.finish()?, count: lines.len() as u64, delta })
     }
+}
+
+/// The same bytes that a builder packs.
+pub(super) fn pack(text: &str) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()
 }
 
 impl PackageList {
@@ -190,16 +170,18 @@ mod tests {
             name,
             arch: "amd64",
             version: "2",
-            upstream: "debian",
-            suite: "bookworm",
-            component: "main",
+            origin: Origin {
+                upstream: UpstreamName::new("debian").expect("a name"),
+                suite: "bookworm",
+                component: "main",
+            },
             sha256: Sha256::of(name.as_bytes()),
             size: 5,
             path: "main/a/a.deb",
             source: Some("src"),
             source_version: None,
             section: None,
-            listed: Some(ListedLine { index, line, build: None }),
+            listed: Some(Listed { index, line, build: None }),
         };
         // A package for all architectures stands in the index of each.
         let lines = vec![
@@ -208,7 +190,7 @@ mod tests {
             line("a", 7, "main/binary-amd64/Packages.xz"),
             line("a", 7, "main/binary-amd64/Packages.xz"),
         ];
-        let packed = PackedList::of(lines).expect("packed");
+        let packed = PackedList::of(lines, None).expect("packed");
         assert_eq!(packed.count, 2);
         let list = PackageList::decompress(&packed.bytes, &packed.hash).expect("read");
         let expected = PackageEntry {

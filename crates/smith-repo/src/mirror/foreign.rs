@@ -7,9 +7,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::manifest::Area;
-use crate::mirror::held::{Held, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED};
+use crate::mirror::held::{Held, HeldError, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED, is_difference};
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::{BuildNumber, ChannelName};
+use crate::retention::dead_builds;
 use crate::store::{Locked, Store, StoreError};
 
 /// What builds on this store know.
@@ -19,8 +20,8 @@ pub(super) struct Known {
     links: HashMap<BuildNumber, BTreeSet<String>>,
     /// Objects that somebody brings in at this time: a sync gives names in the pool before its build appears.
     leased: HashSet<u64>,
-    /// A build whose list cannot be read may know anything, so nothing in the pool is called foreign.
-    is_whole: bool,
+    /// Builds whose lists cannot be read, by their paths. One may know anything, so nothing in the pool is called foreign.
+    pub(super) unreadable: Vec<String>,
 }
 
 impl Known {
@@ -33,21 +34,30 @@ impl Known {
             trees: HashMap::new(),
             links: HashMap::new(),
             leased,
-            is_whole: true,
+            unreadable: Vec::new(),
         };
         for number in store.builds_present()? {
-            match Held::read(store, number) {
-                Ok(held) => known.take(number, &held),
-                Err(_) => known.is_whole = false,
-            }
+            known.read(store, number, &store.build(number), Held::read(store, number));
         }
         for number in store.builds_unsigned()? {
-            match Held::read_bare(&store.unsigned_build(number), number) {
-                Ok(held) => known.take(number, &held),
-                Err(_) => known.is_whole = false,
-            }
+            let folder = store.unsigned_build(number);
+            known.read(store, number, &folder, Held::read_bare(&folder, number));
+        }
+        // What a purge has yet to sweep is on its way, whether it runs or was killed.
+        for dead in dead_builds(store)? {
+            let names = dead.files.iter().filter(|file| file.area == Area::Pool);
+            known.pool.extend(names.map(|file| file.path.to_string()));
         }
         Ok(known)
+    }
+
+    fn read(&mut self, store: &Store, number: BuildNumber, folder: &Path, held: Result<Held, HeldError>) {
+        match held {
+            Ok(held) => self.take(number, &held),
+            // Somebody has taken it away since the folder was listed.
+            Err(_) if !folder.exists() => {}
+            Err(_) => self.unreadable.push(relative(store, folder)),
+        }
     }
 
     fn take(&mut self, number: BuildNumber, held: &Held) {
@@ -63,17 +73,28 @@ impl Known {
     }
 
     fn knows_in_pool(&self, path: &str, metadata: &fs::Metadata) -> bool {
-        !self.is_whole || self.pool.contains(path) || self.leased.contains(&metadata.ino())
+        !self.unreadable.is_empty() || self.pool.contains(path) || self.leased.contains(&metadata.ino())
     }
 
     fn knows_in_build(&self, number: BuildNumber, path: &str) -> bool {
-        let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES)
-            || path
-                .strip_prefix("from-")
-                .and_then(|rest| rest.strip_suffix(".zst"))
-                .is_some_and(|number| number.parse::<BuildNumber>().is_ok());
+        let is_own = matches!(path, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES) || is_difference(path);
         let is_link = self.links.get(&number).is_some_and(|links| links.contains(path));
         is_own || is_link || self.trees.get(&number).is_none_or(|tree| tree.contains(path))
+    }
+}
+
+impl Known {
+    /// Whether what was found to be foreign is so by what is known now.
+    pub(super) fn is_foreign(&self, store: &Store, path: &str) -> bool {
+        let Ok(metadata) = fs::symlink_metadata(store.root().join(path)) else { return false };
+        if let Some(path) = path.strip_prefix("pool/") {
+            return !self.knows_in_pool(path, &metadata);
+        }
+        let in_build = path.strip_prefix("builds/").and_then(|path| path.split_once('/'));
+        match in_build.and_then(|(number, path)| Some((number.parse().ok()?, path))) {
+            Some((number, path)) => !self.knows_in_build(number, path),
+            None => true,
+        }
     }
 }
 

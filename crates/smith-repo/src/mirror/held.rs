@@ -20,6 +20,23 @@ pub(crate) const SIGNATURE: &str = "build.json.sig";
 pub(crate) const MANIFEST: &str = "manifest.zst";
 pub(crate) const PACKAGES: &str = "packages.json.zst";
 
+/// What a build's manifest differs by from its parent's.
+pub(crate) fn manifest_from(parent: BuildNumber) -> String {
+    format!("from-{parent}.zst")
+}
+
+/// What the list of a build's packages differs by from its parent's.
+pub(crate) fn packages_from(parent: BuildNumber) -> String {
+    format!("from-{parent}-packages.zst")
+}
+
+/// Whether a file of a build's folder is such a difference.
+pub(crate) fn is_difference(name: &str) -> bool {
+    let rest = name.strip_prefix("from-").and_then(|rest| rest.strip_suffix(".zst"));
+    let number = rest.map(|rest| rest.strip_suffix("-packages").unwrap_or(rest));
+    number.is_some_and(|number| number.parse::<BuildNumber>().is_ok())
+}
+
 /// The signed forms of Releases that were signed elsewhere.
 pub(crate) const SIGNED: &str = "signed.zst";
 

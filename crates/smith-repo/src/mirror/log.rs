@@ -54,7 +54,9 @@ impl fmt::Display for Action {
 /// What became of one build on one mirror.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    pub mirror: MirrorName,
+    /// None of what was done to the store itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<MirrorName>,
     /// None where it failed before the builds were known.
     pub build: Option<BuildNumber>,
     pub action: Action,
@@ -124,17 +126,20 @@ impl Outcome {
     }
 
     pub fn did(mirror: &MirrorName, action: Action, build: Option<BuildNumber>, good: Good) -> Self {
-        Self { mirror: mirror.clone(), build, action, result: Ok(good) }
+        Self { mirror: Some(mirror.clone()), build, action, result: Ok(good) }
     }
 
     pub fn bad(mirror: &MirrorName, action: Action, build: Option<BuildNumber>, why: String) -> Self {
-        Self { mirror: mirror.clone(), build, action, result: Err(why) }
+        Self { mirror: Some(mirror.clone()), build, action, result: Err(why) }
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "mirror={}", self.mirror)?;
+        match &self.mirror {
+            Some(mirror) => write!(f, "mirror={mirror}")?,
+            None => f.write_str("store=itself")?,
+        }
         if let Some(build) = self.build {
             write!(f, " build={build}")?;
         }

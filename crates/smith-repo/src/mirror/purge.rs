@@ -1,11 +1,14 @@
 //! Builds off a mirror that the site has no more, or that somebody names.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::mirror::own::{OwnError, refuse, strangers};
 use crate::mirror::registry::{Mirror, Place};
+use crate::mirror::sync::Check;
 use crate::mirror::turn::{Turn, TurnError};
 use crate::mirror::{Keys, Mode, S3, S3Error, Wanted};
 use crate::name::BuildNumber;
@@ -18,6 +21,9 @@ pub struct MirrorPurge {
     pub builds: Vec<BuildNumber>,
     /// Builds that were wished away and stay.
     pub kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// Builds of earlier purges that had not ended, with whose objects this one ends, or would.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finished: Vec<BuildNumber>,
     /// Objects of a store, keys of a bucket.
     pub objects: u64,
     pub bytes: u64,
@@ -30,6 +36,8 @@ pub enum MirrorPurgeError {
     #[error("expected builds on the site, found none: then a mirror is what is left of them")]
     NothingHere,
     #[error(transparent)]
+    Own(#[from] OwnError),
+    #[error(transparent)]
     Retention(#[from] RetentionError),
     #[error(transparent)]
     Bucket(#[from] S3Error),
@@ -40,16 +48,47 @@ pub enum MirrorPurgeError {
 }
 
 /// How a mirror is purged.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct MirrorPurging<'a> {
     pub site: &'a Store,
     pub keys: &'a Keys,
+    /// Whose builds are ours to take away.
+    pub check: Check<'a>,
     pub wanted: &'a Wanted,
     pub roots: &'a Roots,
     pub mode: Mode,
     /// How long a store keeps what was taken away. A bucket keeps nothing.
     pub grace: SignedDuration,
     pub now: Timestamp,
+}
+
+impl fmt::Debug for MirrorPurging<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MirrorPurging")
+            .field("site", &self.site)
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Of these builds those that none of these mirrors holds: most often a mistyped number. Where a mirror cannot be asked
+/// nothing can be said.
+pub fn lacking(
+    mirrors: &[Mirror],
+    builds: &[BuildNumber],
+    keys: &Keys,
+) -> Result<Vec<BuildNumber>, MirrorPurgeError> {
+    let mut lacking = builds.to_vec();
+    for mirror in mirrors {
+        let held = match &mirror.place {
+            Place::Directory { path } => Store::open(path)?.builds_present()?,
+            Place::S3(bucket) => S3::open(bucket, keys)?.builds()?,
+        };
+        lacking.retain(|build| held.binary_search(build).is_err());
+    }
+    lacking.sort_unstable();
+    lacking.dedup();
+    Ok(lacking)
 }
 
 /// Takes builds away, never one that a channel of the mirror is on or was on before, that somebody keeps there, or the newest.
@@ -65,33 +104,38 @@ pub fn purge_mirror(how: &MirrorPurging<'_>, mirror: &Mirror) -> Result<MirrorPu
                 Mode::Do => Some(Turn::to_purge(how.site, &mirror.name)?),
                 Mode::DryRun => None,
             };
+            let place = mirror.place.to_string();
+            refuse(place, bucket.strangers(&how.wanted.of(&bucket.builds()?), how.check))?;
             let done = bucket.purge(how.wanted, how.roots, how.mode)?;
             let freed = if how.mode == Mode::Do { done.bytes } else { 0 };
             let crate::mirror::BucketPurge { builds, kept, keys, bytes } = done;
-            Ok(MirrorPurge { builds, kept, objects: keys, bytes, freed })
+            Ok(MirrorPurge { builds, kept, finished: Vec::new(), objects: keys, bytes, freed })
         }
     }
 }
 
 fn purge_store(how: &MirrorPurging<'_>, store: &Store) -> Result<MirrorPurge, MirrorPurgeError> {
-    let wish = Wish::These(how.wanted.of(&store.builds_present()?));
+    let going = how.wanted.of(&store.builds_present()?);
+    refuse(store.root().display().to_string(), strangers(store, &going, how.check))?;
+    let wish = Wish::These(going);
     let found = plan(store, &wish, how.roots)?;
     if how.mode == Mode::DryRun {
-        let crate::retention::PurgePlan { builds, kept, objects, bytes } = found;
-        return Ok(MirrorPurge { builds, kept, objects, bytes, freed: 0 });
+        let crate::retention::PurgePlan { builds, kept, unfinished, objects, bytes } = found;
+        return Ok(MirrorPurge { builds, kept, finished: unfinished, objects, bytes, freed: 0 });
     }
     let purged = purge(store, &found, how.roots, how.now)?;
     let freed = empty_trash(store, how.grace, how.now)?;
     let mut kept = found.kept;
-    kept.extend(purged.kept);
-    Ok(MirrorPurge { builds: purged.builds, kept, objects: purged.objects, bytes: purged.bytes, freed })
+    kept.extend(purged.kept.clone());
+    let crate::retention::Purged { builds, finished, objects, bytes, .. } = purged;
+    Ok(MirrorPurge { builds, kept, finished, objects, bytes, freed })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::channel::{Order, set};
-    use crate::fixture::{Recipe, store};
+    use crate::fixture::{Recipe, check, store};
     use crate::mirror::{Mirror, Scope, verify};
     use crate::name::{ChannelName, MirrorName};
 
@@ -123,6 +167,7 @@ mod tests {
         let how = |wanted, mode| MirrorPurging {
             site: &site,
             keys: &keys,
+            check: &check,
             wanted,
             roots: &roots,
             mode,
@@ -137,6 +182,14 @@ mod tests {
         assert_eq!(did.kept.keys().copied().collect::<Vec<_>>(), [2, 3].map(BuildNumber));
         let left = there.builds_present().expect("read");
         assert!(verify(&there, &left, &Scope::FULL).expect("verified").is_good());
+        let numbers = [9, 5, 9, 8].map(BuildNumber);
+        let lacked = lacking(std::slice::from_ref(&mirror), &numbers, &keys).expect("asked");
+        assert_eq!(lacked, [8, 9].map(BuildNumber));
+        let theirs = |_: &[u8], _: &[u8]| Err("found one by ABCD".to_owned());
+        let how_of = MirrorPurging { check: &theirs, ..how(&wanted, Mode::Do) };
+        let error = purge_mirror(&how_of, &mirror).expect_err("another site's").to_string();
+        assert!(error.contains("build 2: found one by ABCD"), "{error}");
+        assert_eq!(there.builds_present().expect("read"), left);
         let none = Wanted::AllBut(Vec::new());
         assert!(matches!(purge_mirror(&how(&none, Mode::Do), &mirror), Err(MirrorPurgeError::NothingHere)));
     }

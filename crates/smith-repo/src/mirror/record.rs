@@ -104,6 +104,20 @@ pub fn record_mirror_channel(
     write(&folder_of(site, name).join(CHANNELS), &channels)
 }
 
+/// A channel that was taken away there on purpose is not lost.
+pub fn forget_mirror_channel(
+    site: &Store,
+    name: &MirrorName,
+    channel: &ChannelName,
+) -> Result<(), StatusError> {
+    let _locked = site.lock_now()?;
+    let mut channels = mirror_channels(site, name)?;
+    if channels.remove(channel).is_none() {
+        return Ok(());
+    }
+    write(&folder_of(site, name).join(CHANNELS), &channels)
+}
+
 /// Where a site keeps what it knows of a mirror.
 pub(super) fn folder_of(site: &Store, name: &MirrorName) -> PathBuf {
     site.root().join("state/mirrors").join(name)

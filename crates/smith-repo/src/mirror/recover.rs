@@ -7,12 +7,14 @@ use jiff::Timestamp;
 
 use crate::fetch::chain;
 use crate::hash::Sha256;
-use crate::mirror::repair::{RepairError, Supply, plan_repair, repair};
+use crate::mirror::repair::{RepairError, Supply, repair};
+use crate::mirror::repair_plan::{Planned, plan_repair};
 use crate::mirror::stale;
 use crate::mirror::sync::{base_url, builds_at, would_sync};
 use crate::mirror::{Depth, Findings, Held, Mode, Pull, Scope, StatusError, record_verify, sync, verify};
 use crate::name::BuildNumber;
 use crate::store::{StoreError, unique};
+use crate::words::{counted, many};
 
 /// What was done, or would be, in sentences, and what is still wrong.
 #[derive(Debug)]
@@ -54,22 +56,35 @@ pub fn recover(
     }
     let mut did = Vec::new();
     clear(pull, &mut did)?;
-    let broken = set_aside(pull, now, &mut did)?;
-    let present = pull.store.builds_present()?;
+    let broken = broken(pull, &mut did)?;
+    let mut present = pull.store.builds_present()?;
+    present.retain(|build| !broken.contains(build));
     let bases: Vec<String> = pull.sources.iter().map(|source| base_url(source)).collect();
     let supply = Supply { fetcher: pull.fetcher, bases: &bases, progress: pull.progress };
     let mended = repair(pull.store, &present, &Scope::FULL, supply, now)?;
-    did.push(format!("Verified {} builds: {}.", present.len(), mended.before.why()));
+    // Not before: what only they know would be foreign, and be put away for the time until they are brought.
+    set_aside(pull, &broken, now)?;
+    did.push(format!("Verified {}: {}.", many(&present, "build"), mended.before.why()));
     if !mended.before.is_good() {
-        let (fetched, relinked) = (mended.fetched, mended.relinked);
-        did.push(format!("Mended: {fetched} objects fetched, {relinked} names made anew."));
+        did.push(format!("Mended: {}.", mended.did()));
+        if let Some(trash) = &mended.trash {
+            let trash = trash.strip_prefix(pull.store.root()).unwrap_or(trash).display();
+            did.push(format!("Put away into {trash}: {}.", mended.away.join(", ")));
+        }
+        for (_, why) in &mended.unmended {
+            did.push(format!("Left a channel as it is: {why}."));
+        }
     }
     let (mut objects, mut bytes) = (mended.fetched, mended.fetched_bytes);
     let mut failed = Vec::new();
     for build in wanted(builds, &broken, &present) {
         match sync(pull, build, Mode::Do) {
             Ok(synced) => {
-                did.push(format!("Brought build {build}: {} of {} objects.", synced.missing, synced.objects));
+                did.push(format!(
+                    "Brought build {build}: {} of {}.",
+                    synced.missing,
+                    counted(synced.objects, "object")
+                ));
                 objects += synced.missing;
                 bytes += synced.missing_bytes;
             }
@@ -103,11 +118,14 @@ fn plan(pull: &Pull<'_>, builds: &[BuildNumber]) -> Result<Recovered, RecoverErr
     if is_there {
         let left = stale::left(&stale::folders(pull.store))?;
         if !left.is_empty() {
-            did.push(format!("Would clear {} things that killed runs left.", left.len()));
+            did.push(format!("Would clear {} that killed runs left.", many(&left, "thing")));
         }
         coming = brought(pull)?;
         if !coming.is_empty() {
-            did.push(format!("Would take in {} objects that a killed run had brought.", coming.len()));
+            did.push(format!(
+                "Would take in {} that a killed run had brought.",
+                counted(coming.len() as u64, "object")
+            ));
         }
         for build in pull.store.builds_present()? {
             match Held::read(pull.store, build) {
@@ -120,21 +138,28 @@ fn plan(pull: &Pull<'_>, builds: &[BuildNumber]) -> Result<Recovered, RecoverErr
         }
     }
     let after = if is_there { verify(pull.store, &present, &Scope::FULL)? } else { Findings::default() };
-    did.push(format!("Verified {} builds: {}.", present.len(), after.why()));
-    let mend = plan_repair(pull.store, &after);
+    did.push(format!("Verified {}: {}.", many(&present, "build"), after.why()));
+    let mend = if is_there {
+        let bases: Vec<String> = pull.sources.iter().map(|source| base_url(source)).collect();
+        let supply = Supply { fetcher: pull.fetcher, bases: &bases, progress: pull.progress };
+        plan_repair(pull.store, &after, supply)?
+    } else {
+        Planned::default()
+    };
     if !after.is_good() {
-        let (fetch, names, away) = (mend.fetch, mend.names, mend.put_away);
-        did.push(format!(
-            "Would mend: {fetch} objects fetched, {names} names made anew, {away} files put away."
-        ));
+        did.push(format!("Would mend: {}.", mend.plan));
+        if !mend.away.is_empty() {
+            did.push(format!("Would put away into the trash: {}.", mend.away.join(", ")));
+        }
     }
+    let mend = mend.plan;
     coming.extend(after.missing.iter().map(|one| one.hash).chain(after.damaged.iter().map(|one| one.hash)));
     let (mut objects, mut bytes) = (mend.fetch, mend.fetch_bytes);
     for build in wanted(builds, &broken, &present) {
         match would_sync(pull, build, &mut coming) {
             Ok(synced) => {
-                let (missing, all) = (synced.missing, synced.objects);
-                did.push(format!("Would bring build {build}: {missing} of {all} objects."));
+                let (missing, all) = (synced.missing, counted(synced.objects, "object"));
+                did.push(format!("Would bring build {build}: {missing} of {all}."));
                 objects += missing;
                 bytes += synced.missing_bytes;
             }
@@ -158,11 +183,11 @@ fn brought(pull: &Pull<'_>) -> Result<HashSet<Sha256>, StoreError> {
 fn clear(pull: &Pull<'_>, did: &mut Vec<String>) -> Result<(), StoreError> {
     let cleared = stale::clear(&stale::folders(pull.store))?;
     if !cleared.is_empty() {
-        did.push(format!("Cleared {} things that killed runs left.", cleared.len()));
+        did.push(format!("Cleared {} that killed runs left.", many(&cleared, "thing")));
     }
     let settled = pull.store.intake()?.settle()?;
     if settled > 0 {
-        did.push(format!("Took in {settled} objects that a killed run had brought."));
+        did.push(format!("Took in {} that a killed run had brought.", counted(settled as u64, "object")));
     }
     // Reading the leases takes those of dead processes away.
     pull.store.leased(&pull.store.lock_now()?)?;
@@ -170,7 +195,18 @@ fn clear(pull: &Pull<'_>, did: &mut Vec<String>) -> Result<(), StoreError> {
 }
 
 /// Builds whose lists cannot be read go to the trash; their objects stay, so bringing them again costs little.
-fn set_aside(pull: &Pull<'_>, now: Timestamp, did: &mut Vec<String>) -> Result<Vec<BuildNumber>, StoreError> {
+fn set_aside(pull: &Pull<'_>, broken: &[BuildNumber], now: Timestamp) -> Result<(), StoreError> {
+    for build in broken {
+        let stamp = now.strftime("%Y%m%dT%H%M%SZ");
+        let to = pull.store.trash().join(format!("{stamp}-recover-{}", unique()));
+        fs::create_dir_all(&to).map_err(StoreError::io("making", &to))?;
+        pull.store.appear(&pull.store.build(*build), &to.join(build.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Builds whose lists cannot be read and that can come again.
+fn broken(pull: &Pull<'_>, did: &mut Vec<String>) -> Result<Vec<BuildNumber>, StoreError> {
     let offers = pull.sources.iter().map(|source| builds_at(pull.fetcher, &base_url(source)));
     let offered: BTreeSet<BuildNumber> = offers.flat_map(Result::unwrap_or_default).collect();
     let mut broken = Vec::new();
@@ -181,10 +217,6 @@ fn set_aside(pull: &Pull<'_>, now: Timestamp, did: &mut Vec<String>) -> Result<V
             did.push(format!("Left build {build}, which no source has: {}.", chain(&error)));
             continue;
         }
-        let stamp = now.strftime("%Y%m%dT%H%M%SZ");
-        let to = pull.store.trash().join(format!("{stamp}-recover-{}", unique()));
-        fs::create_dir_all(&to).map_err(StoreError::io("making", &to))?;
-        pull.store.appear(&pull.store.build(build), &to.join(build.to_string()))?;
         did.push(format!("Set build {build} aside: {}.", chain(&error)));
         broken.push(build);
     }
@@ -239,7 +271,7 @@ mod tests {
             "Cleared 2 things",
             "Took in 1 object",
             "Set build 2 aside",
-            "1 objects fetched",
+            "1 object (",
             "Brought build 2",
             "Brought build 3",
         ] {

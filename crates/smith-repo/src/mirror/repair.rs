@@ -10,15 +10,15 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use crate::channel;
-use crate::fetch::{Fetcher, ObjectError, Progress, Want};
+use crate::channel::{self, ChannelError, RELEASE_MAX};
+use crate::fetch::{Answer, Fetcher, ObjectError, Progress, Want, chain};
 use crate::hash::Sha256;
 use crate::mirror::foreign::{Known, seek_foreign};
 use crate::mirror::held::{Held, INFO};
+use crate::mirror::repair_plan::RepairPlan;
 use crate::mirror::verify::{Findings, Scope, pool_links, relative, verify};
-use crate::name::BuildNumber;
+use crate::name::{BuildNumber, ChannelName};
 use crate::store::{Layout, Store, StoreError, unique};
 
 /// What was done, and what is still wrong.
@@ -28,9 +28,15 @@ pub struct Repair {
     pub after: Findings,
     /// Where bad and foreign files went, if there were any.
     pub trash: Option<PathBuf>,
+    /// What went there, by the paths that it had below the store.
+    pub away: Vec<String>,
     pub fetched: u64,
     pub fetched_bytes: u64,
     pub relinked: u64,
+    /// Channels whose views were made anew.
+    pub channels: u64,
+    /// Channels whose views were not, and what that needs.
+    pub unmended: Vec<(ChannelName, String)>,
     /// Objects that no source gave.
     pub failed: Vec<ObjectError>,
 }
@@ -59,6 +65,7 @@ impl std::fmt::Debug for Supply<'_> {
 struct Mending<'a> {
     store: &'a Store,
     trash: PathBuf,
+    away: Vec<String>,
     relinked: u64,
 }
 
@@ -76,38 +83,55 @@ pub fn repair(
     }
     let stamp = now.strftime("%Y%m%dT%H%M%SZ");
     let trash = store.trash().join(format!("{stamp}-repair-{}", unique()));
-    let mut mending = Mending { store, trash, relinked: 0 };
+    let mut mending = Mending { store, trash, away: Vec::new(), relinked: 0 };
     let wanted = mending.clear(&before)?;
     let _lease = store.lease(wanted.keys().copied())?;
     let came = refetch(store, &wanted, supply)?;
     mending.relink(&before, &wanted)?;
     mending.discard_foreign(builds, &before)?;
+    let (mut channels, mut unmended) = (0, Vec::new());
+    let seek = |path: &str| supply.seek(path);
     for name in channel::names(store)? {
-        // A channel that cannot be mended is found once more below.
-        if !channel::inspect(store, &name).is_ok_and(|troubles| troubles.is_empty())
-            && channel::mend(store, &name, now, None).is_ok()
-        {
-            mending.relinked += 1;
+        let mended = match hurt(store, &name) {
+            Ok(false) => continue,
+            Ok(true) => channel::mend(store, &name, now, None, &seek),
+            Err(error) => Err(error),
+        };
+        match mended {
+            Ok(()) => channels += 1,
+            Err(error) => unmended.push((name, chain(&error))),
         }
     }
     let trash = mending.trash.exists().then_some(mending.trash);
     let after = verify(store, builds, scope)?;
-    let relinked = mending.relinked;
-    Ok(Repair {
-        before,
-        after,
-        trash,
-        fetched: came.objects,
-        fetched_bytes: came.bytes,
-        relinked,
-        failed: came.failed,
-    })
+    let (relinked, away) = (mending.relinked, mending.away);
+    let (fetched, fetched_bytes, failed) = (came.objects, came.bytes, came.failed);
+    Ok(Repair { before, after, trash, away, fetched, fetched_bytes, relinked, channels, unmended, failed })
+}
+
+/// Whether a file of the view that this channel serves is not as it should be.
+pub(super) fn hurt(store: &Store, name: &ChannelName) -> Result<bool, ChannelError> {
+    Ok(channel::inspect(store, name)?.iter().any(|trouble| trouble.path.starts_with("views/")))
 }
 
 impl Repair {
     fn nothing(before: Findings) -> Self {
-        let after = Findings::default();
-        Self { before, after, trash: None, fetched: 0, fetched_bytes: 0, relinked: 0, failed: Vec::new() }
+        let (after, away) = (Findings::default(), Vec::new());
+        let (fetched, fetched_bytes, relinked, channels) = (0, 0, 0, 0);
+        let (unmended, failed) = (Vec::new(), Vec::new());
+        let trash = None;
+        Self { before, after, trash, away, fetched, fetched_bytes, relinked, channels, unmended, failed }
+    }
+
+    /// What it came to, as [`plan_repair`] says it beforehand.
+    pub fn did(&self) -> RepairPlan {
+        RepairPlan {
+            fetch: self.fetched,
+            fetch_bytes: self.fetched_bytes,
+            names: self.relinked,
+            channels: self.channels,
+            put_away: self.away.len() as u64,
+        }
     }
 }
 
@@ -116,6 +140,19 @@ struct Came {
     objects: u64,
     bytes: u64,
     failed: Vec<ObjectError>,
+}
+
+impl Supply<'_> {
+    /// What the others have under a path.
+    pub(super) fn seek(&self, path: &str) -> Vec<Vec<u8>> {
+        let urls = self.bases.iter().map(|base| format!("{}/{path}", base.trim_end_matches('/')));
+        let answers = urls.filter_map(|url| self.fetcher.get(&url, RELEASE_MAX, None).ok());
+        let found = |answer| match answer {
+            Answer::Found { bytes, .. } => Some(bytes),
+            Answer::Missing | Answer::NotModified => None,
+        };
+        answers.filter_map(found).collect()
+    }
 }
 
 impl Mending<'_> {
@@ -183,14 +220,13 @@ impl Mending<'_> {
         Ok(())
     }
 
-    fn relink_one(&self, name: &Path, hash: &Sha256) -> Result<u64, StoreError> {
+    fn relink_one(&mut self, name: &Path, hash: &Sha256) -> Result<u64, StoreError> {
         // A build that a purge has taken meanwhile gets no folder again.
         let below = name.strip_prefix(self.store.builds()).ok().and_then(|path| path.iter().next());
         if below.is_some_and(|number| !self.store.builds().join(number).join(INFO).exists()) {
             return Ok(0);
         }
         let object = self.store.object(hash);
-        let inode = |path: &Path| fs::symlink_metadata(path).ok().map(|metadata| metadata.ino());
         if !object.exists() || inode(&object) == inode(name) {
             return Ok(0);
         }
@@ -203,7 +239,7 @@ impl Mending<'_> {
     }
 
     /// What was foreign when it was found and still is. Nobody can take a lease meanwhile, so no name is on its way to a build.
-    fn discard_foreign(&self, builds: &[BuildNumber], findings: &Findings) -> Result<(), StoreError> {
+    fn discard_foreign(&mut self, builds: &[BuildNumber], findings: &Findings) -> Result<(), StoreError> {
         if findings.foreign.is_empty() {
             return Ok(());
         }
@@ -219,7 +255,7 @@ impl Mending<'_> {
     }
 
     /// Moves something to the trash, under the path that it had.
-    fn discard(&self, path: &Path) -> Result<(), StoreError> {
+    fn discard(&mut self, path: &Path) -> Result<(), StoreError> {
         let to = self.trash.join(relative(self.store, path));
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
@@ -228,13 +264,21 @@ impl Mending<'_> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StoreError::io("moving to the trash", path)(error))
             }
-            Ok(()) | Err(_) => Ok(()),
+            Err(_) => Ok(()),
+            Ok(()) => {
+                self.away.push(relative(self.store, path));
+                Ok(())
+            }
         }
     }
 }
 
+pub(super) fn inode(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
+}
+
 /// A name of this object that still has the right content.
-fn outlived(store: &Store, findings: &Findings, hash: &Sha256) -> Option<PathBuf> {
+pub(super) fn outlived(store: &Store, findings: &Findings, hash: &Sha256) -> Option<PathBuf> {
     let bad: BTreeSet<&String> = findings.damaged.iter().flat_map(|one| &one.paths).collect();
     for number in &findings.builds {
         let Ok(held) = Held::read(store, *number) else { continue };
@@ -248,44 +292,6 @@ fn outlived(store: &Store, findings: &Findings, hash: &Sha256) -> Option<PathBuf
         }
     }
     None
-}
-
-/// What a repair of what was found would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct RepairPlan {
-    /// Objects that would be fetched, and their bytes.
-    pub fetch: u64,
-    pub fetch_bytes: u64,
-    /// Names that are missing or wrong and would be made anew.
-    pub names: u64,
-    /// Files that would be put away into the trash.
-    pub put_away: u64,
-}
-
-/// Changes nothing.
-pub fn plan_repair(store: &Store, findings: &Findings) -> RepairPlan {
-    let is_object = |path: &String, hash: &Sha256| *path == Layout::object_path(hash);
-    let mut plan = RepairPlan { put_away: findings.foreign.len() as u64, ..RepairPlan::default() };
-    let mut lost = BTreeMap::new();
-    for one in &findings.missing {
-        if is_object(&one.path, &one.hash) {
-            lost.insert(one.hash, one.size);
-        } else {
-            plan.names += 1;
-        }
-    }
-    for one in &findings.damaged {
-        if one.paths.iter().any(|path| is_object(path, &one.hash)) {
-            lost.insert(one.hash, one.size);
-            plan.put_away += 1;
-        }
-        plan.names += one.paths.iter().filter(|path| !is_object(path, &one.hash)).count() as u64;
-    }
-    plan.names += findings.links.len() as u64;
-    lost.retain(|hash, _| outlived(store, findings, hash).is_none());
-    plan.fetch = lost.len() as u64;
-    plan.fetch_bytes = lost.values().sum();
-    plan
 }
 
 /// Makes `name` another name of `file`; readers see the old one or the new one.

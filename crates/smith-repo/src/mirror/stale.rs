@@ -38,7 +38,7 @@ pub(crate) fn folders(store: &Store) -> Vec<PathBuf> {
     let root = store.root().to_owned();
     let state = root.join("state");
     let mut folders = vec![root, state, store.builds(), store.channels(), store.incoming()];
-    folders.extend([store.partial(), store.leases(), store.compressed()]);
+    folders.extend([store.partial(), store.leases(), store.compressed(), store.trash()]);
     // Made by the first channel.
     folders.extend(Some(store.views()).filter(|views| views.exists()));
     // What is known of each suite.

@@ -7,15 +7,17 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{self, ChannelError};
+use crate::channel::{self, ChannelError, Ends, Standing, Trouble};
 use crate::fetch::Size;
 use crate::hash::Sha256;
+use crate::mirror::clash::clash;
 use crate::mirror::objects::Objects;
 use crate::mirror::parallel::each_on;
-use crate::mirror::record::{Verified, folder_of, mirror_channels, synced_at, verified};
+use crate::mirror::record::{Remembered, Verified, folder_of, mirror_channels, synced_at, verified};
 use crate::mirror::{Depth, Held, HeldError, Keys, Mirror, Place, S3, S3Error};
 use crate::name::{BuildNumber, ChannelName, MirrorName};
 use crate::store::{Store, StoreError};
+use crate::words::counted;
 
 /// How a mirror stands beside its site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,12 @@ pub struct Status {
     /// Channels that the site has set there and that are gone, with the build on which they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lost_channels: BTreeMap<ChannelName, BuildNumber>,
+    /// Channels of which a file is damaged, with what mends it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub damaged_channels: BTreeMap<ChannelName, String>,
+    /// When clients take what channels serve no longer, where it has an end.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ends: BTreeMap<ChannelName, Ends>,
     /// Unknown of a bucket, and of a store that is not there yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
@@ -137,32 +145,46 @@ fn of_store(site: &Store, mirror: &Mirror, store: &Store) -> Result<Status, Stat
     for build in numbers {
         let verified = records.remove(&build);
         let state = if here.binary_search(&build).is_ok() {
-            held(store, build, verified.as_ref())
+            held(site, store, build, verified.as_ref())
         } else {
             wanted(site, build, &objects)?
         };
         builds.push(BuildStatus { build, state, verified });
     }
-    let mut channels = BTreeMap::new();
-    for channel in channel::names(store)? {
-        channels.extend(channel::get(store, &channel)?.map(|build| (channel, build)));
-    }
-    let mut remembered = mirror_channels(site, &mirror.name)?;
-    remembered.retain(|channel, _| !channels.contains_key(channel));
-    let lost_channels = remembered.into_iter().map(|(channel, one)| (channel, one.build)).collect();
     let (free_bytes, synced) = (Some(free(store)?), synced_at(&folder)?);
     let lag = lag(&there, &here);
-    Ok(Status { builds, channels, lost_channels, free_bytes, lag, synced, ..Status::unknown(mirror) })
+    let mut status = Status { builds, free_bytes, lag, synced, ..Status::unknown(mirror) };
+    for channel in channel::names(store)? {
+        match channel::standing(store, &channel) {
+            Ok(Some(standing)) => status.take_channel(&channel, standing),
+            Ok(None) => continue,
+            Err(error) => drop(status.damaged_channels.insert(channel.clone(), crate::fetch::chain(&error))),
+        }
+        // What cannot be read has been named just now.
+        if let Ok(Some(ends)) = channel::ends(store, &channel) {
+            status.ends.insert(channel, ends);
+        }
+    }
+    status.miss_channels(mirror_channels(site, &mirror.name)?);
+    Ok(status)
 }
 
 fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, StatusError> {
     let (there, here) = (site.builds_present()?, bucket.builds()?);
     let folder = folder_of(site, &mirror.name);
     let mut records = verified(&folder)?;
+    let both: Vec<BuildNumber> = here.iter().copied().filter(|build| there.contains(build)).collect();
+    let clash_of = |build: &BuildNumber| {
+        let info = bucket.info(*build).ok().flatten()?;
+        Some((*build, clash(site, &info)?))
+    };
+    let mut clashes: BTreeMap<BuildNumber, String> =
+        each_on(AT_ONCE, 1, &both, clash_of).into_iter().collect();
     let mut builds = Vec::new();
     for build in union(&there, &here) {
         let verified = records.remove(&build).filter(|_| here.contains(&build));
         let why = verified.as_ref().and_then(|verified| verified.why.clone());
+        let why = clashes.remove(&build).or(why);
         let state = match why {
             Some(why) => Holding::Bad { why },
             None if here.binary_search(&build).is_ok() => Holding::Good,
@@ -171,9 +193,19 @@ fn of_bucket(site: &Store, mirror: &Mirror, bucket: &S3) -> Result<Status, Statu
         };
         builds.push(BuildStatus { build, state, verified });
     }
-    let channels = bucket.channels()?.into_iter().map(|(name, pointer)| (name, pointer.to)).collect();
     let (synced, lag) = (synced_at(&folder)?, lag(&there, &here));
-    Ok(Status { builds, channels, lag, synced, ..Status::unknown(mirror) })
+    let mut status = Status { builds, lag, synced, ..Status::unknown(mirror) };
+    for (name, pointer) in bucket.pointers()? {
+        match pointer {
+            Ok(pointer) => {
+                status.channels.insert(name.clone(), pointer.to);
+                status.ends.extend(pointer.ends.map(|ends| (name, ends)));
+            }
+            Err(error) => drop(status.damaged_channels.insert(name, crate::fetch::chain(&error))),
+        }
+    }
+    status.miss_channels(mirror_channels(site, &mirror.name)?);
+    Ok(status)
 }
 
 impl Status {
@@ -186,16 +218,34 @@ impl Status {
             builds: Vec::new(),
             channels: BTreeMap::new(),
             lost_channels: BTreeMap::new(),
+            damaged_channels: BTreeMap::new(),
+            ends: BTreeMap::new(),
             free_bytes: None,
             lag: 0,
             synced: None,
         }
     }
 
+    fn take_channel(&mut self, name: &ChannelName, standing: Standing) {
+        self.channels.extend(standing.build.map(|build| (name.clone(), build)));
+        if let Some(Trouble { path, expected, found }) = standing.damage.into_iter().next() {
+            let words = format!("{path}: expected {expected}, found {found}");
+            self.damaged_channels.insert(name.clone(), words);
+        }
+    }
+
+    /// Those of which the site knows, and that are not there.
+    fn miss_channels(&mut self, mut remembered: BTreeMap<ChannelName, Remembered>) {
+        remembered
+            .retain(|name, _| !self.channels.contains_key(name) && !self.damaged_channels.contains_key(name));
+        self.lost_channels = remembered.into_iter().map(|(name, one)| (name, one.build)).collect();
+    }
+
     /// It could be asked, nothing bad is known of what it holds, and it has the newest build of its site.
     pub fn is_good(&self) -> bool {
         let is_bad = |one: &BuildStatus| matches!(one.state, Holding::Bad { .. });
-        let is_there = self.trouble.is_none() && self.lost_channels.is_empty();
+        let is_there =
+            self.trouble.is_none() && self.lost_channels.is_empty() && self.damaged_channels.is_empty();
         is_there && self.lag == 0 && !self.builds.iter().any(is_bad)
     }
 
@@ -221,12 +271,12 @@ fn lag(there: &[BuildNumber], here: &[BuildNumber]) -> u32 {
     there.iter().filter(|build| newest.is_none_or(|newest| *build > newest)).count() as u32
 }
 
-fn held(mirror: &Store, build: BuildNumber, verified: Option<&Verified>) -> Holding {
+fn held(site: &Store, mirror: &Store, build: BuildNumber, verified: Option<&Verified>) -> Holding {
     if let Some(why) = verified.and_then(|verified| verified.why.clone()) {
         return Holding::Bad { why };
     }
     match Held::info(mirror, build) {
-        Ok(_) => Holding::Good,
+        Ok(info) => clash(site, &info).map_or(Holding::Good, |why| Holding::Bad { why }),
         Err(error) => Holding::Bad { why: crate::fetch::chain(&error) },
     }
 }
@@ -289,10 +339,11 @@ impl Holding {
             Self::Good => ("good", String::new()),
             Self::Bad { why } => ("bad", why.clone()),
             Self::Missing { want, want_bytes } => {
-                ("missing", format!("{want} objects, {}", Size(*want_bytes)))
+                ("missing", format!("{}, {}", counted(*want, "object"), Size(*want_bytes)))
             }
             Self::Partial { have, want, have_bytes, want_bytes } => {
-                ("partial", format!("{have}/{want} objects, {} of {}", Size(*have_bytes), Size(*want_bytes)))
+                let (want, all) = (counted(*want, "object"), Size(*want_bytes));
+                ("partial", format!("{have}/{want}, {} of {all}", Size(*have_bytes)))
             }
         }
     }
@@ -311,6 +362,8 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::channel::{Order, set};
     use crate::fetch::{Fetcher, Limits, Silent};
@@ -335,7 +388,7 @@ mod tests {
         let order = Order { who: "ann".to_owned(), why: String::new(), at: Timestamp::UNIX_EPOCH };
         set(&mirror, &prod, BuildNumber(1), &order, None).expect("set");
         let lost = Recipe::of(20, |_| 2).pool.into_keys().next().expect("one");
-        std::fs::remove_file(mirror.root().join("pool").join(&lost)).expect("removed");
+        fs::remove_file(mirror.root().join("pool").join(&lost)).expect("removed");
         let findings = verify(&mirror, &[1, 2].map(BuildNumber), &Scope::QUICK).expect("verified");
         record_verify(&mirror, &findings, Depth::Quick, Timestamp::UNIX_EPOCH).expect("recorded");
         let name = |text| MirrorName::new(text).expect("a name");
@@ -351,7 +404,7 @@ mod tests {
         let gone = Place::Directory { path: "/does/not/exist".into() };
         let others = [
             Mirror { name: name("later"), place: gone, ..entry.clone() },
-            Mirror { name: name("broken"), place: Place::Directory { path: "/".into() }, ..entry },
+            Mirror { name: name("broken"), place: Place::Directory { path: "/".into() }, ..entry.clone() },
         ];
         let others = status_all(&site, &others, &keys);
         assert!(others[0].trouble.as_ref().is_some_and(|why| why.contains("store")), "{others:?}");
@@ -371,6 +424,13 @@ mod tests {
             line.starts_with("fra-01  2      bad      ") && line.contains("1970-01-01T00:00Z quick"),
             "{text}"
         );
+        fs::remove_dir_all(mirror.build(BuildNumber(1))).expect("removed");
+        let other = Recipe::of(20, |_| 7).make(&mirror, 1, None).hash();
+        let Holding::Bad { why } = &status(&site, &entry, &keys).expect("a status").builds[0].state else {
+            panic!("another build under the number of the site's")
+        };
+        let here = Held::info(&site, BuildNumber(1)).expect("read").manifest;
+        assert!(why.contains(&here.to_string()) && why.contains(&other.to_string()), "{why}");
         let json = serde_json::to_string(&found).expect("json");
         assert_eq!(serde_json::from_str::<Status>(&json).expect("read"), found);
     }

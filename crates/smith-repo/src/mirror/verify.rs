@@ -79,6 +79,9 @@ pub struct Findings {
     pub lazy: Vec<BuildNumber>,
     pub damaged: Vec<Damaged>,
     pub foreign: Vec<String>,
+    /// Builds that cannot be read: as long as there are any, nobody can say what in the pool is foreign.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<String>,
     pub links: Vec<BrokenLink>,
     /// Of what channels serve, where foreign files are sought.
     pub channels: Vec<Trouble>,
@@ -128,6 +131,12 @@ impl Findings {
             && self.lists.is_empty()
     }
 
+    /// What could not be found out, and why.
+    pub fn caveat(&self) -> Option<String> {
+        let builds = self.untold.join(", ");
+        (!builds.is_empty()).then(|| format!("foreign files could not be told: {builds} cannot be read"))
+    }
+
     /// One line that says what is wrong, with an example of each kind.
     pub fn why(&self) -> String {
         let mut parts = Vec::new();
@@ -138,16 +147,20 @@ impl Findings {
         };
         say(self.missing.len(), "missing", self.missing.first().map(|one| &one.path));
         say(self.damaged.len(), "damaged", self.damaged.first().and_then(|one| one.paths.first()));
-        say(self.links.len(), "broken links", self.links.first().map(|one| &one.path));
+        let links = if self.links.len() == 1 { "broken link" } else { "broken links" };
+        say(self.links.len(), links, self.links.first().map(|one| &one.path));
         say(self.foreign.len(), "foreign", self.foreign.first());
         say(self.channels.len(), "wrong in channels", self.channels.first().map(|one| &one.path));
-        say(self.lists.len(), "unreadable lists", self.lists.first().map(|one| &one.1));
+        let lists = if self.lists.len() == 1 { "unreadable list" } else { "unreadable lists" };
+        say(self.lists.len(), lists, self.lists.first().map(|one| &one.1));
         if let Some(example) = self.left.first() {
             parts.push(format!("{} left upstream ({})", self.left.len(), example.path));
             let builds: Vec<String> =
                 self.lazy.iter().map(|build| format!("`smith build fetch {build}`")).collect();
-            parts.push(format!("{} brings them", builds.join(", ")));
+            let them = if self.left.len() == 1 { "it" } else { "them" };
+            parts.push(format!("{} brings {them}", builds.join(", ")));
         }
+        parts.extend(self.caveat());
         if parts.is_empty() { "good".to_owned() } else { parts.join(", ") }
     }
 }
@@ -175,10 +188,35 @@ enum Presence {
     OnFirstUse,
 }
 
+/// Why these builds are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meant {
+    /// Somebody wants to know of them.
+    Named,
+    /// They were there. One that a purge takes away meanwhile is no concern of anybody.
+    Present,
+}
+
 /// Compares these builds with what lies there.
 pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Findings, StoreError> {
+    compare(store, builds, Meant::Named, scope)
+}
+
+/// Compares all builds with what lies there. What is taken away meanwhile is not looked for.
+pub fn verify_present(store: &Store, scope: &Scope) -> Result<Findings, StoreError> {
+    compare(store, &store.builds_present()?, Meant::Present, scope)
+}
+
+fn compare(
+    store: &Store,
+    builds: &[BuildNumber],
+    meant: Meant,
+    scope: &Scope,
+) -> Result<Findings, StoreError> {
     let mut findings = Findings { builds: builds.to_vec(), ..Findings::default() };
-    let held = read_lists(store, builds, &mut findings);
+    let folder = |number: &BuildNumber| inode_of(&store.build(*number));
+    let folders: Vec<Option<u64>> = builds.iter().map(folder).collect();
+    let mut held = read_lists(store, builds, &mut findings);
     let lying = Objects::list(store)?;
     let mut wanted: BTreeMap<Sha256, u64> = BTreeMap::new();
     for file in held.iter().flat_map(|held| held.manifest.files()) {
@@ -212,15 +250,35 @@ pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Fi
         check_pool_links(store, held, &mut findings.links);
     }
     if scope.foreign == Foreign::Sought {
-        let known = Known::of(store, &store.lock_now()?)?;
-        findings.foreign = seek_foreign(store, builds, &known)?;
+        (findings.foreign, findings.untold) = foreign(store, builds)?;
         findings.foreign.extend(lying.foreign.iter().cloned());
         findings.channels = channel_troubles(store)?;
+    }
+    let vanished = builds.iter().zip(&folders).filter(|(number, before)| match (before, folder(number)) {
+        (Some(before), now) => now != Some(*before),
+        (None, now) => now.is_none() && meant == Meant::Present,
+    });
+    let vanished: BTreeSet<BuildNumber> = vanished.map(|(number, _)| *number).collect();
+    if !vanished.is_empty() {
+        held.retain(|held| !vanished.contains(&held.info.number));
+        findings.forget(store, &vanished, meant, &held);
     }
     findings.sort();
     findings.lazy = lazy(&held, &findings.left);
     findings.touched = touched(store, &held, &findings);
     Ok(findings)
+}
+
+/// What no build knows, and the builds for which that could not be told. What has come or gone while it was sought is looked
+/// at again.
+fn foreign(store: &Store, builds: &[BuildNumber]) -> Result<(Vec<String>, Vec<String>), StoreError> {
+    let mut known = Known::of(store, &store.lock_to_look()?)?;
+    let mut foreign = seek_foreign(store, builds, &known)?;
+    if !foreign.is_empty() {
+        known = Known::of(store, &store.lock_to_look()?)?;
+        foreign.retain(|path| known.is_foreign(store, path));
+    }
+    Ok((foreign, known.unreadable))
 }
 
 fn channel_troubles(store: &Store) -> Result<Vec<Trouble>, StoreError> {
@@ -444,6 +502,37 @@ fn inode_of(path: &Path) -> Option<u64> {
 }
 
 impl Findings {
+    /// A build loses its name before anything of it is taken away. So what was found missing of one that has lost it, and of
+    /// no other, says nothing.
+    fn forget(&mut self, store: &Store, vanished: &BTreeSet<BuildNumber>, meant: Meant, staying: &[Held]) {
+        let files =
+            || staying.iter().flat_map(|held| held.manifest.files().iter().map(move |file| (held, file)));
+        let hashes: BTreeSet<Sha256> = files().map(|(_, file)| file.hash).collect();
+        let names: BTreeSet<String> =
+            files().map(|(held, file)| relative(store, &file.below(store, held.info.number))).collect();
+        let is_needed = |one: &Missing| match one.path == Layout::object_path(&one.hash) {
+            true => hashes.contains(&one.hash),
+            false => names.contains(&one.path),
+        };
+        self.missing.retain(is_needed);
+        self.left.retain(is_needed);
+        self.damaged.retain(|one| hashes.contains(&one.hash));
+        let is_below = |path: &str| {
+            let below = path.strip_prefix("builds/").and_then(|path| path.split('/').next()?.parse().ok());
+            below.is_some_and(|number| vanished.contains(&number))
+        };
+        self.links.retain(|one| !is_below(&one.path));
+        self.foreign.retain(|path| !is_below(path));
+        self.lists.retain(|(number, _)| !vanished.contains(number));
+        match meant {
+            Meant::Named => {
+                let why = "it was taken away while it was looked at".to_owned();
+                self.lists.extend(vanished.iter().map(|number| (*number, why.clone())));
+            }
+            Meant::Present => self.builds.retain(|number| !vanished.contains(number)),
+        }
+    }
+
     fn sort(&mut self) {
         self.damaged.iter_mut().for_each(|one| one.paths.sort_unstable());
         self.missing.sort_unstable();

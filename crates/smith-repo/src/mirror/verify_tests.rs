@@ -12,8 +12,11 @@ use crate::channel::{self, Order};
 use crate::fetch::{Fetcher, Limits, Proxies, Silent};
 use crate::fixture::{Recipe, store};
 use crate::hash::Sha256;
-use crate::mirror::{Depth, Findings, Repair, Scope, Share, Supply, repair, verify};
+use crate::mirror::{
+    Depth, Findings, Planned, Repair, Scope, Share, Supply, plan_repair, repair, verify, verify_present,
+};
 use crate::name::{BuildNumber, ChannelName};
+use crate::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
 use crate::store::{Layout, Store};
 
 const ONE: BuildNumber = BuildNumber(1);
@@ -31,12 +34,29 @@ fn twins() -> (tempfile::TempDir, Store, tempfile::TempDir, Store) {
     (a, one, b, two)
 }
 
+/// What the repair says beforehand is what it does.
 fn mend(store: &Store, source: &Store) -> Repair {
+    let (planned, done) = mend_planned(store, source);
+    if done.failed.is_empty() {
+        assert_eq!((planned.plan, sorted(&planned.away)), (done.did(), sorted(&done.away)));
+    }
+    done
+}
+
+fn sorted(paths: &[String]) -> Vec<String> {
+    let mut paths = paths.to_vec();
+    paths.sort_unstable();
+    paths
+}
+
+fn mend_planned(store: &Store, source: &Store) -> (Planned, Repair) {
     let limits = Limits { retries: 0, proxies: Proxies::None, ..Limits::default() };
     let fetcher = Fetcher::new(limits).expect("a fetcher");
     let bases = [format!("file://{}", source.root().display())];
     let supply = Supply { fetcher: &fetcher, bases: &bases, progress: &Silent };
-    repair(store, &[ONE, TWO], &Scope::FULL, supply, Timestamp::UNIX_EPOCH).expect("repaired")
+    let planned = plan_repair(store, &full(store), supply).expect("planned");
+    let at = Timestamp::UNIX_EPOCH;
+    (planned, repair(store, &[ONE, TWO], &Scope::FULL, supply, at).expect("repaired"))
 }
 
 fn full(store: &Store) -> Findings {
@@ -207,6 +227,37 @@ fn what_would_be_handed_out_and_is_of_nobody_is_named() {
 }
 
 #[test]
+fn what_is_foreign_cannot_be_told_while_a_build_is_unreadable_and_that_is_said() {
+    let (_a, store, _b, _source) = twins();
+    let stranger = "pool/debian/main/p1/stranger.deb";
+    fs::write(store.root().join(stranger), "stranger").expect("written");
+    fs::create_dir(store.build(BuildNumber(7))).expect("made");
+    let findings = full(&store);
+    assert!(findings.is_sound(), "{}", findings.why());
+    assert_eq!(findings.why(), "foreign files could not be told: builds/7 cannot be read");
+    fs::create_dir(store.unsigned_build(BuildNumber(8))).expect("made");
+    assert_eq!(full(&store).untold, ["builds/7", "unsigned/8"]);
+    for stray in [store.build(BuildNumber(7)), store.unsigned_build(BuildNumber(8))] {
+        fs::remove_dir(stray).expect("removed");
+    }
+    let findings = full(&store);
+    assert_eq!((findings.foreign.as_slice(), findings.caveat()), (&[stranger.to_owned()][..], None));
+}
+
+#[test]
+fn names_that_a_purge_has_yet_to_sweep_are_not_foreign() {
+    let (_a, store, _b, _source) = twins();
+    let batch = store.trash().join("1763640000-purge-4194999-1");
+    fs::create_dir(&batch).expect("made");
+    fs::rename(store.build(ONE), batch.join("build-1")).expect("taken");
+    let present = verify_present(&store, &Scope::FULL).expect("verified");
+    assert!(present.is_good(), "{}", present.why());
+    assert_eq!(present.builds, [TWO]);
+    // Who names the build is told.
+    assert_eq!(full(&store).lists.len(), 1);
+}
+
+#[test]
 fn what_no_source_has_stays_reported() {
     let (_a, store, _b, source) = twins();
     let path = store.root().join(PACKAGE);
@@ -221,4 +272,52 @@ fn what_no_source_has_stays_reported() {
     let missing: Vec<&str> = done.after.missing.iter().map(|one| one.path.as_str()).collect();
     assert_eq!(missing, [Layout::object_path(&hash).as_str()]);
     assert_eq!(done.after.damaged[0].paths, [PACKAGE]);
+}
+
+/// A channel that serves Releases of its own date, which only its signed view knows, in a store without keys.
+fn redated(store: &Store, keys: &SigningKeys) -> std::path::PathBuf {
+    let prod = ChannelName::new("prod").expect("a name");
+    for (build, day) in [(TWO, 1), (ONE, 2)] {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * day);
+        let order = Order { who: "ann".to_owned(), why: "a test".to_owned(), at };
+        channel::set(store, &prod, build, &order, Some(keys)).expect("set");
+    }
+    let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(72);
+    let order = Order { who: "ann".to_owned(), why: "a test".to_owned(), at };
+    channel::refresh(store, &prod, &order, keys).expect("dated");
+    store.channel(&prod)
+}
+
+#[test]
+fn a_release_that_only_a_key_could_make_comes_from_elsewhere_or_stays_as_it_is() {
+    let (_a, store, _b, source) = twins();
+    let keys = KeyFolder::new(&source.keys());
+    let (kind, user_id) = (KeyKind::Ed25519, "Site <admin@site>".to_owned());
+    let request = KeyRequest { kind, user_id, made_at: Timestamp::UNIX_EPOCH, expires_at: None };
+    keys.generate(&request, &Passphrase::None).expect("a key");
+    let keys = keys.signing_keys(&Passphrase::None).expect("unlocked");
+    let (here, there) = (redated(&store, &keys), redated(&source, &keys));
+    let release = "debian/dists/stable/InRelease";
+    // The very bytes, as a mirror that follows has them.
+    for name in [release, "debian/dists/stable/Release", "debian/dists/stable/Release.gpg", "view.json"] {
+        fs::copy(here.join(name), there.join(name)).expect("copied");
+    }
+    let good = fs::read(here.join(release)).expect("read");
+    let signature = fs::read(here.join("view.json.sig")).expect("signed");
+    fs::write(here.join(release), "damaged").expect("written");
+    let done = mend(&store, &source);
+    assert!(done.after.is_good(), "{}", done.after.why());
+    assert_eq!((done.channels, fs::read(here.join(release)).expect("read")), (1, good));
+    assert_eq!(fs::read(here.join("view.json.sig")).expect("signed"), signature);
+    // Where nobody has them it says what is needed, and takes no signature away.
+    for view in [&here, &there] {
+        fs::write(view.join(release), "damaged").expect("written");
+    }
+    for old in fs::read_dir(store.views()).expect("read") {
+        fs::write(old.expect("read").path().join(release), "damaged").expect("written");
+    }
+    let done = mend(&store, &source);
+    assert!(!done.after.is_good() && done.channels == 0);
+    assert!(done.unmended[0].1.contains("smith channel refresh prod"), "{:?}", done.unmended);
+    assert_eq!(fs::read(here.join("view.json.sig")).expect("signed"), signature);
 }

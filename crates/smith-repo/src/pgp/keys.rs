@@ -17,6 +17,7 @@ use pgp::composed::{Deserializable as _, SignedPublicKey, SignedSecretKey};
 use pgp::ser::Serialize as _;
 use pgp::types::{KeyDetails as _, Password};
 
+use crate::pgp::sign::is_locked;
 use crate::pgp::{Fingerprint, KeyRequest, Keyring, KeyringError, SigningKeys, armor, cert};
 
 /// A certificate with a dozen subkeys and signatures of others has 50 KiB.
@@ -54,6 +55,13 @@ pub enum KeyError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
+impl KeyError {
+    /// The keys are somebody else's, who alone may read them.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
 /// Where a passphrase comes from. It is read when it is needed, and kept nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passphrase {
@@ -81,6 +89,8 @@ pub struct KeyInfo {
     pub user_ids: Vec<String>,
     pub made_at: Timestamp,
     pub expires_at: Option<Timestamp>,
+    /// It signs only with its passphrase.
+    pub is_locked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -146,8 +156,12 @@ impl KeyFolder {
 
     /// All keys, the active ones first, the newest first among these.
     pub fn list(&self, now: Timestamp) -> Result<Vec<KeyInfo>, KeyError> {
-        let mut infos: Vec<KeyInfo> =
-            self.read_all()?.iter().map(|(state, key)| info(*state, &key.to_public_key(), now)).collect();
+        let all = self.read_all()?;
+        let known = |(state, key): &(KeyState, SignedSecretKey)| KeyInfo {
+            is_locked: is_locked(key),
+            ..info(*state, &key.to_public_key(), now)
+        };
+        let mut infos: Vec<KeyInfo> = all.iter().map(known).collect();
         infos.extend(self.read_public()?.iter().map(|key| info(KeyState::Public, key, now)));
         infos.sort_by_key(|info| (info.state, std::cmp::Reverse(info.made_at), info.fingerprint.clone()));
         Ok(infos)
@@ -314,6 +328,7 @@ fn info(state: KeyState, key: &SignedPublicKey, now: Timestamp) -> KeyInfo {
             .collect(),
         made_at: time(i64::from(key.primary_key.created_at().as_secs())),
         expires_at: cert::expires(key, now.as_second()).map(time),
+        is_locked: false,
     }
 }
 

@@ -58,6 +58,16 @@ enum Part<'a> {
 /// Signature packets one behind the other.
 struct Packets<'a>(&'a [Signature]);
 
+fn is_encrypted(params: &SecretParams) -> bool {
+    matches!(params, SecretParams::Encrypted(_))
+}
+
+/// Nothing of it signs without a passphrase.
+pub(super) fn is_locked(key: &SignedSecretKey) -> bool {
+    let subkeys = key.secret_subkeys.iter().map(|subkey| subkey.key.secret_params());
+    subkeys.chain([key.primary_key.secret_params()]).all(is_encrypted)
+}
+
 impl SigningKeys {
     /// Unlocks keys as `gpg --export-secret-keys` or [`crate::pgp::KeyFolder`] writes them.
     pub fn unlock(keys: Vec<SignedSecretKey>, passphrase: &Passphrase) -> Result<Self, KeyError> {
@@ -65,18 +75,16 @@ impl SigningKeys {
         for mut key in keys {
             let fingerprint = Fingerprint::of(&key.primary_key);
             let password = || passphrase.read().map(|text| Password::from(text.as_str()));
-            let is_locked = |params: &SecretParams| matches!(params, SecretParams::Encrypted(_));
-            if is_locked(key.primary_key.secret_params()) {
+            if is_encrypted(key.primary_key.secret_params()) {
                 // A primary key may have been left at home; a subkey is enough.
                 let _ = key.primary_key.remove_password(&password()?);
             }
             for subkey in &mut key.secret_subkeys {
-                if is_locked(subkey.key.secret_params()) {
+                if is_encrypted(subkey.key.secret_params()) {
                     let _ = subkey.key.remove_password(&password()?);
                 }
             }
-            let parts = key.secret_subkeys.iter().map(|subkey| subkey.key.secret_params());
-            if parts.chain([key.primary_key.secret_params()]).all(is_locked) {
+            if is_locked(&key) {
                 return Err(KeyError::Locked { key: fingerprint });
             }
             unlocked.push(key);

@@ -15,6 +15,8 @@ pub enum RetentionError {
     Archived { number: BuildNumber },
     #[error("build {number} waits for its signatures, expected one that clients can use")]
     Unsigned { number: BuildNumber },
+    #[error("build {number} cannot come back: {path} is in the trash no more")]
+    Swept { number: BuildNumber, path: String },
     #[error("{}: expected the builds that are kept, found {found}", .path.display())]
     Pins { path: PathBuf, found: String },
     #[error("build {number}: {path} is no path of a pool")]

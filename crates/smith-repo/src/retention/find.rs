@@ -7,6 +7,9 @@ use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::store::Store;
 
+/// A build is archived or restored once while somebody looks for it; so often in a row is something else.
+const LOOKS: u32 = 4;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Live,
@@ -38,13 +41,17 @@ pub(super) fn find(store: &Store, number: BuildNumber) -> Result<Found, Retentio
         (Place::Archived, store.archived(number)),
         (Place::Unsigned, store.unsigned_build(number)),
     ];
-    for (place, folder) in places {
-        if folder.exists() {
-            let held = match place {
-                Place::Live | Place::Archived => Held::read_in(&folder, number)?,
-                Place::Unsigned => Held::read_bare(&folder, number)?,
-            };
-            return Ok(Found { number, place, folder, held });
+    for _ in 0..LOOKS {
+        let Some((place, folder)) = places.iter().find(|(_, folder)| folder.exists()) else { break };
+        let held = match place {
+            Place::Live | Place::Archived => Held::read_in(folder, number),
+            Place::Unsigned => Held::read_bare(folder, number),
+        };
+        match held {
+            Ok(held) => return Ok(Found { number, place: *place, folder: folder.clone(), held }),
+            // Somebody has taken it away, or to another place, while it was read.
+            Err(_) if !folder.exists() => {}
+            Err(error) => return Err(error.into()),
         }
     }
     let mut known = store.builds_present()?;

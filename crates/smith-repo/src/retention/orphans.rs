@@ -27,7 +27,7 @@ pub struct Orphan {
 ///
 /// Names are only those that lead to an object: other files in the pool are somebody else's.
 pub fn orphans(store: &Store) -> Result<Vec<Orphan>, RetentionError> {
-    let living = Living::read(store, &store.lock_now()?)?;
+    let living = Living::read(store, &store.lock_to_look()?)?;
     let mut orphans = Vec::new();
     for hash in Objects::names(store)?.into_iter().filter(|hash| !living.objects.contains(hash)) {
         let path = store.object(&hash);
@@ -100,7 +100,13 @@ fn inode(path: &Path) -> Option<u64> {
 }
 
 fn files_below(folder: &Path, see: &mut dyn FnMut(&Path, &fs::Metadata)) -> Result<(), StoreError> {
-    for entry in fs::read_dir(folder).map_err(StoreError::io("reading", folder))? {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A purge has taken it away since it was seen, as it does with folders that are empty.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("reading", folder)(error)),
+    };
+    for entry in entries {
         let entry = entry.map_err(StoreError::io("reading", folder))?;
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => files_below(&entry.path(), see)?,

@@ -11,6 +11,7 @@ use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
 use crate::name::{BuildNumber, ChannelName};
 use crate::retention::find::{Place, find};
+use crate::retention::sweep::{DeadBuild, dead_builds, in_trash};
 use crate::retention::{Pins, RetentionError};
 use crate::store::Store;
 
@@ -60,6 +61,9 @@ pub struct PurgePlan {
     pub builds: Vec<BuildNumber>,
     /// Builds that were wished away and stay.
     pub kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// Builds that earlier purges took away and did not end with: they were killed, or something was in use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<BuildNumber>,
     /// What no build refers to any more after it.
     pub objects: u64,
     pub bytes: u64,
@@ -71,7 +75,10 @@ impl fmt::Display for Keep {
             Keep::Channel { channel } => write!(f, "channel {channel} is on it"),
             Keep::WayBack { channel } => write!(f, "it is the way back of channel {channel}"),
             Keep::Pinned { by, reason } => write!(f, "{by} keeps it: {reason}"),
-            Keep::Recorded { machines } => write!(f, "{machines} machines are on it"),
+            Keep::Recorded { machines } => match machines {
+                1 => f.write_str("1 machine is on it"),
+                machines => write!(f, "{machines} machines are on it"),
+            },
             Keep::Rolling => write!(f, "a rollout of it has not ended"),
             Keep::Newest => write!(f, "it is the newest"),
         }
@@ -86,17 +93,11 @@ pub(super) fn reasons(
     let mut kept: BTreeMap<BuildNumber, Vec<Keep>> = BTreeMap::new();
     let mut keep = |number: BuildNumber, why: Keep| kept.entry(number).or_default().push(why);
     for channel in channel::names(store)? {
-        let history = channel::history(store, &channel)?;
-        if let Some(current) = channel::get(store, &channel)? {
-            keep(current, Keep::Channel { channel: channel.clone() });
-            // A move whose run was killed is not written down yet: where the channel was before it is the way back.
-            if let Some(last) = history.last().map(|last| last.to).filter(|last| *last != current) {
-                keep(last, Keep::WayBack { channel: channel.clone() });
-            }
-            let before = history.iter().rev().filter_map(|flip| flip.from).find(|from| *from != current);
-            if let Some(before) = before {
-                keep(before, Keep::WayBack { channel });
-            }
+        // What cannot be read might refer to any build, so an error ends this.
+        let Some(standing) = channel::standing(store, &channel)? else { continue };
+        keep(standing.known(&channel)?, Keep::Channel { channel: channel.clone() });
+        for before in standing.ways_back(&channel)? {
+            keep(before, Keep::WayBack { channel: channel.clone() });
         }
     }
     for (number, pin) in Pins::read(store)?.0 {
@@ -129,8 +130,20 @@ pub fn plan(store: &Store, wish: &Wish, roots: &Roots) -> Result<PurgePlan, Rete
     let going: BTreeSet<BuildNumber> = plan.builds.iter().copied().collect();
     let marked = marked(store, &going)?;
     let mut freed: BTreeMap<Sha256, u64> = BTreeMap::new();
+    for DeadBuild { number, files, .. } in dead_builds(store)? {
+        let is_freed = |file: &&FileEntry| !marked.contains(&file.hash) && store.has(&file.hash);
+        freed.extend(files.iter().filter(is_freed).map(|file| (file.hash, file.size)));
+        plan.unfinished.push(number);
+    }
+    plan.unfinished.sort_unstable();
+    plan.unfinished.dedup();
     for number in &plan.builds {
-        let held = find(store, *number)?.held;
+        let held = match find(store, *number) {
+            Ok(found) => found.held,
+            // Another purge beside this one was faster.
+            Err(RetentionError::Unknown { .. }) => continue,
+            Err(error) => return Err(error),
+        };
         // Of what was left at its upstream only what has come since can be freed.
         let is_here = |file: &&FileEntry| held.info.lazy_count == 0 || store.has(&file.hash);
         let files = held.manifest.files().iter().filter(is_here);
@@ -149,11 +162,18 @@ fn wished(store: &Store, wish: &Wish) -> Result<Vec<BuildNumber>, RetentionError
             let mut numbers = numbers.clone();
             numbers.sort_unstable();
             numbers.dedup();
-            // A mistyped number is an error before anything is taken.
-            for number in &numbers {
-                find(store, *number)?;
+            let purged = in_trash(store)?;
+            let mut there = Vec::with_capacity(numbers.len());
+            for number in numbers {
+                match find(store, number) {
+                    Ok(_) => there.push(number),
+                    // Whoever repeats a purge that was killed wants it ended, not to be told that there is no such build.
+                    Err(RetentionError::Unknown { .. }) if purged.contains(&number) => {}
+                    // A mistyped number is an error before anything is taken.
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(numbers)
+            Ok(there)
         }
         Wish::AllButNewest(newest) => {
             all.truncate(all.len().saturating_sub(*newest));
@@ -162,8 +182,11 @@ fn wished(store: &Store, wish: &Wish) -> Result<Vec<BuildNumber>, RetentionError
         Wish::CreatedBefore(time) => {
             let mut old = Vec::new();
             for number in all {
-                if find(store, number)?.held.info.created_at < *time {
-                    old.push(number);
+                match find(store, number) {
+                    Ok(found) if found.held.info.created_at < *time => old.push(number),
+                    // Somebody else has taken it away since the folder was read.
+                    Ok(_) | Err(RetentionError::Unknown { .. }) => {}
+                    Err(error) => return Err(error),
                 }
             }
             Ok(old)

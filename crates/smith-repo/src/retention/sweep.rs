@@ -26,6 +26,9 @@ pub struct Purged {
     pub builds: Vec<BuildNumber>,
     /// Builds that came into use after the plan was made.
     pub kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// Builds of earlier purges that were killed or had to leave something: what only they referred to is gone now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finished: Vec<BuildNumber>,
     pub objects: u64,
     pub bytes: u64,
 }
@@ -41,7 +44,8 @@ pub fn purge(
     clear_stale(&stale_folders(store))?;
     let trash = Trash::new(store, now, "purge")?;
     {
-        let _locked = store.lock_now()?;
+        let locked = store.lock_now()?;
+        store.note_going(&locked, &plan.builds)?;
         let reasons = reasons(store, roots)?;
         for number in &plan.builds {
             if let Some(why) = reasons.get(number) {
@@ -59,7 +63,9 @@ pub fn purge(
     let locked = store.lock_now()?;
     write_index(store, &locked)?;
     drop(locked);
-    Ok(Purged { objects: swept.objects, bytes: swept.bytes, ..purged })
+    let mut finished = swept.finished;
+    finished.retain(|number| !purged.builds.contains(number));
+    Ok(Purged { objects: swept.objects, bytes: swept.bytes, finished, ..purged })
 }
 
 /// Moves what only purged builds referred to into the trash: of this purge, and of any that was killed before its sweep.
@@ -69,7 +75,7 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
     if builds.is_empty() {
         return Ok(swept);
     }
-    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|(_, files)| files).collect();
+    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|build| &build.files).collect();
     let trash = Trash::new(store, now, "sweep")?;
     let locked = store.lock_now()?;
     let living = Living::read(store, &locked)?;
@@ -89,15 +95,17 @@ pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionEr
             }
         }
     }
-    drop(locked);
-    for (folder, files) in &builds {
+    // Under the lock, so that nobody writes into a batch that another purge has led away to delete it.
+    for DeadBuild { number, folder, files } in &builds {
         // What a running operation holds may be nobody's when that ends: the next purge looks again.
         if !files.iter().any(|file| living.leased.contains(&file.hash)) {
             let mark = folder.join(SWEPT);
             // Another purge may have swept it as well and emptied the trash since.
             fs::write(&mark, "").or_else(ignore_missing).map_err(StoreError::io("writing", &mark))?;
+            swept.finished.push(*number);
         }
     }
+    drop(locked);
     Ok(swept)
 }
 
@@ -135,38 +143,60 @@ impl Living {
 
 /// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
 /// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
-fn dead_builds(store: &Store) -> Result<Vec<(PathBuf, Vec<FileEntry>)>, RetentionError> {
+pub(crate) fn dead_builds(store: &Store) -> Result<Vec<DeadBuild>, StoreError> {
     let mut dead = Vec::new();
     for folder in unswept(store)? {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(number) = name.strip_prefix("build-").and_then(|number| number.parse().ok()) else {
-            continue;
-        };
+        let Some(number) = number_of(&folder) else { continue };
         // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
         let held = Held::read_in(&folder, number).or_else(|_| Held::read_bare(&folder, number));
-        let files = held.map(|held| held.manifest.files().to_vec());
-        dead.push((folder, files.unwrap_or_default()));
+        let files = held.map_or_else(|_| Vec::new(), |held| held.manifest.files().to_vec());
+        dead.push(DeadBuild { number, folder, files });
     }
     Ok(dead)
 }
 
+/// A build that was purged, and whose objects were not swept.
+pub(crate) struct DeadBuild {
+    pub(crate) number: BuildNumber,
+    folder: PathBuf,
+    pub(crate) files: Vec<FileEntry>,
+}
+
 /// Folders of builds in the trash whose objects were not swept.
-pub(crate) fn unswept(store: &Store) -> Result<Vec<PathBuf>, RetentionError> {
+pub(crate) fn unswept(store: &Store) -> Result<Vec<PathBuf>, StoreError> {
+    let mut folders = builds_in_trash(store)?;
+    folders.retain(|folder| !folder.join(SWEPT).exists());
+    Ok(folders)
+}
+
+/// Builds that were purged, as long as they lie in the trash.
+pub(super) fn in_trash(store: &Store) -> Result<BTreeSet<BuildNumber>, StoreError> {
+    Ok(builds_in_trash(store)?.iter().filter_map(|folder| number_of(folder)).collect())
+}
+
+fn builds_in_trash(store: &Store) -> Result<Vec<PathBuf>, StoreError> {
     let mut folders = Vec::new();
-    for batch in list(&store.trash())? {
-        for entry in list(&batch)? {
-            let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with("build-") && !entry.join(SWEPT).exists() {
-                folders.push(entry);
-            }
-        }
+    for batch in batches(store)? {
+        folders.extend(list(&batch)?.into_iter().filter(|folder| number_of(folder).is_some()));
     }
     folders.sort();
     Ok(folders)
 }
 
+/// Of a folder in a batch of the trash.
+fn number_of(folder: &Path) -> Option<BuildNumber> {
+    folder.file_name()?.to_str()?.strip_prefix("build-")?.parse().ok()
+}
+
+/// What lies in the trash, without what is just being deleted.
+fn batches(store: &Store) -> Result<Vec<PathBuf>, StoreError> {
+    let mut batches = list(&store.trash())?;
+    batches.retain(|batch| !batch.file_name().unwrap_or_default().as_encoded_bytes().starts_with(b".tmp-"));
+    Ok(batches)
+}
+
 /// Stands in the folder of a purged build once its objects were swept.
-const SWEPT: &str = ".swept";
+pub(super) const SWEPT: &str = ".swept";
 
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
@@ -178,11 +208,24 @@ pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Resu
         if unswept.iter().any(|build| build.starts_with(&batch)) {
             continue;
         }
-        put_back(store, &batch)?;
-        freed += size_below(&batch);
-        fs::remove_dir_all(&batch).or_else(ignore_missing).map_err(StoreError::io("removing", &batch))?;
+        let Some(doomed) = set_aside(store, &batch)? else { continue };
+        freed += size_below(&doomed);
+        fs::remove_dir_all(&doomed).or_else(ignore_missing).map_err(StoreError::io("removing", &doomed))?;
     }
     Ok(freed)
+}
+
+/// A batch under a name by which no other purge finds it, so that nobody writes into what is being deleted. Nothing, if
+/// another was faster.
+fn set_aside(store: &Store, batch: &Path) -> Result<Option<PathBuf>, RetentionError> {
+    let locked = store.lock_now()?;
+    put_back(store, batch, &locked)?;
+    let doomed = store.trash().join(format!(".tmp-{}", unique()));
+    match fs::rename(batch, &doomed) {
+        Ok(()) => Ok(Some(doomed)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("renaming to", &doomed)(error).into()),
+    }
 }
 
 /// What a purge that was killed had begun is ended.
@@ -196,7 +239,7 @@ pub(crate) fn ripe(
     grace: SignedDuration,
     now: Timestamp,
 ) -> Result<Vec<PathBuf>, RetentionError> {
-    let mut batches = list(&store.trash())?;
+    let mut batches = batches(store)?;
     batches.retain(|batch| {
         let name = batch.file_name().unwrap_or_default().to_string_lossy();
         let is_over = since(&name).is_some_and(|since| now.duration_since(since) >= grace);
@@ -206,7 +249,7 @@ pub(crate) fn ripe(
 }
 
 /// When a batch was taken away: its name begins with seconds since 1970, or with a date that people read.
-fn since(name: &str) -> Option<Timestamp> {
+pub(super) fn since(name: &str) -> Option<Timestamp> {
     let stamp = name.split('-').next()?;
     if let Ok(seconds) = stamp.parse::<i64>() {
         return Timestamp::from_second(seconds).ok();
@@ -216,9 +259,8 @@ fn since(name: &str) -> Option<Timestamp> {
 }
 
 /// Objects of a batch that are referred to return to their place.
-fn put_back(store: &Store, batch: &Path) -> Result<(), RetentionError> {
-    let locked = store.lock_now()?;
-    let living = Living::read(store, &locked)?;
+fn put_back(store: &Store, batch: &Path, locked: &Locked) -> Result<(), RetentionError> {
+    let living = Living::read(store, locked)?;
     for path in list(batch)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(hash) = name.parse::<Sha256>() else { continue };
@@ -231,22 +273,27 @@ fn put_back(store: &Store, batch: &Path) -> Result<(), RetentionError> {
 
 /// Looks for an object in the trash and puts it back.
 pub(super) fn from_trash(store: &Store, hash: &Sha256) -> Result<bool, RetentionError> {
-    for batch in list(&store.trash())? {
+    for batch in batches(store)? {
         let path = batch.join(hash.hex());
-        if path.exists() {
-            return_object(store, &path, hash)?;
+        if path.exists() && return_object(store, &path, hash)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn return_object(store: &Store, from: &Path, hash: &Sha256) -> Result<(), RetentionError> {
+/// Whether it was still there.
+fn return_object(store: &Store, from: &Path, hash: &Sha256) -> Result<bool, RetentionError> {
     let to = store.object(hash);
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
     }
-    Ok(fs::rename(from, &to).map_err(StoreError::io("renaming to", &to))?)
+    match fs::rename(from, &to) {
+        Ok(()) => Ok(true),
+        // A purge beside us has just deleted it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io("renaming to", &to)(error).into()),
+    }
 }
 
 /// One batch of things that were taken away at the same time.
@@ -283,13 +330,13 @@ impl Trash {
 }
 
 /// What lies in a folder; nothing where it is gone.
-fn list(folder: &Path) -> Result<Vec<PathBuf>, RetentionError> {
+fn list(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(StoreError::io("reading", folder)(error).into()),
+        Err(error) => return Err(StoreError::io("reading", folder)(error)),
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
     let mut paths = paths.map_err(StoreError::io("reading", folder))?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -11,10 +12,13 @@ use proptest::prelude::*;
 use crate::channel::{self, Order};
 use crate::fetch::{Fetcher, Limits, Proxies, Silent};
 use crate::fixture::{Recipe, check};
+use crate::hash::Sha256;
 use crate::mirror::{Mode, Pull, Scope, sync, verify};
 use crate::name::{BuildNumber, ChannelName};
 use crate::retention::plan::Keep;
-use crate::retention::{Pin, Pins, PurgePlan, Roots, Wish, archive, empty_trash, plan, purge, restore};
+use crate::retention::{
+    Pin, Pins, PurgePlan, RetentionError, Roots, Wish, archive, empty_trash, plan, purge, restore,
+};
 use crate::store::Store;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -141,6 +145,111 @@ fn what_a_killed_purge_left_is_swept_by_the_next() {
     let purged = purge(&store, &rest, &roots, now()).expect("purged");
     assert_eq!(purged.objects, whole.objects);
     is_good(&store);
+}
+
+/// Takes builds as a purge does that is killed before it sweeps, each in a batch of its own.
+fn take_and_be_killed(store: &Store, numbers: &[u32]) {
+    for number in numbers {
+        // No process has such a number.
+        let batch = store.trash().join(format!("1763640000-purge-4194999-{number}"));
+        fs::create_dir_all(&batch).expect("made");
+        fs::rename(store.build(BuildNumber(*number)), batch.join(format!("build-{number}"))).expect("taken");
+    }
+}
+
+#[test]
+fn a_killed_purge_that_is_repeated_is_ended() {
+    let ((_folder, store), (_other, undisturbed)) = (store(), store());
+    let roots = Roots::default();
+    for store in [&store, &undisturbed] {
+        make(store, 4);
+    }
+    let whole = plan(&undisturbed, &these(&[2]), &roots).expect("a plan");
+    purge(&undisturbed, &whole, &roots, now()).expect("purged");
+    take_and_be_killed(&store, &[2]);
+    let found = plan(&store, &these(&[2]), &roots).expect("a plan");
+    assert_eq!((&found.builds[..], &found.unfinished[..]), (&[][..], &[BuildNumber(2)][..]));
+    assert_eq!((found.objects, found.bytes), (whole.objects, whole.bytes));
+    assert!(found.objects > 0);
+    let purged = purge(&store, &found, &roots, now()).expect("purged");
+    assert_eq!((&purged.builds[..], &purged.finished[..]), (&[][..], &[BuildNumber(2)][..]));
+    assert_eq!((purged.objects, purged.bytes), (whole.objects, whole.bytes));
+    assert_eq!(objects(&store), objects(&undisturbed));
+    // Once more there is nothing to do; a build that never was is still unknown.
+    let again = plan(&store, &these(&[2]), &roots).expect("a plan");
+    assert_eq!(again, PurgePlan::default());
+    assert!(matches!(plan(&store, &these(&[2, 9]), &roots), Err(RetentionError::Unknown { .. })));
+    is_good(&store);
+}
+
+#[test]
+fn purges_beside_each_other_do_not_trip() {
+    for _ in 0..8 {
+        let (_folder, store) = store();
+        make(&store, 10);
+        let dead: Vec<u32> = (1..=9).collect();
+        take_and_be_killed(&store, &dead);
+        let start = Barrier::new(4);
+        // What they take themselves stays for longer than they run.
+        let grace = SignedDuration::from_mins(1);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    purge(&store, &PurgePlan::default(), &Roots::default(), now()).expect("purged");
+                    empty_trash(&store, grace, now()).expect("emptied");
+                });
+            }
+        });
+        is_good(&store);
+        let names =
+            fs::read_dir(store.trash()).expect("read").map(|entry| entry.expect("an entry").file_name());
+        let left: Vec<_> = names.filter(|name| !name.to_string_lossy().contains("-sweep-")).collect();
+        assert!(
+            left.iter().all(|name| name.to_string_lossy().contains("-purge-")
+                && !name.to_string_lossy().contains("4194999")),
+            "{left:?}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_is_deleted_while_others_mark_it() {
+    let (_folder, store) = store();
+    let batch = store.trash().join("1763640000-purge-4194999-1");
+    let (build, done) = (batch.join("build-1"), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _locked = store.lock_now().expect("free");
+                // What a sweep that looked at the batch before writes there now.
+                (0..200).for_each(|number| drop(fs::write(build.join(format!(".swept{}", number % 3)), "")));
+            }
+        });
+        for _ in 0..8 {
+            fs::create_dir_all(&build).expect("made");
+            fs::write(build.join(".swept"), "").expect("written");
+            for number in 0..2000 {
+                fs::write(build.join(number.to_string()), "").expect("written");
+            }
+            let emptied = empty_trash(&store, SignedDuration::from_mins(1), now());
+            done.store(emptied.is_err(), Ordering::Relaxed);
+            emptied.expect("emptied");
+            assert!(!batch.exists());
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn what_was_being_deleted_when_its_purge_was_killed_is_cleared() {
+    let (_folder, store) = store();
+    make(&store, 2);
+    let doomed = store.trash().join(".tmp-4194999-1");
+    fs::create_dir(&doomed).expect("made");
+    fs::write(doomed.join(Sha256::of(b"x").hex()), "x").expect("written");
+    purge(&store, &PurgePlan::default(), &Roots::default(), now()).expect("purged");
+    assert!(!doomed.exists());
 }
 
 #[test]

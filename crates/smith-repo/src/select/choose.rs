@@ -6,6 +6,7 @@ use crate::hash::Sha256;
 use crate::manifest::Change;
 use crate::select::Pattern;
 use crate::select::closure::Names;
+use crate::select::needed::needed;
 use crate::upstream::{Closure, Filter, Recipe, Rule, RuleKind};
 
 /// A package as an index of an upstream, or of the build before, describes it.
@@ -45,7 +46,7 @@ pub struct Selection {
     pub chosen: Vec<usize>,
     /// What people's decisions did.
     pub changes: Vec<Change>,
-    /// Decisions that did nothing, and why.
+    /// Decisions that did nothing, and why; and those that leave something out that others need.
     pub idle: Vec<String>,
 }
 
@@ -77,6 +78,8 @@ pub fn choose(
     let taken = decided(&recipe.rules, candidates, taken, &mut selection)?;
     one_content(recipe, candidates, &taken)?;
     selection.chosen = once(candidates, taken);
+    let needed = needed(recipe, candidates, &selection.chosen);
+    selection.idle.extend(needed);
     Ok(selection)
 }
 
@@ -201,11 +204,16 @@ fn decided(
                 new.iter().for_each(|at| {
                     taken.remove(at);
                 });
-                note(selection, rule, "exclude", &names, "left out");
+                note(selection, rule, "exclude", &names, "left out", NOT_THERE);
             }
             RuleKind::Hold => {
                 let held = hold(candidates, &mut taken, &new, &old);
-                note(selection, rule, "hold", &held, "kept at the version of the build before");
+                let why = match (new.is_empty(), old.is_empty()) {
+                    (true, true) => NOT_THERE,
+                    (false, true) => "the build before has none of it, so there is nothing to hold on to",
+                    (_, false) => "the upstream has nothing newer than the build before",
+                };
+                note(selection, rule, "hold", &held, "kept at the version of the build before", why);
             }
             RuleKind::Pin(version) => {
                 let fits = |at: &usize| version.matches(candidates[*at].version);
@@ -218,7 +226,7 @@ fn decided(
                 });
                 let newer: Vec<usize> = fitting.iter().copied().filter(is_new).collect();
                 taken.extend(if newer.is_empty() { &fitting } else { &newer });
-                note(selection, rule, "pin", &names(candidates, &fitting), version.as_str());
+                note(selection, rule, "pin", &names(candidates, &fitting), version.as_str(), NOT_THERE);
             }
         }
     }
@@ -264,9 +272,18 @@ fn names(candidates: &[Candidate<'_>], places: &[usize]) -> BTreeSet<String> {
     places.iter().map(|at| candidates[*at].name.to_owned()).collect()
 }
 
-fn note(selection: &mut Selection, rule: &Rule, kind: &str, names: &BTreeSet<String>, detail: &str) {
+const NOT_THERE: &str = "no package of the build is meant by it";
+
+fn note(
+    selection: &mut Selection,
+    rule: &Rule,
+    kind: &str,
+    names: &BTreeSet<String>,
+    detail: &str,
+    idle: &str,
+) {
     if names.is_empty() {
-        selection.idle.push(format!("{kind} {}: no package of the build is affected", rule.package));
+        selection.idle.push(format!("{kind} {}: {idle}", rule.package));
     }
     selection.changes.extend(names.iter().map(|name| Change {
         kind: kind.to_owned(),
@@ -446,6 +463,35 @@ mod tests {
         let recipe = recipe(Filter::default(), rules);
         assert_eq!(chosen(&recipe, &all), ["b 1"]);
         assert_eq!(choose(&recipe, &[], &all).expect("a selection").idle.len(), 1);
+    }
+
+    #[test]
+    fn what_is_left_out_and_needed_all_the_same_is_told_with_who_needs_it() {
+        let all = [
+            candidate("app", "1", "lib, mailer | exim, ghost", ""),
+            candidate("tool", "1", "lib (>= 1) | zlib", ""),
+            candidate("other", "1", "lib | also", ""),
+            candidate("lib", "1", "", ""),
+            candidate("also", "1", "", ""),
+            candidate("postfix", "1", "", "mailer"),
+        ];
+        let rules = vec![rule(RuleKind::Exclude, "lib")];
+        let without = Filter { without: vec![Pattern::new("postfix")], ..Filter::default() };
+        let told = choose(&recipe(without, rules), &[], &all).expect("a selection").idle;
+        let install = "cannot be installed from this build";
+        assert_eq!(
+            told,
+            [
+                format!("exclude lib: app, tool need it and {install}"),
+                format!("without postfix: app needs it and {install}")
+            ]
+        );
+        // Another that provides it is enough.
+        let all = [&all[..], &[candidate("sendmail", "1", "", "mailer"), candidate("zlib", "1", "", "lib")]]
+            .concat();
+        let without = Filter { without: vec![Pattern::new("postfix")], ..Filter::default() };
+        let told = choose(&recipe(without, vec![rule(RuleKind::Exclude, "lib")]), &[], &all);
+        assert_eq!(told.expect("a selection").idle, Vec::<String>::new());
     }
 
     #[test]

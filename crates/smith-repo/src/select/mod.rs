@@ -3,6 +3,7 @@
 mod basic;
 mod choose;
 mod closure;
+mod needed;
 mod pattern;
 mod relation;
 

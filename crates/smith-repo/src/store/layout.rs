@@ -138,6 +138,11 @@ impl Layout {
         self.root.join("state/pins.json")
     }
 
+    /// The highest number that was ever given.
+    pub fn numbers(&self) -> PathBuf {
+        self.root.join("state/numbers")
+    }
+
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }

@@ -53,8 +53,11 @@ impl Store {
             let _ = fs::remove_file(&temporary);
             return Err(StoreError::io("writing", &temporary)(error));
         }
-        let locked = self.lock_now()?;
-        fs::rename(&temporary, &path).map_err(StoreError::io("renaming to", &path))?;
+        let begun = self.lock_now().and_then(|locked| {
+            fs::rename(&temporary, &path).map_err(StoreError::io("renaming to", &path))?;
+            Ok(locked)
+        });
+        let locked = begun.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
         // Those of runs that were killed go with it.
         self.leased(&locked)?;
         Ok(Lease { path, _file: file })

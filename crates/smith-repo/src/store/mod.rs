@@ -9,6 +9,7 @@ mod intake;
 mod layout;
 mod lease;
 mod lock;
+mod numbers;
 mod partial;
 mod pool;
 mod root;

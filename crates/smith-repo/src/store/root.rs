@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::hash::Sha256;
 use crate::name::BuildNumber;
+use crate::store::lock::PATIENCE;
 use crate::store::sync::{sync_folder, write_atomically};
 use crate::store::{Layout, StoreError};
 
@@ -15,6 +17,8 @@ const FORMAT: &str = "smith store 1\n";
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: Layout,
+    /// For how long somebody else may have its lock.
+    pub(super) patience: Duration,
 }
 
 impl Deref for Store {
@@ -41,7 +45,7 @@ impl Store {
         make_private(&layout.keys())?;
         probe_links(&layout)?;
         write_atomically(&layout.marker(), FORMAT.as_bytes())?;
-        Ok(Self { layout })
+        Ok(Self { layout, patience: PATIENCE })
     }
 
     /// A store that is there, or what would be made: for those who only say what they would do. Refuses what
@@ -54,7 +58,7 @@ impl Store {
         if root.exists() {
             check_empty(root)?;
         }
-        Ok(Self { layout })
+        Ok(Self { layout, patience: PATIENCE })
     }
 
     pub fn open(root: &Path) -> Result<Self, StoreError> {
@@ -70,7 +74,12 @@ impl Store {
             let found = found.trim().chars().take(80).collect();
             return Err(StoreError::Format { path: root.to_owned(), expected: FORMAT.trim(), found });
         }
-        Ok(Self { layout })
+        Ok(Self { layout, patience: PATIENCE })
+    }
+
+    /// The same store, for whoever waits less or more for its lock than is usual.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     pub fn has(&self, hash: &Sha256) -> bool {

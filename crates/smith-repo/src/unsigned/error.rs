@@ -3,11 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::ManifestError;
-use crate::mirror::HeldError;
-use crate::name::{BadName, BuildNumber};
-use crate::pgp::{KeyError, KeyringError, SignError};
-use crate::store::StoreError;
+use crate::create::CreateError;
+use crate::name::BuildNumber;
+use crate::pgp::{KeyError, KeyringError};
 
 /// A signature that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,22 +26,23 @@ pub enum UnsignedError {
     NoKeyring { source: KeyringError },
     #[error("{}: expected a folder that is empty or holds an earlier export, found {found:?} in it", .path.display())]
     NotEmpty { path: PathBuf, found: String },
+    #[error("{}: expected a folder with the signatures of build {number}, found none", .path.display())]
+    NoFolder { number: BuildNumber, path: PathBuf },
     #[error("build {number}: expected {what} as it was made, found another")]
     Changed { number: BuildNumber, what: String },
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The last part of the making of a build, whoever signs it.
     #[error(transparent)]
-    Sign(#[from] SignError),
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    #[error(transparent)]
-    Held(#[from] HeldError),
-    #[error(transparent)]
-    Name(#[from] BadName),
+    Create(Box<CreateError>),
     #[error("{doing} {}", .path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Store(#[from] StoreError),
+}
+
+impl<E: Into<CreateError>> From<E> for UnsignedError {
+    fn from(error: E) -> Self {
+        Self::Create(Box::new(error.into()))
+    }
 }
 
 impl UnsignedError {

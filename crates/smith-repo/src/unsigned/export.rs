@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::hash::Sha256;
-use crate::mirror::{Held, INFO, INFO_MAX, read_some};
+use crate::mirror::{Held, INFO, INFO_MAX, parse_info, read_some};
 use crate::name::{BuildNumber, RelPath};
 use crate::store::Store;
 use crate::unsigned::UnsignedError;
@@ -48,7 +48,12 @@ impl Waiting {
             return Err(UnsignedError::Unknown { number, known });
         }
         let held = Held::read_bare(&folder, number)?;
-        let json = read_some(&folder.join(INFO), INFO_MAX)?;
+        let path = folder.join(INFO);
+        let json = read_some(&path, INFO_MAX)?;
+        // What is signed is what the lists were read by.
+        if parse_info(&path, number, &json)? != held.info {
+            return Err(UnsignedError::Changed { number, what: INFO.to_owned() });
+        }
         let mut releases = BTreeMap::new();
         for (path, hash) in &held.info.signed_apart {
             let bytes = read_some(&store.object(hash), RELEASE_MAX)?;

@@ -35,6 +35,9 @@ pub fn take(
 ) -> Result<Published, UnsignedError> {
     clear_published(store, number)?;
     let waiting = Waiting::read(store, number)?;
+    if !folder.is_dir() {
+        return Err(UnsignedError::NoFolder { number, path: folder.to_owned() });
+    }
     let judge = judge(store, now)?;
     let signatures = read(&waiting, folder, &judge)?;
     publish(store, number, &waiting, &signatures, &judge)
@@ -106,6 +109,8 @@ fn publish(
     let whole = with_signed(&waiting.held.info, &waiting.held.manifest, &signed)?;
     let packed = signed.compress().map_err(UnsignedError::io("packing", Path::new(SIGNED)))?;
     let mut files = lists(&store.unsigned_build(number))?;
+    // The very bytes whose signature was verified: what lies there may have changed since.
+    files.push((INFO.to_owned(), waiting.json.clone()));
     files.push((SIGNED.to_owned(), packed));
     files.push((SIGNATURE.to_owned(), signatures.words.clone()));
     let pools =
@@ -153,12 +158,13 @@ fn listed(signatures: &Signatures) -> Result<Manifest, UnsignedError> {
     Ok(Manifest::new(files)?)
 }
 
-/// The lists that were made with the build: every file that lies in its folder itself.
+/// The lists that were made with the build: every file that lies in its folder itself, but for its words.
 fn lists(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, UnsignedError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(UnsignedError::io("reading", folder))? {
         let path = entry.map_err(UnsignedError::io("reading", folder))?.path();
-        if let (true, Some(name)) = (path.is_file(), path.file_name().and_then(|name| name.to_str())) {
+        let name = path.file_name().and_then(|name| name.to_str()).filter(|name| *name != INFO);
+        if let (true, Some(name)) = (path.is_file(), name) {
             let bytes = fs::read(&path).map_err(UnsignedError::io("reading", &path))?;
             files.push((name.to_owned(), bytes));
         }

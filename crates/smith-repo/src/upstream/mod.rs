@@ -11,4 +11,4 @@ pub use recipe::{
     Upstream, Wanted,
 };
 pub use refresh::{Believed, IndexText, Replay, Suite};
-pub use refused::{Fault, Refused};
+pub use refused::{Fault, Offer, Refused};

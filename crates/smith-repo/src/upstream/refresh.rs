@@ -254,6 +254,10 @@ impl Suite<'_> {
         let Some((packing, (path, sum))) = packed else {
             return Err(Fault::NoIndex { path: stem.to_owned() });
         };
+        if sum.size > INDEX_MAX {
+            // It would be held in memory, and a server can send bytes for as long as the Release says there are some.
+            return Err(Fault::Bomb { path: path.as_str().into(), limit: INDEX_MAX });
+        }
         let bytes = self.fetch_index(believed, &path, &sum)?;
         let plain = RelPath::new(stem).ok().and_then(|path| believed.release.files.get(&path).copied());
         let text = unpacked(packing, &bytes, path.as_str(), plain)?;

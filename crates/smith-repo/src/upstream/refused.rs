@@ -1,5 +1,7 @@
 //! Why an upstream is not taken as it is. Nothing of it is in the store then.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::deb822::{RecordError, ScanError};
@@ -32,6 +34,8 @@ pub enum Fault {
     Future { found: Timestamp, now: Timestamp },
     #[error("expected the index {path} in its Release, found none")]
     NoIndex { path: String },
+    #[error("expected one of the {offer} that it offers ({known}), found {name}")]
+    NotOffered { offer: Offer, name: String, known: String },
     #[error("the index {path} cannot be fetched")]
     Fetch { path: Box<str>, source: Box<FetchError> },
     #[error("the index {path} is named in its Release, and no address has it")]
@@ -56,6 +60,22 @@ pub enum Fault {
     Network(#[source] Box<FetchError>),
     #[error(transparent)]
     Store(Box<StoreError>),
+}
+
+/// What a suite is divided into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    Component,
+    Architecture,
+}
+
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Component => "components",
+            Self::Architecture => "architectures",
+        })
+    }
 }
 
 /// An upstream's suite, and what is wrong with it.

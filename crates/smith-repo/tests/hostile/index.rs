@@ -127,6 +127,26 @@ fn an_index_unpacks_to_what_it_says_and_no_more() -> Outcome {
 }
 
 #[test]
+fn an_index_that_is_said_to_be_endless_is_not_asked_for() -> Outcome {
+    let mut world = World::new()?;
+    for (packing, size) in [("", u64::MAX), (".xz", 3 << 30)] {
+        let draft = Draft { packings: vec![packing], ..world.draft() };
+        let indexes = draft.indexes()?;
+        let (path, bytes) = indexes.first().ok_or("no index")?;
+        let (said, to_be_said) = (format!(" {} {path}\n", bytes.len()), format!(" {size} {path}\n"));
+        let release = draft.release(&indexes).replace(&said, &to_be_said);
+        assert!(release.contains(&to_be_said), "{release}");
+        world.server.serve(draft.lay_with(&indexes, release.as_bytes(), &world.theirs)?);
+        world.server.trick("binary-amd64", Trick::EndlessPieces);
+        world.refuses_recipe(&world.recipe()?, "S0335", Leaves::Nothing)?;
+        let requests = world.server.requests();
+        assert!(requests.iter().all(|(asked, _)| !is_index(asked, STEMS[0])), "{requests:?}");
+    }
+    world.publish()?;
+    world.succeeds(&world.recipe()?)
+}
+
+#[test]
 fn a_suite_that_goes_away_or_never_holds_still_is_left() -> Outcome {
     let mut world = World::new()?;
     for form in [Form::InRelease, Form::Pair] {

@@ -34,6 +34,31 @@ fn a_package_file_is_what_the_index_says_or_refused() -> Outcome {
     Ok(())
 }
 
+/// After the Release and the indexes were read: what came by then is kept, for it is what was signed.
+#[test]
+fn an_upstream_that_disappears_while_packages_come_is_left() -> Outcome {
+    let mut world = World::new()?;
+    let mut draft = world.draft();
+    (0..8).for_each(|number| draft.add(&format!("more-{number}"), "1", 30_000));
+    let files = draft.lay(&world.theirs)?;
+    world.server.serve(files.clone());
+    let mut packages = 0;
+    world.server.before_each(move |path, files| {
+        packages += usize::from(path.starts_with("/pool/"));
+        if packages == 4 {
+            files.clear();
+        }
+    });
+    let recipe = world.recipe()?;
+    world.refuses_recipe(&recipe, "S0350", Leaves::Wanted)?;
+    world.server.serve(files);
+    world.succeeds(&recipe)?;
+    let again = world.server.requests().iter().filter(|(path, _)| path.starts_with("/pool/")).count();
+    // The package that is new in each state, and eight more, of which three had come.
+    assert_eq!(again, 6);
+    Ok(())
+}
+
 #[test]
 fn what_came_before_it_broke_off_does_not_come_again() -> Outcome {
     let mut world = World::new()?;

@@ -277,7 +277,7 @@ fn servers_that_misbehave_are_left() -> Outcome {
 #[test]
 fn a_bad_mirror_does_not_keep_the_others_from_being_asked() -> Outcome {
     let mut world = World::new()?;
-    let other = Server::start()?;
+    let other = Server::start();
     let mut recipe = world.recipe()?;
     recipe.upstreams[0].uris.insert(0, other.url());
     let old = Draft { date: world.now - SignedDuration::from_hours(101), ..world.draft() };

@@ -1,11 +1,12 @@
 //! A web server of a test's own that does what the test says: cuts, holds, lies, never ends, changes between two requests.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, Write as _};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::http::{self, Request, hold, ok, reset};
 
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
@@ -48,32 +49,21 @@ struct Script {
 }
 
 pub(crate) struct Server {
-    address: SocketAddr,
+    http: http::Server,
     script: Arc<Mutex<Script>>,
-    is_over: Arc<AtomicBool>,
 }
 
 impl Server {
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let address = listener.local_addr()?;
-        let (script, is_over) = (Arc::<Mutex<Script>>::default(), Arc::new(AtomicBool::new(false)));
-        let (shared, over) = (Arc::clone(&script), Arc::clone(&is_over));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if over.load(Ordering::Relaxed) {
-                    return;
-                }
-                let (script, over) = (Arc::clone(&shared), Arc::clone(&over));
-                // A client that goes away is its right.
-                std::thread::spawn(move || answer(stream, &script, &over).ok());
-            }
-        });
-        Ok(Self { address, script, is_over })
+    pub(crate) fn start() -> Self {
+        let script = Arc::<Mutex<Script>>::default();
+        let shared = Arc::clone(&script);
+        // A client that goes away is its right.
+        let http = http::Server::start(move |request, stream| drop(answer(request, stream, &shared)));
+        Self { http, script }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.http.url("")
     }
 
     /// From now on these files are served as they are.
@@ -105,51 +95,29 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        // Wakes the listener, which then sees that it is over.
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
-fn answer(mut stream: TcpStream, script: &Mutex<Script>, over: &AtomicBool) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let range = head.lines().find_map(|line| line.strip_prefix("range: ")).map(str::to_owned);
+fn answer(request: &Request, stream: &mut TcpStream, script: &Mutex<Script>) -> io::Result<()> {
+    let path = &request.path;
     let (bytes, trick) = {
         let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
-        script.requests.push((path.clone(), range.clone()));
+        script.requests.push((path.clone(), request.headers.get("range").cloned()));
         let Script { files, before, .. } = &mut *script;
         if let Some(before) = before {
-            before(&path, files);
+            before(path, files);
         }
         let trick = script.tricks.iter().find(|(part, _)| path.contains(part)).map(|(_, trick)| *trick);
-        (script.files.get(&path).cloned(), trick)
+        (script.files.get(path).cloned(), trick)
     };
-    let Some(bytes) = bytes else {
-        return say(&mut stream, "404 Not Found", Some(0), b"");
-    };
-    let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
-    match (trick, from) {
-        (Some(trick), _) => play(&mut stream, trick, bytes, over),
-        (None, Some(from)) if from < bytes.len() => {
-            let (last, whole) = (bytes.len() - 1, bytes.len());
-            let status = format!("206 Partial\r\nContent-Range: bytes {from}-{last}/{whole}");
-            say(&mut stream, &status, Some(whole - from), &bytes[from..])
+    match (bytes, trick) {
+        (None, _) => say(stream, "404 Not Found", Some(0), b""),
+        (Some(bytes), Some(trick)) => play(stream, trick, bytes),
+        (Some(bytes), None) => {
+            ok(request, stream, &bytes);
+            Ok(())
         }
-        (None, Some(_)) => say(&mut stream, "416 No", Some(0), b""),
-        (None, None) => say(&mut stream, "200 OK", Some(bytes.len()), &bytes),
     }
 }
 
-fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>, over: &AtomicBool) -> std::io::Result<()> {
+fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>) -> io::Result<()> {
     let whole = bytes.len();
     match trick {
         Trick::Cut(sent) => say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)]),
@@ -159,7 +127,9 @@ fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>, over: &AtomicB
         }
         Trick::Reset(sent) => {
             say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)])?;
-            Ok(rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))?)
+            read_by_peer(stream)?;
+            reset(stream);
+            Ok(())
         }
         Trick::Endless => {
             say(stream, "200 OK", None, &bytes)?;
@@ -184,16 +154,17 @@ fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>, over: &AtomicB
         }
         Trick::Stall(sent) => {
             say(stream, "200 OK", Some(whole), &bytes[..sent.min(whole)])?;
-            hold(stream)
+            hold(stream);
+            Ok(())
         }
-        Trick::Silence => hold(stream),
+        Trick::Silence => {
+            hold(stream);
+            Ok(())
+        }
         Trick::Trickle => {
             say(stream, "200 OK", Some(whole), b"")?;
             // The pause is what the trick is; it is shorter than the client's patience with a stall.
             for byte in bytes {
-                if over.load(Ordering::Relaxed) {
-                    break;
-                }
                 stream.write_all(&[byte])?;
                 std::thread::sleep(Duration::from_millis(40));
             }
@@ -207,24 +178,39 @@ fn play(stream: &mut TcpStream, trick: Trick, mut bytes: Vec<u8>, over: &AtomicB
     }
 }
 
-fn say(stream: &mut TcpStream, status: &str, length: Option<usize>, body: &[u8]) -> std::io::Result<()> {
+fn say(stream: &mut TcpStream, status: &str, length: Option<usize>, body: &[u8]) -> io::Result<()> {
     let length = length.map_or_else(String::new, |length| format!("Content-Length: {length}\r\n"));
     write!(stream, "HTTP/1.1 {status}\r\n{length}Connection: close\r\n\r\n")?;
     stream.write_all(body)?;
     stream.flush()
 }
 
-fn pieces(stream: &mut TcpStream) -> std::io::Result<()> {
+fn pieces(stream: &mut TcpStream) -> io::Result<()> {
     write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
 }
 
-fn piece(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+fn piece(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     write!(stream, "{:x}\r\n", bytes.len())?;
     stream.write_all(bytes)?;
     stream.write_all(b"\r\n")
 }
 
-/// Until the client goes.
-fn hold(stream: &mut TcpStream) -> std::io::Result<()> {
-    stream.read(&mut [0]).map(drop)
+/// Waits until the other end has read all that was sent: a reset throws away what still lies in its queue, the head of the
+/// answer, too.
+fn read_by_peer(stream: &TcpStream) -> io::Result<()> {
+    let (peer, own) = (stream.peer_addr()?.port(), stream.local_addr()?.port());
+    let ends = |field: &str, port: u16| field.ends_with(&format!(":{port:04X}"));
+    loop {
+        let table = std::fs::read_to_string("/proc/net/tcp")?;
+        let queue = table.lines().find_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let is_peer = ends(fields.get(1)?, peer) && ends(fields.get(2)?, own);
+            fields.get(4).filter(|_| is_peer)?.split_once(':').map(|(_, unread)| unread.to_owned())
+        });
+        // No line: the other end is gone.
+        if queue.is_none_or(|unread| unread == "00000000") {
+            return Ok(());
+        }
+        std::thread::yield_now();
+    }
 }

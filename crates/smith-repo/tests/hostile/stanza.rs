@@ -37,6 +37,8 @@ fn each_flaw_of_a_stanza_has_its_code() -> Outcome {
         ("S0345", (b"Architecture: amd64", b"Architecture: ../amd64")),
         ("S0345", (b"Package: beta", b"Package: ../beta")),
         ("S0345", (b"Size: 4", b"Size: -4")),
+        ("S0345", (b"Size: 4", b"Size: 184467440737095516154")),
+        ("S0345", (b"Size: 4", b"Size: 1844674407370955")),
         ("S0345", (b"SHA256: ", b"SHA1: ")),
         ("S0346", (b"Filename: pool/", b"Filename: ../../etc/")),
         ("S0346", (b"Filename: pool/", b"Filename: /etc/")),

@@ -12,15 +12,14 @@ use smith_repo::create::{Create, CreateError, Created, IfUnchanged};
 use smith_repo::fetch::{Fetcher, Limits, Proxies, Silent};
 use smith_repo::hash::Sha256;
 use smith_repo::mirror::{Scope, verify};
-use smith_repo::name::{PartName, SuiteName, UpstreamName};
-use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
+use smith_repo::pgp::{Passphrase, SigningKeys};
 use smith_repo::store::Store;
-use smith_repo::upstream::{Extras, Filter, LocalFolder, Publish, Recipe, Replay, Staleness, Upstream};
+use smith_repo::upstream::{Recipe, Replay};
 
 use crate::server::{Files, Server};
+pub(crate) use crate::site::Outcome;
+use crate::site::{local_folder, new_key, recipe_of, upstream};
 use crate::upstream::Draft;
-
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// What may have changed in the store although a build was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +56,7 @@ impl World {
         let (theirs, public) = keys(&folder.path().join("theirs"), now)?;
         fs::write(folder.path().join("theirs.gpg"), public)?;
         let (ours, _) = keys(&folder.path().join("store/keys"), now)?;
-        Ok(Self { server: Server::start()?, folder, theirs, ours, now, published: 0 })
+        Ok(Self { server: Server::start(), folder, theirs, ours, now, published: 0 })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -85,37 +84,14 @@ impl World {
     }
 
     pub(crate) fn recipe(&self) -> Outcome<Recipe> {
-        let upstream = Upstream {
-            name: UpstreamName::new("debian")?,
-            uris: vec![self.server.url()],
-            suites: vec![SuiteName::new("stable")?],
-            components: vec![PartName::new("main")?],
-            architectures: vec![PartName::new("amd64")?],
-            keyrings: vec![self.path("theirs.gpg")],
-            signers: Vec::new(),
-            threshold: 1,
-            distribution: None,
-            filter: Filter::default(),
-            snapshot: None,
-            staleness: Staleness::Refuse,
-            extras: Extras { translations: vec!["en".to_owned()], ..Extras::default() },
-        };
-        Ok(Recipe {
-            upstreams: vec![upstream],
-            rules: Vec::new(),
-            local: Vec::new(),
-            publish: Publish::default(),
-        })
+        let mut upstream = upstream(self.server.url(), self.path("theirs.gpg"))?;
+        upstream.extras.translations = vec!["en".to_owned()];
+        Ok(recipe_of(vec![upstream]))
     }
 
     /// With a folder of packages of our own besides.
     pub(crate) fn recipe_with_local(&self) -> Outcome<Recipe> {
-        let local = LocalFolder {
-            name: UpstreamName::new("site")?,
-            folder: self.path("own"),
-            suite: SuiteName::new("stable")?,
-            component: PartName::new("main")?,
-        };
+        let local = local_folder("site", self.path("own"), "stable")?;
         Ok(Recipe { local: vec![local], ..self.recipe()? })
     }
 
@@ -170,8 +146,13 @@ impl World {
     }
 
     pub(crate) fn refuses_recipe(&self, recipe: &Recipe, code: &str, leaves: Leaves) -> Outcome {
+        self.refuses_in(&self.store()?, recipe, code, leaves)
+    }
+
+    /// The same by somebody who has opened the store already.
+    pub(crate) fn refuses_in(&self, store: &Store, recipe: &Recipe, code: &str, leaves: Leaves) -> Outcome {
         let before = listing(&self.path("store"))?;
-        let Err(error) = self.create(recipe) else {
+        let Err(error) = self.create_in(store, recipe) else {
             return Err(format!("expected {code}, found that a build was made").into());
         };
         let error = error.downcast::<CreateError>()?;
@@ -232,10 +213,7 @@ fn made_at(now: Timestamp) -> Timestamp {
 }
 
 fn keys(folder: &Path, now: Timestamp) -> Outcome<(SigningKeys, Vec<u8>)> {
-    fs::create_dir_all(folder)?;
-    let (keys, user_id) = (KeyFolder::new(folder), "A <a@b>".to_owned());
-    let request = KeyRequest { kind: KeyKind::Ed25519, user_id, made_at: made_at(now), expires_at: None };
-    keys.generate(&request, &Passphrase::None)?;
+    let keys = new_key(folder, made_at(now))?;
     Ok((keys.signing_keys(&Passphrase::None)?, keys.export()?))
 }
 

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::collections::BTreeSet;
+mod apt;
+mod suite;
+
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,20 +13,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::{SignedDuration, Timestamp};
 use smith_repo::create::{Create, Created, IfUnchanged, Manner};
-use smith_repo::deb822::{PackageRecord, Stanzas};
 use smith_repo::fetch::{Fetcher, Limits, Proxies, Silent};
 use smith_repo::fsck::{Checked, check};
-use smith_repo::index::{
-    Blob, Compression, IndexStanza, Md5Sums, PackagesIndex, Presence, ReadyFile, SuiteIndex, write_suite,
-};
-use smith_repo::ingest::{Destination, find_debs, ingest};
-use smith_repo::manifest::BuildInfo;
-use smith_repo::mirror::{Depth, Scope, verify};
-use smith_repo::name::{PartName, RelPath, SuiteName, UpstreamName};
-use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
-use smith_repo::release::NewRelease;
+use smith_repo::index::{Compression, Md5Sums};
+use smith_repo::ingest::{Destination, ingest};
+use smith_repo::manifest::{BuildInfo, PackageList};
+use smith_repo::mirror::{Depth, Held, Scope, verify};
+use smith_repo::name::{BuildNumber, PartName, SuiteName, UpstreamName};
+use smith_repo::pgp::{Fingerprint, KeyFolder, KeyKind, KeyRequest, Passphrase, SigningKeys};
 use smith_repo::store::Store;
-use smith_repo::upstream::{Extras, Filter, Publish, Recipe, Replay, Staleness, Upstream};
+use smith_repo::upstream::{Extras, Filter, LocalFolder, Publish, Recipe, Replay, Staleness, Upstream};
+
+pub(crate) use apt::Apt;
+pub(crate) use suite::{Published, Words};
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -64,15 +65,51 @@ pub(crate) struct World {
 pub(crate) fn new_key(folder: &Path, made_at: Timestamp) -> Outcome<KeyFolder> {
     fs::create_dir_all(folder)?;
     let keys = KeyFolder::new(folder);
-    let request =
-        KeyRequest { kind: KeyKind::Ed25519, user_id: "A <a@b>".to_owned(), made_at, expires_at: None };
-    keys.generate(&request, &Passphrase::None)?;
+    generate(&keys, KeyKind::Ed25519, made_at)?;
     Ok(keys)
 }
 
+fn generate(keys: &KeyFolder, kind: KeyKind, made_at: Timestamp) -> Outcome<Fingerprint> {
+    let request = KeyRequest { kind, user_id: "A <a@b>".to_owned(), made_at, expires_at: None };
+    Ok(keys.generate(&request, &Passphrase::None)?)
+}
+
+/// All that an upstream has in one suite.
+pub(crate) fn upstream(uri: String, keyring: PathBuf) -> Outcome<Upstream> {
+    Ok(Upstream {
+        name: UpstreamName::new("debian")?,
+        uris: vec![uri],
+        suites: vec![SuiteName::new("stable")?],
+        components: vec![PartName::new("main")?],
+        architectures: vec![PartName::new("amd64")?],
+        keyrings: vec![keyring],
+        signers: Vec::new(),
+        threshold: 1,
+        distribution: None,
+        filter: Filter::default(),
+        snapshot: None,
+        staleness: Staleness::Refuse,
+        extras: Extras::default(),
+    })
+}
+
+pub(crate) fn recipe_of(upstreams: Vec<Upstream>) -> Recipe {
+    Recipe { upstreams, rules: Vec::new(), local: Vec::new(), publish: Publish::default() }
+}
+
+/// A folder of packages of our own.
+pub(crate) fn local_folder(name: &str, folder: PathBuf, suite: &str) -> Outcome<LocalFolder> {
+    Ok(LocalFolder {
+        name: UpstreamName::new(name)?,
+        folder,
+        suite: SuiteName::new(suite)?,
+        component: PartName::new("main")?,
+    })
+}
+
 impl World {
-    /// With an upstream of three packages, and no key of our own.
-    pub(crate) fn new() -> Outcome<Self> {
+    /// A store without a key, and an upstream that is not laid out yet.
+    pub(crate) fn bare() -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let now = now()?;
         let store = Store::create(&folder.path().join("store"))?;
@@ -80,11 +117,30 @@ impl World {
         let ours = KeyFolder::new(&store.keys());
         let world = Self { folder, theirs, store, ours, now };
         fs::write(world.path("theirs.gpg"), world.theirs.export()?)?;
-        world.package("alpha", "1.0-1", "Depends: beta\n")?;
+        Ok(world)
+    }
+
+    /// With an upstream of three packages, and no key of our own.
+    pub(crate) fn new() -> Outcome<Self> {
+        let world = Self::bare()?;
+        world.package("alpha", "1.0-1", "Depends: beta (>= 2~)\nPhased-Update-Percentage: 10\n")?;
         world.package("beta", "2.0", "")?;
         world.package("gamma", "1:3.0~rc1", "")?;
         world.publish(0)?;
         Ok(world)
+    }
+
+    /// The same with a key of our own, which clients have in `ours.gpg`.
+    pub(crate) fn with_key() -> Outcome<Self> {
+        let world = Self::new()?;
+        world.new_key(KeyKind::Ed25519)?;
+        Ok(world)
+    }
+
+    pub(crate) fn new_key(&self, kind: KeyKind) -> Outcome<Fingerprint> {
+        let made = generate(&self.ours, kind, self.now)?;
+        fs::write(self.path("ours.gpg"), self.ours.export()?)?;
+        Ok(made)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -92,16 +148,21 @@ impl World {
     }
 
     pub(crate) fn package(&self, name: &str, version: &str, more: &str) -> Outcome {
+        self.package_in("debs", name, version, &format!("Architecture: all\n{more}"))
+    }
+
+    /// Makes a package file in a folder with these lines in its control file.
+    pub(crate) fn package_in(&self, folder: &str, name: &str, version: &str, more: &str) -> Outcome {
         let root = self.path("package");
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("DEBIAN"))?;
-        fs::create_dir_all(self.path("debs"))?;
+        fs::create_dir_all(self.path(folder))?;
         fs::write(root.join("content"), format!("{name} {version}"))?;
         let control = format!(
-            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@b>\n{more}Description: {name}\n long\n"
+            "Package: {name}\nVersion: {version}\nMaintainer: A <a@b>\n{more}Description: {name}\n long\n"
         );
         fs::write(root.join("DEBIAN/control"), control)?;
-        let out = self.path("debs").join(format!("{name}.deb"));
+        let out = self.path(folder).join(format!("{name}.deb"));
         // The same package is the same bytes, whenever it is made.
         let mut build = Command::new("dpkg-deb");
         build.env("SOURCE_DATE_EPOCH", "1700000000").args(["--root-owner-group", "-b"]);
@@ -115,46 +176,18 @@ impl World {
 
     /// The same with other indexes, by their paths below the suite.
     pub(crate) fn publish_with(&self, hours: i64, more: &[(&str, Vec<u8>)]) -> Outcome {
-        let workshop = Store::create(&self.path("workshop"))?;
-        let intake = workshop.intake()?;
-        let main = PartName::new("main")?;
-        let ingested = ingest(&find_debs(&self.path("debs"))?, &main, Destination::Store(&intake));
-        let mut stanzas = Vec::new();
-        for deb in &ingested.debs {
-            for stanza in Stanzas::new(&deb.stanza) {
-                stanzas.push(IndexStanza::verbatim(PackageRecord::read(&stanza?)?.stanza));
-            }
-        }
-        let mut ready = Vec::new();
-        for (path, bytes) in more {
-            let blob = Blob { sha256: intake.put(bytes)?, size: bytes.len() as u64 };
-            ready.push(ReadyFile { path: RelPath::new(path)?, blob, presence: Presence::Stored });
-        }
-        let amd64 = PartName::new("amd64")?;
         let date = self.now - SignedDuration::from_hours(100) + SignedDuration::from_hours(hours);
-        let mut release = NewRelease::new(date);
-        release.suite = Some("stable".to_owned());
-        release.architectures = vec![amd64.clone()];
-        release.components = vec![main.clone()];
-        let index = SuiteIndex {
-            suite: SuiteName::new("stable")?,
-            release,
-            packages: vec![PackagesIndex::of(&main, &amd64, stanzas)?],
-            ready,
-            compressions: BTreeSet::from([Compression::Gz, Compression::Xz]),
+        let published = Published {
+            suite: "stable",
+            words: Words::Theirs,
+            compressions: &[Compression::Gz, Compression::Xz],
+            date,
+            valid_until: Some(date + SignedDuration::from_hours(24 * 7)),
             md5: Md5Sums::LeftOut,
+            more,
         };
-        let signer = self.theirs.signing_keys(&Passphrase::None)?;
-        let tree = write_suite(&workshop, &intake, index, Some((&signer, date)))?;
-        intake.settle()?;
-        let _ = fs::remove_dir_all(self.path("up/dists"));
-        for file in &tree.files {
-            lay(&self.path("up").join(file.path.as_str()), &fs::read(workshop.object(&file.sha256))?)?;
-        }
-        for deb in &ingested.debs {
-            lay(&self.path("up").join(deb.filename.as_str()), &fs::read(workshop.object(&deb.sha256))?)?;
-        }
-        Ok(())
+        let workshop = Store::create(&self.path("workshop"))?;
+        published.lay(&workshop, &self.theirs, &self.path("debs"), &self.path("up")).map(drop)
     }
 
     /// Puts a package file where the upstream has it, without naming it anywhere.
@@ -169,36 +202,27 @@ impl World {
     }
 
     pub(crate) fn recipe(&self) -> Outcome<Recipe> {
-        let upstream = Upstream {
-            name: UpstreamName::new("debian")?,
-            uris: vec![format!("file://{}", self.path("up").display())],
-            suites: vec![SuiteName::new("stable")?],
-            components: vec![PartName::new("main")?],
-            architectures: vec![PartName::new("amd64")?],
-            keyrings: vec![self.path("theirs.gpg")],
-            signers: Vec::new(),
-            threshold: 1,
-            distribution: None,
-            filter: Filter::default(),
-            snapshot: None,
-            staleness: Staleness::Refuse,
-            extras: Extras::default(),
-        };
-        Ok(Recipe {
-            upstreams: vec![upstream],
-            rules: Vec::new(),
-            local: Vec::new(),
-            publish: Publish::default(),
-        })
+        let uri = format!("file://{}", self.path("up").display());
+        Ok(recipe_of(vec![upstream(uri, self.path("theirs.gpg"))?]))
     }
 
     pub(crate) fn create(&self, recipe: &Recipe, manner: Manner) -> Outcome<Created> {
+        self.create_but(recipe, manner, |_| {})
+    }
+
+    /// The same, but for what is changed of it.
+    pub(crate) fn create_but(
+        &self,
+        recipe: &Recipe,
+        manner: Manner,
+        change: impl FnOnce(&mut Create<'_>),
+    ) -> Outcome<Created> {
         let fetcher = self.fetcher()?;
         let signer = match self.ours.list(self.now)?.is_empty() {
             true => SigningKeys::default(),
             false => self.ours.signing_keys(&Passphrase::None)?,
         };
-        let create = Create {
+        let mut create = Create {
             store: &self.store,
             fetcher: &fetcher,
             recipe,
@@ -211,6 +235,7 @@ impl World {
             now: self.now,
             made_by: "test",
         };
+        change(&mut create);
         Ok(create.run_as(manner)?)
     }
 
@@ -242,74 +267,21 @@ impl World {
         Ok(())
     }
 
+    /// The packages of a build.
+    pub(crate) fn packages(&self, number: BuildNumber) -> Outcome<PackageList> {
+        let packed = fs::read(self.store.build(number).join("packages.json.zst"))?;
+        Ok(PackageList::decompress(&packed, &Held::info(&self.store, number)?.packages)?)
+    }
+
     /// An apt that knows only this source, `file:/…` or `http://…`.
     pub(crate) fn apt(&self, uri: &str) -> Outcome<Apt> {
-        let root = self.path("apt");
-        let _ = fs::remove_dir_all(&root);
-        for folder in [
-            "etc/preferences.d",
-            "etc/sources.list.d",
-            "none",
-            "state/lists/partial",
-            "cache/archives/partial",
-        ] {
-            fs::create_dir_all(root.join(folder))?;
-        }
-        fs::write(root.join("status"), "")?;
-        let key = root.join("smith.gpg");
-        fs::write(&key, self.ours.export()?)?;
-        let options = format!("[signed-by={}] {uri} stable main\n", key.display());
-        fs::write(root.join("etc/sources.list"), format!("deb {options}"))?;
-        let shown = root.display();
-        let conf = format!(
-            "Dir \"{shown}\";\nDir::State \"{shown}/state\";\nDir::State::status \"{shown}/status\";\nDir::Cache \"{shown}/cache\";\n\
-             Dir::Etc \"{shown}/etc\";\nDir::Etc::parts \"{shown}/none\";\nDir::Etc::trusted \"{shown}/none.gpg\";\n\
-             Dir::Etc::trustedparts \"{shown}/none\";\nDir::Log \"{shown}\";\nAPT::Architecture \"amd64\";\n\
-             APT::Architectures {{ \"amd64\"; }};\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n\
-             Acquire::By-Hash \"force\";\nAcquire::http::Proxy \"DIRECT\";\nAcquire::Retries \"0\";\n"
-        );
-        fs::write(root.join("apt.conf"), conf)?;
-        fs::create_dir_all(self.path("down"))?;
-        Ok(Apt { root, down: self.path("down"), options })
+        let apt = Apt::new(&self.path("apt"), &self.ours.export()?)?;
+        apt.sources(&[("deb", &format!("{uri} stable main"))])?;
+        Ok(apt)
     }
 }
 
 pub(crate) fn lay(path: &Path, bytes: &[u8]) -> Outcome {
     fs::create_dir_all(path.parent().ok_or("no parent")?)?;
     Ok(fs::write(path, bytes)?)
-}
-
-/// The machine's own apt, in a root of its own.
-pub(crate) struct Apt {
-    root: PathBuf,
-    /// Where downloads go.
-    pub(crate) down: PathBuf,
-    options: String,
-}
-
-impl Apt {
-    /// Source packages too.
-    pub(crate) fn with_sources(&self) -> Outcome {
-        let both = format!("deb {0}deb-src {0}", self.options);
-        Ok(fs::write(self.root.join("etc/sources.list"), both)?)
-    }
-
-    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome<(bool, String)> {
-        let output = Command::new("apt-get")
-            .env("APT_CONFIG", self.root.join("apt.conf"))
-            .env("LC_ALL", "C")
-            .current_dir(&self.down)
-            .args(arguments)
-            .output()?;
-        let text = [output.stdout, output.stderr].concat();
-        Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
-    }
-
-    /// An update that has neither an error nor a warning.
-    pub(crate) fn updates_quietly(&self) -> Outcome {
-        let (is_good, text) = self.run(&["update"])?;
-        let is_quiet = text.lines().all(|line| !line.starts_with("W:") && !line.starts_with("E:"));
-        assert!(is_good && is_quiet && !text.contains("Ign:"), "{text}");
-        Ok(())
-    }
 }

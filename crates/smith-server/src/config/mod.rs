@@ -4,6 +4,7 @@
 mod fields;
 mod near;
 pub mod pipeline;
+pub mod places;
 pub mod recipe;
 mod report;
 mod tree;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use smith_repo::name::{BadName, PartName, SuiteName, UpstreamName};
+use smith_repo::pgp::Fingerprint;
 use smith_repo::select::Pattern;
 use smith_repo::upstream::{
     Closure, Compressions, Extras, Filter, LocalFolder, Publish, Recipe, Rule, RuleKind, Snapshot, Staleness,
@@ -106,7 +107,7 @@ fn upstream(node: &Node, folder: &Path, report: &mut Report) -> Option<Upstream>
     };
     let architectures = fields.need("architectures").and_then(|node| names(node, PartName::new, report));
     let keyrings = fields.need("keyring").and_then(|node| texts(node, "keyring files", report));
-    let signers = optional_texts(fields.take("signers"), report);
+    let signers = optional(fields.take("signers"), report, fingerprints);
     let threshold =
         optional(fields.take("threshold"), report, |node, report| number(node, 1..=THRESHOLD_MAX, report));
     let distribution = optional(fields.take("distribution"), report, |node, report| {
@@ -131,7 +132,7 @@ fn upstream(node: &Node, folder: &Path, report: &mut Report) -> Option<Upstream>
         components: components?,
         architectures: architectures?,
         keyrings: keyrings?.iter().map(|path| folder.join(path)).collect(),
-        signers: signers?,
+        signers: signers?.unwrap_or_default(),
         threshold: threshold?.unwrap_or(1),
         distribution: distribution?,
         filter: filter?.unwrap_or_default(),
@@ -160,6 +161,21 @@ fn addresses(node: &Node, uris: Vec<String>, report: &mut Report) -> Option<Vec<
             None
         }
     }
+}
+
+/// A mistyped one would be found only when everything else was fetched.
+fn fingerprints(node: &Node, report: &mut Report) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    for item in one_or_more(node, "fingerprints", report)? {
+        let text = text(item, "a fingerprint", report)?;
+        if text.parse::<Fingerprint>().is_err() {
+            let expected = "a fingerprint of 40 or 64 hexadecimal digits, as `gpg --fingerprint` shows it";
+            report.add(item.place, "S0207", expected, shown(text));
+            return None;
+        }
+        found.push(text.to_owned());
+    }
+    Some(found)
 }
 
 fn snapshot(node: &Node, report: &mut Report) -> Option<Snapshot> {
@@ -452,6 +468,7 @@ publish: {compressions: [gz, zst], valid-for-days: 14, fields: {Origin: Us}}
         for (from, to, expected) in [
             ("threshold: 2", "treshold: 2", "recipe.yaml:8:5: expected one of the keys of an upstream"),
             ("threshold: 2", "threshold: 0", "recipe.yaml:8:16: expected a whole number"),
+            ("threshold: 2", "signers: [4CB5]", "recipe.yaml:8:15: expected a fingerprint of 40"),
             ("uris: http://one.example/debian", "uris: ftp://x", "recipe.yaml:3:11: expected addresses"),
             ("    architectures: [amd64]\n", "", "expected the key `architectures`"),
             (

@@ -2,6 +2,9 @@
 //!
 //! Its index is the real one but for sizes and hashes. Later states have new versions of every fiftieth package.
 
+#[path = "../../../smith-repo/src/fixture/deb.rs"]
+mod archive;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +22,8 @@ use smith_repo::name::{PartName, SuiteName};
 use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase};
 use smith_repo::release::NewRelease;
 use smith_repo::store::Store;
+
+use archive::{ar, tar};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -133,30 +138,16 @@ fn stub(name: &str, version: &str, architecture: &str) -> Outcome<Vec<u8>> {
     let control = format!(
         "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: A <a@b>\nDescription: a stub\n"
     );
-    let packed = |file: Option<&str>| -> Outcome<Vec<u8>> {
-        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Level::fast()));
-        if let Some(text) = file {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(text.len() as u64);
-            header.set_mode(0o644);
-            header.set_cksum();
-            archive.append_data(&mut header, "./control", text.as_bytes())?;
-        }
-        Ok(archive.into_inner()?.finish()?)
+    let packed = |files: &[(&str, &[u8])]| -> Outcome<Vec<u8>> {
+        let mut out = GzEncoder::new(Vec::new(), Level::fast());
+        out.write_all(&tar(files))?;
+        Ok(out.finish()?)
     };
-    let mut out = b"!<arch>\n".to_vec();
-    for (name, bytes) in [
-        ("debian-binary", b"2.0\n".to_vec()),
-        ("control.tar.gz", packed(Some(&control))?),
-        ("data.tar.gz", packed(None)?),
-    ] {
-        writeln!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, "100644", bytes.len())?;
-        out.extend_from_slice(&bytes);
-        if bytes.len() % 2 == 1 {
-            out.push(b'\n');
-        }
-    }
-    Ok(out)
+    Ok(ar(&[
+        ("debian-binary", b"2.0\n"),
+        ("control.tar.gz", &packed(&[("./control", control.as_bytes())])?),
+        ("data.tar.gz", &packed(&[])?),
+    ]))
 }
 
 /// What this program is called with to do nothing but publish, so that another process can measure it.

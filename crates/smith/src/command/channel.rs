@@ -1,6 +1,7 @@
 //! `smith channel`: the names by which clients find a build.
 
 mod follow;
+mod remove;
 mod set;
 mod show;
 
@@ -23,6 +24,7 @@ enum Command {
     Rollback(set::Rollback),
     Refresh(set::Refresh),
     Follow(follow::Follow),
+    Remove(remove::Remove),
     Show(show::Show),
 }
 
@@ -43,6 +45,7 @@ pub(super) fn run(channel: &Channel) -> Result<Exit, Failure> {
         Command::Rollback(rollback) => set::rollback(rollback),
         Command::Refresh(refresh) => set::refresh(refresh),
         Command::Follow(follow) => follow::run(follow),
+        Command::Remove(remove) => remove::run(remove),
         Command::Show(show) => show::run(show),
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use jiff::Timestamp;
-use smith_repo::channel::{self, ChannelError, Order, Switched};
+use smith_repo::channel::{self, ChannelError, Order, Switched, Way};
 use smith_repo::mirror::{
-    Depth, Keys, Mirror, Place as Lies, Remembered, S3, Turn, mirror_channels, mirrors, record_mirror_channel,
+    Depth, Keys, Lead, Mirror, Place as Lies, Remembered, S3, S3Error, Turn, forget_mirror_channel,
+    mirror_channels, mirrors, record_mirror_channel,
 };
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::{KeyFolder, Signer};
@@ -17,7 +18,7 @@ use crate::input::{self, Believed};
 
 /// Which mirrors; the store itself where none is asked for.
 #[derive(Debug, Args)]
-pub(crate) struct PlaceArgs {
+pub(crate) struct WhereArgs {
     /// On these mirrors of the store
     #[arg(long = "mirror", value_name = "NAME")]
     mirrors: Vec<MirrorName>,
@@ -27,6 +28,13 @@ pub(crate) struct PlaceArgs {
     /// On every mirror of the store
     #[arg(long)]
     all_mirrors: bool,
+}
+
+/// Where, and what may be passed over.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    #[command(flatten)]
+    at: WhereArgs,
     /// Move where it can be, although some mirrors do not hold the build whole
     #[arg(long)]
     skip_unready: bool,
@@ -35,13 +43,20 @@ pub(crate) struct PlaceArgs {
     drop_suites: bool,
 }
 
+/// What becomes of suites that a channel serves and the build has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suites {
+    Kept,
+    Dropped,
+}
+
 /// Something that serves a channel.
 pub(crate) struct Place {
     pub(crate) name: Option<MirrorName>,
     at: At,
     /// Whose builds are believed; nobody's where the store has no keys of its own.
     believed: Option<Believed>,
-    drops_suites: bool,
+    suites: Suites,
     site: Store,
 }
 
@@ -61,10 +76,16 @@ impl PlaceArgs {
     }
 
     pub(crate) fn places(&self, site: &Store) -> Result<Vec<Place>, Failure> {
+        self.at.places(site, if self.drop_suites { Suites::Dropped } else { Suites::Kept })
+    }
+}
+
+impl WhereArgs {
+    pub(crate) fn places(&self, site: &Store, suites: Suites) -> Result<Vec<Place>, Failure> {
         if self.mirrors.is_empty() && self.regions.is_empty() && !self.all_mirrors {
             let (at, believed) = (At::Store(site.clone()), believed(site)?);
             let site = site.clone();
-            return Ok(vec![Place { name: None, at, believed, drops_suites: self.drop_suites, site }]);
+            return Ok(vec![Place { name: None, at, believed, suites, site }]);
         }
         let known = mirrors(site).map_err(|error| Failure::new(Exit::BadInput, error))?;
         for name in &self.mirrors {
@@ -80,7 +101,7 @@ impl PlaceArgs {
         let is_meant = |one: &&Mirror| {
             self.all_mirrors || self.mirrors.contains(&one.name) || self.regions.contains(&one.region)
         };
-        let places = known.iter().filter(is_meant).map(|one| Place::of(site, one, self));
+        let places = known.iter().filter(is_meant).map(|one| Place::of(site, one, suites));
         let places = places.collect::<Result<Vec<_>, _>>()?;
         if places.is_empty() {
             return Err(Failure::new(Exit::NotThere, "expected mirrors, found that the store knows none"));
@@ -104,7 +125,7 @@ fn nothing<'a>(what: &str, found: &MirrorName, known: impl Iterator<Item = &'a M
 }
 
 impl Place {
-    fn of(site: &Store, mirror: &Mirror, args: &PlaceArgs) -> Result<Self, Failure> {
+    pub(crate) fn of(site: &Store, mirror: &Mirror, suites: Suites) -> Result<Self, Failure> {
         let at = match &mirror.place {
             Lies::Directory { path } => {
                 let unsynced = |error| {
@@ -121,8 +142,8 @@ impl Place {
                 At::Bucket { site: site.clone(), bucket: Box::new(bucket), _turn: turn }
             }
         };
-        let (believed, drops_suites) = (believed(site)?, args.drop_suites);
-        Ok(Self { name: Some(mirror.name.clone()), at, believed, drops_suites, site: site.clone() })
+        let (believed, site) = (believed(site)?, site.clone());
+        Ok(Self { name: Some(mirror.name.clone()), at, believed, suites, site })
     }
 
     /// For a line: `on fra-01: `, or nothing for the store itself.
@@ -130,13 +151,31 @@ impl Place {
         self.name.as_ref().map_or_else(String::new, |name| format!("on {name}: "))
     }
 
+    /// Where it is; nothing where there is no such channel, or nothing that is left of it tells.
     pub(crate) fn current(&self, channel: &ChannelName) -> Result<Option<BuildNumber>, Failure> {
         match &self.at {
-            At::Store(store) => channel::get(store, channel).map_err(channel_failed),
-            At::Bucket { bucket, .. } => {
-                Ok(bucket.channel(channel).map_err(bucket_failed)?.map(|pointer| pointer.to))
+            At::Store(store) => {
+                let standing = channel::standing(store, channel).map_err(channel_failed)?;
+                Ok(standing.and_then(|standing| standing.build))
             }
+            At::Bucket { bucket, .. } => match bucket.channel(channel) {
+                Ok(pointer) => Ok(pointer.map(|pointer| pointer.to)),
+                // Where it was is not known; that does not keep it from being led to a build.
+                Err(S3Error::Pointer { .. }) => Ok(None),
+                Err(error) => Err(bucket_failed(error)),
+            },
         }
+    }
+
+    /// Where it is, which must be known.
+    pub(crate) fn known(&self, channel: &ChannelName) -> Result<BuildNumber, Failure> {
+        let known = match &self.at {
+            At::Store(store) => channel::get(store, channel).map_err(channel_failed)?,
+            At::Bucket { bucket, .. } => {
+                bucket.channel(channel).map_err(bucket_failed)?.map(|pointer| pointer.to)
+            }
+        };
+        known.ok_or_else(|| channel_failed(ChannelError::Unknown { name: channel.clone() }))
     }
 
     pub(crate) fn previous(&self, channel: &ChannelName) -> Result<BuildNumber, Failure> {
@@ -144,7 +183,7 @@ impl Place {
             At::Store(store) => channel::previous(store, channel).map_err(channel_failed),
             At::Bucket { bucket, .. } => {
                 let pointer = bucket.channel(channel).map_err(bucket_failed)?;
-                let from = pointer.and_then(|pointer| pointer.from);
+                let from = pointer.and_then(|pointer| pointer.previous());
                 from.ok_or_else(|| channel_failed(ChannelError::NoPrevious { name: channel.clone() }))
             }
         }
@@ -157,7 +196,7 @@ impl Place {
                 channel::check(store, channel, build).map_err(channel_failed)?;
                 self.check_signature(store, channel, build)?;
                 let lost = channel::lost_suites(store, channel, build).map_err(channel_failed)?;
-                if lost.is_empty() || self.drops_suites {
+                if lost.is_empty() || self.suites == Suites::Dropped {
                     return Ok(());
                 }
                 let error = format!(
@@ -207,10 +246,19 @@ impl Place {
         Ok(channels.remove(channel).map(|one| one.dates).unwrap_or_default())
     }
 
-    fn remember(&self, store: &Store, channel: &ChannelName) -> Result<(), Failure> {
+    /// What the site has to know if this mirror is lost one day.
+    fn remember(&self, channel: &ChannelName) -> Result<(), Failure> {
         let Some(name) = &self.name else { return Ok(()) };
-        let Some(view) = channel::current(store, channel).map_err(channel_failed)? else { return Ok(()) };
-        let remembered = Remembered { build: view.build, dates: view.dates };
+        let remembered = match &self.at {
+            At::Store(store) => channel::current(store, channel)
+                .map_err(channel_failed)?
+                .map(|view| Remembered { build: view.build, dates: view.dates }),
+            At::Bucket { bucket, .. } => bucket
+                .channel(channel)
+                .map_err(bucket_failed)?
+                .map(|pointer| Remembered { build: pointer.to, dates: pointer.dates }),
+        };
+        let Some(remembered) = remembered else { return Ok(()) };
         let recorded = record_mirror_channel(&self.site, name, channel, remembered);
         recorded.map_err(|error| Failure::new(Exit::Output, error))
     }
@@ -219,21 +267,30 @@ impl Place {
         &self,
         channel: &ChannelName,
         build: BuildNumber,
+        way: Way,
         order: &Order,
         signer: Option<&dyn Signer>,
     ) -> Result<Switched, Failure> {
-        match &self.at {
-            At::Store(store) => {
-                let seen = self.remembered(channel)?;
-                let switched = channel::set_after(store, channel, build, order, signer, &seen);
-                let switched = switched.map_err(channel_failed)?;
-                self.remember(store, channel)?;
-                Ok(switched)
+        let seen = &self.remembered(channel)?;
+        let switched = match (&self.at, way) {
+            (At::Store(store), Way::Back) => {
+                channel::back_after(store, channel, build, order, signer, seen).map_err(channel_failed)
             }
-            At::Bucket { site, bucket, .. } => {
-                bucket.set_channel(site, channel, build, order, signer).map_err(bucket_failed)
+            (At::Store(store), Way::To | Way::Removed) => {
+                channel::set_after(store, channel, build, order, signer, seen).map_err(channel_failed)
             }
-        }
+            (At::Bucket { site, bucket, .. }, way) => {
+                let lead = Lead { order, signer, seen };
+                let switched = match way {
+                    Way::Back => bucket.back_channel(site, channel, build, lead),
+                    Way::To | Way::Removed => bucket.set_channel_after(site, channel, build, lead),
+                };
+                switched.map_err(bucket_failed)
+            }
+        };
+        let switched = switched?;
+        self.remember(channel)?;
+        Ok(switched)
     }
 
     pub(crate) fn refresh(
@@ -242,16 +299,44 @@ impl Place {
         order: &Order,
         signer: &dyn Signer,
     ) -> Result<Switched, Failure> {
-        match &self.at {
-            At::Store(store) => {
-                let switched = channel::refresh(store, channel, order, signer).map_err(channel_failed)?;
-                self.remember(store, channel)?;
-                Ok(switched)
-            }
+        let switched = match &self.at {
+            At::Store(store) => channel::refresh(store, channel, order, signer).map_err(channel_failed),
             At::Bucket { site, bucket, .. } => {
                 bucket.refresh_channel(site, channel, order, signer).map_err(bucket_failed)
             }
+        };
+        let switched = switched?;
+        self.remember(channel)?;
+        Ok(switched)
+    }
+
+    /// Whether there is such a channel here, be it readable or not.
+    pub(crate) fn has(&self, channel: &ChannelName) -> Result<bool, Failure> {
+        match &self.at {
+            At::Store(store) => Ok(channel::standing(store, channel).map_err(channel_failed)?.is_some()),
+            At::Bucket { bucket, .. } => match bucket.channel(channel) {
+                Ok(pointer) => Ok(pointer.is_some()),
+                Err(S3Error::Pointer { .. }) => Ok(true),
+                Err(error) => Err(bucket_failed(error)),
+            },
         }
+    }
+
+    /// Takes the channel away. Answers where it was, as far as that is known.
+    pub(crate) fn remove(
+        &self,
+        channel: &ChannelName,
+        order: &Order,
+    ) -> Result<Option<BuildNumber>, Failure> {
+        let from = match &self.at {
+            At::Store(store) => channel::remove(store, channel, order).map_err(channel_failed)?.from,
+            At::Bucket { bucket, .. } => bucket.remove_channel(channel, order).map_err(bucket_failed)?,
+        };
+        if let Some(name) = &self.name {
+            let forgotten = forget_mirror_channel(&self.site, name, channel);
+            forgotten.map_err(|error| Failure::new(Exit::Output, error))?;
+        }
+        Ok(from)
     }
 }
 
@@ -263,6 +348,8 @@ pub(crate) fn channel_failed(error: ChannelError) -> Failure {
         ChannelError::NotALink { .. }
         | ChannelError::History { .. }
         | ChannelError::View { .. }
+        | ChannelError::Damaged { .. }
+        | ChannelError::NeedsKey { .. }
         | ChannelError::Release { .. }
         | ChannelError::Source { .. }
         | ChannelError::Fetch { .. }
@@ -274,6 +361,9 @@ pub(crate) fn channel_failed(error: ChannelError) -> Failure {
     Failure::new(exit, error)
 }
 
-fn bucket_failed(error: smith_repo::mirror::S3Error) -> Failure {
+fn bucket_failed(error: S3Error) -> Failure {
+    if let S3Error::Channel(error) = error {
+        return channel_failed(*error);
+    }
     Failure::new(Exit::BadInput, error)
 }

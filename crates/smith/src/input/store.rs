@@ -34,8 +34,26 @@ pub(crate) struct NetArgs {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Network")]
     connections: u16,
     /// Bytes per second over all connections
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Network")]
+    #[arg(long, value_name = "BYTES", value_parser = rate, help_heading = "Network")]
     bandwidth: Option<u64>,
+}
+
+/// Bytes per second, as a plain number or with a unit of thousands.
+pub(crate) fn rate(text: &str) -> Result<u64, String> {
+    let bad = || {
+        "expected bytes per second above 0, such as 5000000, or with a unit of thousands: 5000k, 5M or 1G"
+            .to_owned()
+    };
+    let digits = text.trim_end_matches(['k', 'M', 'G']);
+    let unit = match text.get(digits.len()..) {
+        Some("") => 1,
+        Some("k") => 1_000,
+        Some("M") => 1_000_000,
+        Some("G") => 1_000_000_000,
+        Some(_) | None => return Err(bad()),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    number.filter(|number| *number > 0).ok_or_else(bad)
 }
 
 impl StoreArgs {
@@ -140,4 +158,21 @@ pub(crate) fn recorded(file: Option<&Path>) -> Result<BTreeMap<BuildNumber, u64>
         *recorded.entry(build).or_default() += machines;
     }
     Ok(recorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_plain_numbers_or_have_a_unit() {
+        for (text, expected) in
+            [("1", 1), ("5000000", 5_000_000), ("5000k", 5_000_000), ("5M", 5_000_000), ("1G", 1_000_000_000)]
+        {
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "0M", "M", "5MB", "5 M", "5kk", "-1", "1.5M", "99999999999G", "5é"] {
+            assert!(rate(text).is_err_and(|why| why.contains("5M")), "{text}");
+        }
+    }
 }

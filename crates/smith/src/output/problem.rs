@@ -20,12 +20,9 @@ pub(super) fn shown(problems: &Problems, texts: &[(String, String)]) -> String {
     let (mistakes, files) = (problems.0.len(), files(problems));
     let _ = writeln!(
         out,
-        "{} {}",
+        "{} expected no mistakes, found {mistakes} in {}",
         styled(BAD, "error:"),
-        match mistakes {
-            1 => "expected no mistake, found 1".to_owned(),
-            n => format!("expected no mistakes, found {n} in {}", super::counted(files, "file")),
-        }
+        super::counted(files, "file")
     );
     out
 }
@@ -90,7 +87,7 @@ mod tests {
         assert_eq!(
             plain(&shown(&Problems(vec![problem(2, 6)]), &texts)),
             "a.yaml:2:6: expected b, found `c` [S0201]\n  2 |  ké: c\n    |      ^\n  hint: did you mean `b`?\n\n\
-             error: expected no mistake, found 1\n"
+             error: expected no mistakes, found 1 in 1 file\n"
         );
     }
 

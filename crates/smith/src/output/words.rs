@@ -22,6 +22,16 @@ pub(crate) fn counted(number: impl Into<u64>, noun: &str) -> String {
     format!("{many} {noun}{plural}")
 }
 
+/// `no build`, `build 7`, `builds 7, 8`
+pub(crate) fn numbered<T: ToString>(noun: &str, all: &[T]) -> String {
+    let numbers: Vec<String> = all.iter().map(ToString::to_string).collect();
+    match numbers.as_slice() {
+        [] => format!("no {noun}"),
+        [one] => format!("{noun} {one}"),
+        many => format!("{noun}s {}", many.join(", ")),
+    }
+}
+
 /// `once`, `twice`, `3 times`
 pub(crate) fn times(number: u32) -> String {
     match number {

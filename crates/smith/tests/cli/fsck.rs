@@ -32,7 +32,9 @@ fn a_store_is_clean_or_it_is_said_what_is_wrong() {
     let ran = smith(&["build", "fsck", "--store", &store, "--mend"]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
     assert!(
-        ran.out.starts_with("bad: channels/prod: expected a link to a view of a build, found"),
+        ran.out.starts_with(
+            "bad: views/prod-7/view.json: expected the words about what the channel serves, found"
+        ),
         "{}",
         ran.out
     );
@@ -45,6 +47,14 @@ fn a_store_is_clean_or_it_is_said_what_is_wrong() {
     let mode = fs::metadata(root.join("keys")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
     fs::remove_file(root.join("channels/prod")).unwrap();
+    fs::create_dir(root.join("builds/7")).unwrap();
+    let ran = smith(&["build", "fsck", "--store", &store]);
+    let untold = "untold: foreign files and orphans could not be told: builds/7 cannot be read\n";
+    assert!(ran.code == 1 && ran.out.contains(untold), "{}", ran.out);
+    let ran = smith(&["mirror", "verify", "--store", &store]);
+    let untold = "untold: foreign files could not be told: builds/7 cannot be read\n";
+    assert!(ran.code == 1 && ran.out.contains(untold), "{}", ran.out);
+    fs::remove_dir(root.join("builds/7")).unwrap();
     assert_eq!(good(&["build", "fsck", "--store", &store]), "good: clean: 0 builds, 0 objects\n");
 }
 

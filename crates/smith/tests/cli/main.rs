@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bucket;
+mod builds;
+mod channel;
 mod fleet;
 mod fsck;
 mod help;
@@ -13,3 +15,4 @@ mod run;
 mod signing;
 mod simulate;
 mod why;
+mod words;

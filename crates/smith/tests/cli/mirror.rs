@@ -15,7 +15,7 @@ use super::bucket::{Service, service};
 use super::run::{Ran, root, smith_with};
 
 /// A site with a key, and what its builds are made of.
-struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
 }
 
@@ -31,7 +31,7 @@ fn skipped(tool: &str) {
 
 impl Site {
     /// With builds 1 and 2, of which the second has a newer alpha. Nothing, with a word, on a machine that is no Debian.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if !is_installed("dpkg-deb") {
             skipped("dpkg-deb");
             return None;
@@ -50,19 +50,19 @@ impl Site {
         Some(site)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
-    fn build(&self) {
+    pub(super) fn build(&self) {
         self.good(&["build", "create", &self.text("recipe.yaml")]);
     }
 
-    fn package(&self, name: &str, version: &str, depends: &str) {
+    pub(super) fn package(&self, name: &str, version: &str, depends: &str) {
         let folder = self.path("package");
         let _ = fs::remove_dir_all(&folder);
         for old in walk(&self.path("debs")) {
@@ -86,30 +86,30 @@ impl Site {
         assert!(built.unwrap().status.success());
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         let store = self.text("site");
         let more =
             [("SMITH_STORE", store.as_str()), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
         smith_with(args, &more)
     }
 
-    fn good(&self, args: &[&str]) -> String {
+    pub(crate) fn good(&self, args: &[&str]) -> String {
         let ran = self.run(args);
         assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
         ran.out
     }
 
-    fn json(&self, args: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, args: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.good(args)).unwrap()
     }
 
-    fn add(&self, name: &str, region: &str) {
+    pub(crate) fn add(&self, name: &str, region: &str) {
         let path = self.text(&format!("mirrors/{name}"));
         self.good(&["mirror", "add", name, "--region", region, "--path", &path]);
     }
 
     /// Everything that lies there but for the lock, which says who held it last.
-    fn all(&self) -> BTreeMap<PathBuf, (u64, i64, i64)> {
+    pub(super) fn all(&self) -> BTreeMap<PathBuf, (u64, i64, i64)> {
         let mut all = BTreeMap::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -128,7 +128,7 @@ impl Site {
     }
 
     /// Says what would be done, and proves that nothing was.
-    fn tried(&self, args: &[&str]) -> Ran {
+    pub(crate) fn tried(&self, args: &[&str]) -> Ran {
         let before = self.all();
         let mut args = args.to_vec();
         args.push("--dry-run");
@@ -268,12 +268,13 @@ fn what_is_damaged_is_named_mended_and_recovered() {
     let status = site.run(&["mirror", "status"]);
     assert!(status.code == 1 && status.out.contains("bad: fra-01 build 2: 1 damaged"), "{}", status.out);
     let would = site.tried(&["mirror", "verify", "--all", "--repair"]).out;
-    assert!(would.contains(&format!("would fetch 1 object ({size} bytes)")), "{would}");
+    assert!(would.contains(&format!("would do: 1 object ({size} bytes) fetched again, 1 name")), "{would}");
     let would = site.tried(&["mirror", "recover", "fra-01"]).out;
     assert!(would.contains(&format!("1 object, {size} bytes would come")), "{would}");
     let mended = site.good(&["mirror", "verify", "fra-01", "2", "--repair"]);
     assert!(
-        mended.contains("1 object fetched again") && mended.contains("good: fra-01: builds 2 hold"),
+        mended.contains(&format!("done: 1 object ({size} bytes) fetched again, 1 name"))
+            && mended.contains("good: fra-01: build 2 holds"),
         "{mended}"
     );
     site.good(&["mirror", "status"]);
@@ -328,6 +329,23 @@ fn builds_that_the_site_has_no_more_leave_its_mirrors() {
 }
 
 #[test]
+fn a_purge_that_was_killed_is_ended_by_the_same_words() {
+    let Some(site) = Site::new() else { return };
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let batch = site.path(&format!("site/trash/{now}-purge-4194999-1"));
+    fs::create_dir(&batch).unwrap();
+    fs::rename(site.path("site/builds/1"), batch.join("build-1")).unwrap();
+    let would = site.good(&["build", "purge", "1", "--dry-run"]);
+    assert!(would.starts_with("would end the earlier purge of build 1\ngood: no build: "), "{would}");
+    let did = site.good(&["build", "purge", "1"]);
+    assert!(did.starts_with("ended: the earlier purge of build 1\ngood: no build: "), "{did}");
+    let again = site.good(&["build", "purge", "1"]);
+    assert!(again.starts_with("gone: build 1 before\ngood: no build: 0 objects"), "{again}");
+    assert_eq!(site.run(&["build", "purge", "9"]).code, 5);
+    assert!(site.good(&["build", "fsck"]).starts_with("good: clean: 1 build, "));
+}
+
+#[test]
 fn a_bucket_is_a_mirror_that_plain_apt_reads() {
     let Some(service) = service() else { return };
     let Some(site) = Site::new() else { return };
@@ -361,7 +379,7 @@ fn a_bucket_is_a_mirror_that_plain_apt_reads() {
     assert!(ran.code == 1 && ran.out.contains("missing  own/pool/"), "{}", ran.out);
     assert!(site.run(&["mirror", "status"]).out.contains("bad: s3-eu build 2: 1 missing"));
     let before = service.keys();
-    assert!(site.tried(&["mirror", "verify", "s3-eu", "--repair"]).out.contains("would fetch 1 object"));
+    assert!(site.tried(&["mirror", "verify", "s3-eu", "--repair"]).out.contains("would do: 1 object"));
     assert!(site.tried(&["mirror", "recover", "s3-eu"]).out.contains("1 object, "));
     assert_eq!(service.keys(), before);
     site.good(&["mirror", "verify", "s3-eu", "--repair"]);
@@ -388,6 +406,31 @@ fn a_bucket_is_a_mirror_that_plain_apt_reads() {
     assert!(!service.keys().iter().any(|key| key.contains("alpha_1.0") || key.contains("/builds/1/")));
     apt_reads(&site, &format!("{place}/own stable/2 main"), "1.1");
     apt_reads(&site, &format!("{place}/own stable/prod main"), "1.1");
+    // What was set with the program is known when the bucket is lost, and comes back.
+    let set = ["channel", "set", "test", "2", "--mirror", "s3-eu", "--reason", "a trial"];
+    site.good(&set);
+    for key in service.keys().into_iter().filter(|key| key.contains("/test")) {
+        assert!(service.raw(&format!("DELETE /smith/{key}"), b"").starts_with("HTTP/1.1 204"));
+    }
+    let status = site.run(&["mirror", "status", "s3-eu"]);
+    assert!(
+        status.code == 1 && status.out.contains("channel test was on build 2 and is gone"),
+        "{}",
+        status.out
+    );
+    let would = site.tried(&["mirror", "recover", "s3-eu"]).out;
+    assert!(would.contains("Would lead channel test to build 2, where it was."), "{would}");
+    let did = site.good(&["mirror", "recover", "s3-eu"]);
+    assert!(did.contains("Led channel test to build 2, where it was."), "{did}");
+    site.good(&["mirror", "status", "s3-eu"]);
+    apt_reads(&site, &format!("{place}/own stable/test main"), "1.1");
+    site.good(&["channel", "set", "test", "3", "--mirror", "s3-eu", "--reason", "a trial"]);
+    site.good(&["channel", "rollback", "test", "--mirror", "s3-eu", "--reason", "a trial"]);
+    let end = site.run(&["channel", "rollback", "test", "--mirror", "s3-eu", "--reason", "a trial"]);
+    assert!(end.code == 5 && end.err.contains("no build before"), "{}", end.err);
+    site.good(&["channel", "remove", "test", "--mirror", "s3-eu", "--reason", "a trial"]);
+    assert!(!service.keys().iter().any(|key| key.contains("/test")));
+    site.good(&["mirror", "status", "s3-eu"]);
 }
 
 fn set_channel(site: &Site, service: &Service, build: u32) {

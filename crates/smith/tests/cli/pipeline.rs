@@ -23,7 +23,7 @@ fn mistakes_are_shown_in_their_place() {
         assert!(lines[0].starts_with(&format!("{name}:7:13: expected ")), "{}", ran.err);
         assert_eq!(lines[1], "  7 |     reboot: mabye");
         assert_eq!(lines[2], "    |             ^");
-        assert_eq!(lines.last(), Some(&"error: expected no mistake, found 1"));
+        assert_eq!(lines.last(), Some(&"error: expected no mistakes, found 1 in 1 file"));
     }
     let ran = smith(&["pipeline", "check", name, "--json"]);
     let mistakes: serde_json::Value = serde_json::from_str(&ran.out).unwrap();

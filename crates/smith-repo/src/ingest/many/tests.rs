@@ -2,6 +2,7 @@ use std::io::Write as _;
 use std::process::Command;
 
 use super::*;
+use crate::fixture::{ar, tar};
 use crate::oracle::is_installed;
 use crate::store::Store;
 
@@ -11,32 +12,6 @@ fn main() -> PartName {
 
 fn read(path: &Path) -> Result<LocalDeb, DebError> {
     LocalDeb::read(path, &main(), Destination::ReadOnly)
-}
-
-/// An archive as `ar` makes it.
-fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = b"!<arch>\n".to_vec();
-    for (name, content) in members {
-        archive.extend(
-            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).bytes(),
-        );
-        archive.extend_from_slice(content);
-        if content.len() % 2 == 1 {
-            archive.push(b'\n');
-        }
-    }
-    archive
-}
-
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, *content).expect("appended");
-    }
-    archive.into_inner().expect("an archive")
 }
 
 fn gz(bytes: &[u8]) -> Vec<u8> {

@@ -1,8 +1,10 @@
 //! The builds that a bucket has, and the list of them for mirrors that pull from it.
 
 use crate::manifest::{BuildInfo, Manifest};
-use crate::mirror::held::{INFO, LIST_MAX, MANIFEST, parse_info};
+use crate::mirror::held::{INFO, LIST_MAX, MANIFEST, SIGNATURE, parse_info};
+use crate::mirror::own::{Stranger, strangers_by};
 use crate::mirror::s3::{S3, S3Error};
+use crate::mirror::sync::Check;
 use crate::name::BuildNumber;
 
 const INDEX: &str = "builds/index.json";
@@ -19,8 +21,18 @@ impl S3 {
         Ok(builds)
     }
 
+    /// Of these builds those that the site has not signed.
+    pub(in crate::mirror) fn strangers(&self, builds: &[BuildNumber], check: Check<'_>) -> Vec<Stranger> {
+        let read = |build: BuildNumber, name: &str| {
+            let found =
+                self.get(&format!("builds/{build}/{name}")).map_err(|error| crate::fetch::chain(&error))?;
+            found.map(|(bytes, _)| bytes).ok_or_else(|| format!("expected its {name}, found nothing"))
+        };
+        strangers_by(builds, check, |build| Ok((read(build, INFO)?, read(build, SIGNATURE)?)))
+    }
+
     /// The words about a build, as the bucket has them.
-    pub(super) fn info(&self, build: BuildNumber) -> Result<Option<BuildInfo>, S3Error> {
+    pub(in crate::mirror) fn info(&self, build: BuildNumber) -> Result<Option<BuildInfo>, S3Error> {
         let key = format!("builds/{build}/{INFO}");
         let Some((bytes, _)) = self.get(&key)? else { return Ok(None) };
         Ok(Some(parse_info(key.as_ref(), build, &bytes)?))

@@ -3,12 +3,12 @@
 //! There are no links to swap, so the order of copies is what keeps clients whole: by-hash files first, which only add;
 //! then the plain indexes; then each suite's `InRelease`, whose one request is the moment in which the suite moves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{ChannelError, Dated, Dating, Moved, Order, Switched, When, suite_of};
+use crate::channel::{ChannelError, Dated, Dating, Ends, Left, Moved, Order, Switched, Way, When, suite_of};
 use crate::manifest::{Area, FileEntry};
 use crate::mirror::parallel::each_on;
 use crate::mirror::s3::bucket::CONNECTIONS;
@@ -17,6 +17,7 @@ use crate::mirror::s3::{S3, S3Error};
 use crate::mirror::{Depth, Held};
 use crate::name::{BuildNumber, ChannelName};
 use crate::pgp::Signer;
+use crate::release::Release;
 use crate::store::Store;
 
 /// Longer than the copies of all indexes take; who has not ended by then has died.
@@ -34,6 +35,38 @@ pub struct Pointer {
     /// The newest date of each suite's folder that the channel ever served.
     #[serde(default)]
     pub dates: BTreeMap<String, Timestamp>,
+    /// The builds along which it came here, without the one where it is: the way back, its next step last. Not known of one
+    /// that was written before there were trails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Vec<BuildNumber>>,
+    /// When the first of its Releases ends, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
+}
+
+/// Steps that a rollback can go back: more than anybody goes.
+const TRAIL_MAX: usize = 100;
+
+impl Pointer {
+    /// Where a rollback leads.
+    pub fn previous(&self) -> Option<BuildNumber> {
+        self.trail.as_ref().map_or(self.from, |trail| trail.last().copied())
+    }
+}
+
+/// How a channel of a bucket is led to a build.
+#[derive(Clone, Copy)]
+pub struct Lead<'a> {
+    pub order: &'a Order,
+    pub signer: Option<&'a dyn Signer>,
+    /// What clients have seen, as the site remembers it.
+    pub seen: &'a BTreeMap<String, Timestamp>,
+}
+
+impl std::fmt::Debug for Lead<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lead").field("order", self.order).field("seen", self.seen).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +79,7 @@ pub enum Phase {
 
 impl S3 {
     pub fn channel(&self, name: &ChannelName) -> Result<Option<Pointer>, S3Error> {
-        Ok(self.pointer(name)?.map(|(pointer, _)| pointer))
+        self.pointer(name)?.map(|(pointer, _)| pointer).transpose()
     }
 
     /// Moves a channel to a build that the bucket holds whole.
@@ -58,7 +91,29 @@ impl S3 {
         order: &Order,
         signer: Option<&dyn Signer>,
     ) -> Result<Switched, S3Error> {
-        self.lead_channel(source, name, build, order, (When::Needed, signer))
+        self.set_channel_after(source, name, build, Lead { order, signer, seen: &BTreeMap::new() })
+    }
+
+    /// The same where the site remembers what clients have seen, if the bucket has lost it.
+    pub fn set_channel_after(
+        &self,
+        source: &Store,
+        name: &ChannelName,
+        build: BuildNumber,
+        lead: Lead<'_>,
+    ) -> Result<Switched, S3Error> {
+        self.lead_channel(source, name, build, lead, (When::Needed, Way::To))
+    }
+
+    /// The same as a move back: the next rollback leads further back than this.
+    pub fn back_channel(
+        &self,
+        source: &Store,
+        name: &ChannelName,
+        build: BuildNumber,
+        lead: Lead<'_>,
+    ) -> Result<Switched, S3Error> {
+        self.lead_channel(source, name, build, lead, (When::Needed, Way::Back))
     }
 
     /// Gives what the channel serves the date of now, before it expires. The build stays.
@@ -70,7 +125,8 @@ impl S3 {
         signer: &dyn Signer,
     ) -> Result<Switched, S3Error> {
         let pointer = self.channel(name)?.ok_or_else(|| ChannelError::Unknown { name: name.clone() })?;
-        self.lead_channel(source, name, pointer.to, order, (When::Always, Some(signer)))
+        let lead = Lead { order, signer: Some(signer), seen: &BTreeMap::new() };
+        self.lead_channel(source, name, pointer.to, lead, (When::Always, Way::To))
     }
 
     fn lead_channel(
@@ -78,39 +134,37 @@ impl S3 {
         source: &Store,
         name: &ChannelName,
         build: BuildNumber,
-        order: &Order,
-        (when, signer): (When, Option<&dyn Signer>),
+        lead: Lead<'_>,
+        (when, way): (When, Way),
     ) -> Result<Switched, S3Error> {
+        let Lead { order, signer, seen } = lead;
         let findings = self.verify(source, build, Depth::Quick)?;
         if !findings.is_good() {
             return Err(S3Error::NotWhole { name: name.clone(), build, found: findings.why() });
         }
         let current = self.pointer(name)?;
-        if let Some((pointer, _)) = &current {
-            let is_alive = order.at.duration_since(pointer.at) < MOVE_MAX;
-            if pointer.phase == Phase::Moving && is_alive {
-                let (who, since) = (pointer.who.clone(), pointer.at);
-                return Err(S3Error::Busy { name: name.clone(), who, since });
-            }
-            if pointer.phase == Phase::Done && pointer.to == build && when == When::Needed {
+        if let Some((Ok(pointer), _)) = &current {
+            not_moving(name, pointer, order)?;
+            let ends = pointer.ends.as_ref().map(|ends| ends.left(order.at));
+            let is_over = ends == Some(Left::Nothing) && signer.is_some();
+            if pointer.phase == Phase::Done && pointer.to == build && when == When::Needed && !is_over {
                 return Ok(Switched::WasThere);
             }
         }
-        let (before, tag) = current.map_or((None, None), |(pointer, tag)| (Some(pointer), tag));
-        // A refresh keeps the way back; a move that died half way began where the one before it ended.
-        let from = before.as_ref().and_then(|pointer| match pointer.to == build {
-            true => pointer.from,
-            false => Some(pointer.to),
-        });
-        let mut dates = before.as_ref().map(|pointer| pointer.dates.clone()).unwrap_or_default();
+        // A pointer that cannot be read is written anew, over the damaged one and no other.
+        let (before, tag) = current.map_or((None, None), |(pointer, tag)| (pointer.ok(), tag));
+        let mut dates = before.as_ref().map_or_else(|| seen.clone(), |pointer| pointer.dates.clone());
         let held = Held::read(source, build)?;
         let dated = Dating { at: order.at, when, signer, served: &dates }.of(source, &held)?;
         for one in &dated {
             let date = dates.entry(one.folder.clone()).or_insert(one.date);
             *date = one.date.max(*date);
         }
+        let (from, trail) = way_to(before.as_ref(), build, way);
         let (who, why) = (order.who.clone(), order.why.clone());
-        let mut pointer = Pointer { from, to: build, at: order.at, who, why, phase: Phase::Moving, dates };
+        let (at, to, phase, ends) = (order.at, build, Phase::Moving, first_to_end(&dated));
+        let trail = Some(trail);
+        let mut pointer = Pointer { from, to, at, who, why, phase, dates, trail, ends };
         let tag = self.point(name, &pointer, tag)?;
         self.copy_indexes(name, build, &held)?;
         self.put_releases(name, &Naming::of(build, &held.manifest), &dated)?;
@@ -118,6 +172,32 @@ impl S3 {
         self.point(name, &pointer, Some(tag))?;
         let suites = dated.into_iter().map(|one| (one.folder, one.how)).collect();
         Ok(Switched::Moved(Moved { from: before.map(|pointer| pointer.to), to: build, suites }))
+    }
+
+    /// Takes a channel away, its folder in each suite first and its pointer last, so that one that was killed is done again.
+    /// Answers where it was; nothing where its pointer cannot be read.
+    pub fn remove_channel(&self, name: &ChannelName, order: &Order) -> Result<Option<BuildNumber>, S3Error> {
+        let unknown = || ChannelError::Unknown { name: name.clone() };
+        let (pointer, _) = self.pointer(name)?.ok_or_else(unknown)?;
+        let pointer = pointer.ok();
+        if let Some(pointer) = &pointer {
+            not_moving(name, pointer, order)?;
+        }
+        let mut suites = BTreeSet::new();
+        for build in self.builds()? {
+            suites.extend(Naming::of(build, &self.manifest(build)?).suites().cloned());
+        }
+        suites.extend(pointer.iter().flat_map(|pointer| pointer.dates.keys().cloned()));
+        let mut keys = Vec::new();
+        for suite in suites {
+            keys.extend(self.list(&format!("{suite}/{name}/"))?.into_keys());
+        }
+        // Clients that find no Release begin nothing; so these go first.
+        let (first, rest): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.ends_with("/InRelease"));
+        self.delete_all(&first)?;
+        self.delete_all(&rest)?;
+        self.delete(&key(name))?;
+        Ok(pointer.map(|pointer| pointer.to))
     }
 
     /// What clients fetch first comes last, and of that what names the others.
@@ -156,13 +236,18 @@ impl S3 {
 
     /// Every channel of the bucket, and where it is.
     pub fn channels(&self) -> Result<BTreeMap<ChannelName, Pointer>, S3Error> {
-        let mut channels = BTreeMap::new();
+        self.pointers()?.into_iter().map(|(name, pointer)| Ok((name, pointer?))).collect()
+    }
+
+    /// The same with those of which the pointer cannot be read.
+    pub fn pointers(&self) -> Result<BTreeMap<ChannelName, Result<Pointer, S3Error>>, S3Error> {
+        let mut pointers = BTreeMap::new();
         for key in self.list("channels/")?.into_keys() {
             let name = key.strip_prefix("channels/").and_then(|key| key.strip_suffix(".json"));
             let Some(name) = name.and_then(|name| ChannelName::new(name).ok()) else { continue };
-            channels.extend(self.channel(&name)?.map(|pointer| (name, pointer)));
+            pointers.extend(self.pointer(&name)?.map(|(pointer, _)| (name, pointer)));
         }
-        Ok(channels)
+        Ok(pointers)
     }
 
     fn point(&self, name: &ChannelName, pointer: &Pointer, tag: Option<String>) -> Result<String, S3Error> {
@@ -176,16 +261,53 @@ impl S3 {
         self.swap(&key, bytes, tag)?.ok_or_else(|| S3Error::Overtaken { name: name.clone() })
     }
 
-    fn pointer(&self, name: &ChannelName) -> Result<Option<(Pointer, Option<String>)>, S3Error> {
-        let key = key(name);
-        let Some((bytes, tag)) = self.get(&key)? else { return Ok(None) };
-        let pointer = serde_json::from_slice(&bytes);
-        let pointer = pointer.map_err(|error| {
-            let (expected, found) = ("the pointer of a channel".to_owned(), error.to_string());
-            S3Error::Conflict { key, expected, found }
-        })?;
+    fn pointer(&self, name: &ChannelName) -> Result<Option<Pointed>, S3Error> {
+        let Some((bytes, tag)) = self.get(&key(name))? else { return Ok(None) };
+        let pointer = serde_json::from_slice(&bytes).map_err(|error| {
+            let (expected, key) = ("the pointer of a channel".to_owned(), key(name));
+            let found = format!("{error}; `smith channel set {name} BUILD --mirror …` makes it anew");
+            S3Error::Pointer { key, expected, found }
+        });
         Ok(Some((pointer, tag)))
     }
+}
+
+/// What lies there, be it readable or not, and its tag.
+type Pointed = (Result<Pointer, S3Error>, Option<String>);
+
+/// Nobody else is at it.
+fn not_moving(name: &ChannelName, pointer: &Pointer, order: &Order) -> Result<(), S3Error> {
+    let is_alive = order.at.duration_since(pointer.at) < MOVE_MAX;
+    if pointer.phase == Phase::Moving && is_alive {
+        let (who, since) = (pointer.who.clone(), pointer.at);
+        return Err(S3Error::Busy { name: name.clone(), who, since });
+    }
+    Ok(())
+}
+
+/// Where the channel was before, and the way back from this build.
+fn way_to(before: Option<&Pointer>, build: BuildNumber, way: Way) -> (Option<BuildNumber>, Vec<BuildNumber>) {
+    let Some(before) = before else { return (None, Vec::new()) };
+    let known = before.from.filter(|from| *from != before.to);
+    let mut trail = before.trail.clone().unwrap_or_else(|| known.into_iter().collect());
+    if before.to == build {
+        // A refresh keeps the way back; a move that died half way began where the one before it ended.
+        return (before.from, trail);
+    }
+    match way {
+        Way::Back if trail.last() == Some(&build) => drop(trail.pop()),
+        Way::Back | Way::To | Way::Removed => trail.push(before.to),
+    }
+    trail.drain(..trail.len().saturating_sub(TRAIL_MAX));
+    (Some(before.to), trail)
+}
+
+fn first_to_end(dated: &[Dated]) -> Option<Ends> {
+    let ends = dated.iter().filter_map(|one| {
+        let release = Release::parse(one.files.get("Release")?).ok()?;
+        Ends::of(&one.folder, &release)
+    });
+    ends.min_by_key(|ends| ends.until)
 }
 
 fn key(name: &ChannelName) -> String {

@@ -16,6 +16,8 @@ pub enum S3Error {
     Service { doing: &'static str, key: String, why: String },
     #[error("{key} exists with other content: expected {expected}, found {found}")]
     Conflict { key: String, expected: String, found: String },
+    #[error("{key}: expected {expected}, found {found}")]
+    Pointer { key: String, expected: String, found: String },
     #[error("{path} is damaged here: expected sha256 {expected}, found {found}")]
     Damaged { path: String, expected: Sha256, found: Sha256 },
     #[error("build {build}: {failed} of {wanted} files did not go; {first}")]

@@ -15,7 +15,7 @@ mod push;
 mod tests;
 
 pub use bucket::{Keys, S3};
-pub use channel::{Phase, Pointer};
+pub use channel::{Lead, Phase, Pointer};
 pub use error::S3Error;
 pub use mend::Mended;
 pub(crate) use naming::{FORMAT, MARKER, Naming};

@@ -112,7 +112,8 @@ fn reasons(
     let mut keep = |build: BuildNumber, why: Keep| kept.entry(build).or_default().push(why);
     for (channel, pointer) in channels {
         keep(pointer.to, Keep::Channel { channel: channel.clone() });
-        if let Some(from) = pointer.from.filter(|from| *from != pointer.to) {
+        let back: BTreeSet<BuildNumber> = pointer.from.into_iter().chain(pointer.previous()).collect();
+        for from in back.into_iter().filter(|from| *from != pointer.to) {
             keep(from, Keep::WayBack { channel: channel.clone() });
         }
     }

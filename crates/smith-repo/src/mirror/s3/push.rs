@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use crate::fetch::Progress;
 use crate::manifest::FileEntry;
-use crate::mirror::held::{INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, read_some};
+use crate::mirror::held::{
+    INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, is_difference, manifest_from,
+    packages_from, read_some,
+};
 use crate::mirror::parallel::each_on;
 use crate::mirror::s3::bucket::{CONNECTIONS, Put};
 use crate::mirror::s3::naming::{FORMAT, MARKER, Naming};
@@ -220,9 +223,10 @@ impl S3 {
     }
 
     fn put_lists(&self, source: &Store, build: BuildNumber, held: &Held) -> Result<(), S3Error> {
-        let delta = held.info.parent.map(|parent| format!("from-{parent}.zst"));
+        let parent = held.info.parent.into_iter();
+        let deltas = parent.flat_map(|parent| [manifest_from(parent), packages_from(parent)]);
         let names = [MANIFEST, PACKAGES, SIGNED].map(str::to_owned);
-        for name in names.into_iter().chain(delta) {
+        for name in names.into_iter().chain(deltas) {
             let path = source.build(build).join(&name);
             // A store that was restored may have no difference to a parent that it never had.
             if path.exists() {
@@ -242,9 +246,8 @@ enum Wrong {
 fn foreign(naming: &Naming, build: BuildNumber, held: &Held, there: &BTreeMap<String, u64>) -> Vec<String> {
     let (own, words) = (naming.own(), format!("builds/{build}/"));
     let known: BTreeSet<String> = held.manifest.files().iter().map(|file| naming.key(file)).collect();
-    let is_list = |name: &str| {
-        matches!(name, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES) || name.starts_with("from-")
-    };
+    let is_list =
+        |name: &str| matches!(name, INFO | SIGNATURE | SIGNED | MANIFEST | PACKAGES) || is_difference(name);
     let is_own = |key: &String| own.iter().any(|folder| key.starts_with(folder));
     let is_known = |key: &String| known.contains(key) || key.strip_prefix(&words).is_some_and(is_list);
     there.keys().filter(|key| is_own(key) && !is_known(key)).cloned().collect()

@@ -1,16 +1,12 @@
 //! Against a server that speaks S3, made by others; without it these tests say why they are skipped.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
 
 use crate::channel::Order;
 use crate::fetch::{Fetcher, Limits, Proxies, Silent, Tally};
-use crate::fixture::{Recipe, check, store};
+use crate::fixture::{Recipe, Service, check, service, store};
 use crate::hash::Sha256;
 use crate::manifest::{FileEntry, Manifest};
 use crate::mirror::s3::channel::Phase;
@@ -23,98 +19,11 @@ use crate::store::Store;
 const ONE: BuildNumber = BuildNumber(1);
 const TWO: BuildNumber = BuildNumber(2);
 
-/// A server with a bucket. Ends with the test.
-struct Service {
-    process: Child,
-    endpoint: String,
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The folder that everything is built in.
-fn target() -> PathBuf {
-    let test = std::env::current_exe().expect("a test");
-    test.ancestors().nth(3).expect("a target folder").to_owned()
-}
-
-/// Finds or installs the server; a reason if neither works.
-fn installed() -> Result<PathBuf, String> {
-    static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one = ONCE.lock().expect("one at a time");
-    let venv = target().join("moto/venv");
-    let server = venv.join("bin/moto_server");
-    if server.exists() {
-        return Ok(server);
-    }
-    let run = |program: PathBuf, arguments: &[&str]| {
-        let output = Command::new(&program).args(arguments).output();
-        let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
-        let text = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
-        if output.status.success() { Ok(()) } else { Err(format!("{}: {text}", program.display())) }
-    };
-    run("python3".into(), &["-m", "venv", &venv.to_string_lossy()])?;
-    run(venv.join("bin/pip"), &["install", "--quiet", "--timeout", "10", "--retries", "1", "moto[server]"])?;
-    Ok(server)
-}
-
-fn service() -> Option<Service> {
-    let server = match installed() {
-        Ok(server) => server,
-        Err(why) => {
-            println!("skipped: no S3 server on this machine: {why}");
-            return None;
-        }
-    };
-    let mut process = Command::new(server)
-        .args(["-H", "127.0.0.1", "-p", "0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut lines = BufReader::new(process.stderr.take().expect("its words")).lines();
-    let endpoint = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        line.split_whitespace()
-            .find(|word| word.starts_with("http://"))
-            .map(|word| word.trim_end_matches('/').to_owned())
-    });
-    // What it says of each request has to go somewhere.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    let endpoint = endpoint.expect("an address");
-    let service = Service { process, endpoint };
-    assert!(service.raw("PUT /smith", b"").starts_with("HTTP/1.1 200"));
-    // Everybody may read it, as clients of a mirror must, and here also write.
-    let policy = br#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*",
-        "Action": "s3:*", "Resource": "arn:aws:s3:::smith/*"}]}"#;
-    assert!(service.raw("PUT /smith?policy", policy).starts_with("HTTP/1.1 20"));
-    Some(service)
-}
-
-impl Service {
-    /// A request that is not signed, which this server takes.
-    fn raw(&self, what: &str, body: &[u8]) -> String {
-        let address = self.endpoint.strip_prefix("http://").expect("http");
-        let mut stream = TcpStream::connect(address).expect("connected");
-        let head = format!(
-            "{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("sent");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("read");
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-
-    fn open(&self) -> S3 {
-        let (bucket, region) = ("smith".to_owned(), "us-east-1".to_owned());
-        let endpoint = Some(self.endpoint.clone());
-        let bucket = Bucket { bucket, region, endpoint, prefix: "site/one".to_owned() };
-        S3::open(&bucket, &Keys::Given { access: "a".to_owned(), secret: "b".to_owned() }).expect("opened")
-    }
+fn open(service: &Service) -> S3 {
+    let (bucket, region) = ("smith".to_owned(), "us-east-1".to_owned());
+    let endpoint = Some(service.endpoint.clone());
+    let bucket = Bucket { bucket, region, endpoint, prefix: "site/one".to_owned() };
+    S3::open(&bucket, &Keys::Given { access: "a".to_owned(), secret: "b".to_owned() }).expect("opened")
 }
 
 fn source() -> (tempfile::TempDir, Store, [Manifest; 2]) {
@@ -142,7 +51,7 @@ fn order(at: i64) -> Order {
 #[test]
 fn a_build_goes_in_once_and_comes_back_whole() {
     let Some(service) = service() else { return };
-    let (s3, (_folder, store, [manifest, _])) = (service.open(), source());
+    let (s3, (_folder, store, [manifest, _])) = (open(&service), source());
     let would = s3.push(&store, ONE, &check, Mode::DryRun, &Silent).expect("counted");
     assert_eq!((would.state, would.missing), (State::WouldCome, manifest.files().len() as u64));
     assert!(s3.list("").expect("listed").is_empty());
@@ -175,7 +84,7 @@ fn a_build_goes_in_once_and_comes_back_whole() {
 #[test]
 fn what_is_wrong_in_a_bucket_is_named() {
     let Some(service) = service() else { return };
-    let (s3, (_folder, store, [manifest, _])) = (service.open(), source());
+    let (s3, (_folder, store, [manifest, _])) = (open(&service), source());
     s3.push(&store, ONE, &check, Mode::Do, &Silent).expect("pushed");
     let [gone, cut, other] = [0, 1, 2].map(|at| &manifest.files()[at]);
     let answer = service.raw(&format!("DELETE /smith/site/one/{}", key(&manifest, gone)), b"");
@@ -214,7 +123,7 @@ fn what_is_wrong_in_a_bucket_is_named() {
 #[test]
 fn keys_are_written_once() {
     let Some(service) = service() else { return };
-    let (s3, (_folder, store, [manifest, _])) = (service.open(), source());
+    let (s3, (_folder, store, [manifest, _])) = (open(&service), source());
     let file = &manifest.files()[0];
     s3.put_once(&key(&manifest, file), b"something else".to_vec()).expect("put");
     // The listing shows another size only to a verification; a push that finds the key leaves it alone.
@@ -239,7 +148,7 @@ fn keys_are_written_once() {
 #[test]
 fn a_channel_moves_by_one_at_a_time_and_keeps_what_clients_may_ask_for() {
     let Some(service) = service() else { return };
-    let (s3, (_folder, store, manifests)) = (service.open(), source());
+    let (s3, (_folder, store, manifests)) = (open(&service), source());
     let prod = ChannelName::new("prod").expect("a name");
     assert_eq!(s3.channel(&prod).expect("read"), None);
     for build in [ONE, TWO] {
@@ -274,7 +183,7 @@ fn a_channel_moves_by_one_at_a_time_and_keeps_what_clients_may_ask_for() {
 #[test]
 fn builds_leave_a_bucket_with_what_only_they_referred_to() {
     let Some(service) = service() else { return };
-    let (s3, (_folder, store)) = (service.open(), store());
+    let (s3, (_folder, store)) = (open(&service), store());
     let prod = ChannelName::new("prod").expect("a name");
     for build in 1..=4 {
         Recipe::of(10, |number| if number < 2 { build } else { 1 }).make(&store, build, None);

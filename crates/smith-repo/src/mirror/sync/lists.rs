@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::fetch::{Answer, Fetcher};
 use crate::hash::Sha256;
-use crate::manifest::{BuildInfo, Delta, Manifest, ManifestError, PackageList};
+use crate::manifest::{BuildInfo, Delta, Manifest, ManifestError, PackageList, derive};
 use crate::mirror::Held;
 use crate::mirror::held::{
-    INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, parse_info, with_signed,
+    INFO, INFO_MAX, LIST_MAX, MANIFEST, PACKAGES, SIGNATURE, SIGNED, manifest_from, packages_from,
+    packages_text, parse_info, with_signed,
 };
 use crate::mirror::s3::{FORMAT, MARKER};
 use crate::mirror::sync::{Check, SyncError};
@@ -64,9 +65,7 @@ impl Place<'_> {
         let mut files = vec![(INFO.to_owned(), json), (SIGNATURE.to_owned(), signature)];
         let manifest = self.manifest(&info, base.as_ref(), &mut files)?;
         let manifest = self.signed(&info, manifest, &mut files)?;
-        let packages = self.need(PACKAGES, LIST_MAX)?;
-        PackageList::decompress(&packages, &info.packages).map_err(|source| self.bad(PACKAGES, source))?;
-        files.push((PACKAGES.to_owned(), packages));
+        self.packages(store, &info, base.as_ref(), &mut files)?;
         Ok(Lists { info, signers, manifest, files, base })
     }
 
@@ -106,19 +105,10 @@ impl Place<'_> {
         base: Option<&Held>,
         files: &mut Vec<(String, Vec<u8>)>,
     ) -> Result<Manifest, SyncError> {
-        let name = info.parent.map(|parent| format!("from-{parent}.zst"));
-        // Kept although this store may not need it: another one that pulls from here may.
-        let delta = match &name {
-            Some(name) => self.ask(name, LIST_MAX)?,
-            None => None,
-        };
-        let parent = base.filter(|base| Some(base.info.number) == info.parent);
-        let applied = delta.as_deref().zip(parent).and_then(|(delta, parent)| {
-            // One that does not fit is no harm: the whole list says the same.
+        let apply = |delta: &[u8], parent: &Held| {
             Delta::decompress(delta).ok()?.apply(&parent.manifest, &info.manifest).ok()
-        });
-        files.extend(name.zip(delta));
-        if let Some(manifest) = applied {
+        };
+        if let Some(manifest) = self.by_difference(info, base, manifest_from, apply, files)? {
             let packed = manifest.compress().map_err(|error| self.unpackable(&error))?;
             files.push((MANIFEST.to_owned(), packed));
             return Ok(manifest);
@@ -128,6 +118,51 @@ impl Place<'_> {
         let manifest = manifest.map_err(|source| self.bad(MANIFEST, source))?;
         files.push((MANIFEST.to_owned(), packed));
         Ok(manifest)
+    }
+
+    fn packages(
+        &self,
+        store: &Store,
+        info: &BuildInfo,
+        base: Option<&Held>,
+        files: &mut Vec<(String, Vec<u8>)>,
+    ) -> Result<(), SyncError> {
+        let apply = |delta: &[u8], parent: &Held| {
+            let before = packages_text(store, parent.info.number).ok()?;
+            derive((&before, &parent.info.packages), delta, &info.packages).ok()
+        };
+        let packed = match self.by_difference(info, base, packages_from, apply, files)? {
+            Some(packed) => packed,
+            None => {
+                let packed = self.need(PACKAGES, LIST_MAX)?;
+                PackageList::decompress(&packed, &info.packages)
+                    .map_err(|source| self.bad(PACKAGES, source))?;
+                packed
+            }
+        };
+        files.push((PACKAGES.to_owned(), packed));
+        Ok(())
+    }
+
+    /// What the difference to the parent makes of the parent's list, if both are there and fit.
+    fn by_difference<T>(
+        &self,
+        info: &BuildInfo,
+        base: Option<&Held>,
+        name: impl Fn(BuildNumber) -> String,
+        apply: impl Fn(&[u8], &Held) -> Option<T>,
+        files: &mut Vec<(String, Vec<u8>)>,
+    ) -> Result<Option<T>, SyncError> {
+        let Some(parent) = info.parent else { return Ok(None) };
+        let Some(delta) = self.ask(&name(parent), LIST_MAX)? else { return Ok(None) };
+        let parent_here = base.filter(|base| base.info.number == parent);
+        let applied = parent_here.map(|parent| apply(&delta, parent));
+        // Kept although this store may not need it: another one that pulls from here may. One that does not fit is of no use
+        // to anybody, and no harm: the whole list says the same.
+        if !matches!(applied, Some(None)) {
+            files.push((name(parent), delta));
+        }
+        Ok(applied.flatten())
     }
 
     fn unpackable(&self, error: &std::io::Error) -> SyncError {

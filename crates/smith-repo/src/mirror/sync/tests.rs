@@ -132,6 +132,9 @@ fn only_the_difference_is_asked_for() {
     let asked: Vec<String> = server.requests()[before..].iter().map(|request| request.path.clone()).collect();
     assert!(asked.contains(&"/builds/2/from-1.zst".to_owned()), "{asked:?}");
     assert!(!asked.contains(&"/builds/2/manifest.zst".to_owned()), "{asked:?}");
+    assert!(asked.contains(&"/builds/2/from-1-packages.zst".to_owned()), "{asked:?}");
+    assert!(!asked.contains(&"/builds/2/packages.json.zst".to_owned()), "{asked:?}");
+    assert_eq!(tree(&target.build(TWO)), tree(&source.build(TWO)));
     assert_eq!(asked.iter().filter(|path| path.starts_with("/objects/")).count(), 8);
     // The second build alone is brought by its whole list.
     let (_u, other) = store();
@@ -142,11 +145,44 @@ fn only_the_difference_is_asked_for() {
 #[test]
 fn a_difference_that_does_not_fit_does_no_harm() {
     let (_s, source) = source();
+    let address = source.root().display().to_string();
+    let list = source.build(TWO).join("from-1-packages.zst");
+    let fits = fs::read(&list).expect("a difference");
+    let of_another = {
+        let (_o, other) = store();
+        Recipe::of(60, |_| 3).make(&other, 1, None);
+        Recipe::of(60, |number| 3 + u32::from(number < 6)).make(&other, 2, Some(1));
+        fs::read(other.build(TWO).join("from-1-packages.zst")).expect("a difference")
+    };
+    let expected = tree(&source.build(TWO));
+    for bad in [Some(b"nonsense".as_slice()), Some(&of_another), Some(&fits[..fits.len() - 1]), None] {
+        let (_t, target) = store();
+        pull(&target, &address, ONE).expect("came");
+        fs::write(source.build(TWO).join("from-1.zst"), "nonsense").expect("written");
+        match bad {
+            Some(bytes) => fs::write(&list, bytes).expect("written"),
+            None => fs::remove_file(&list).expect("removed"),
+        }
+        pull(&target, &address, TWO).expect("came");
+        whole(&target, &[ONE, TWO]);
+        // What does not fit is not handed on.
+        let own = tree(&target.build(TWO));
+        let lacking: Vec<&str> = expected.difference(&own).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(lacking, ["from-1-packages.zst", "from-1.zst"]);
+        assert!(own.is_subset(&expected));
+    }
+}
+
+#[test]
+fn a_list_that_is_damaged_here_is_no_base() {
+    let (_s, source) = source();
     let (_t, target) = store();
-    pull(&target, &source.root().display().to_string(), ONE).expect("came");
-    fs::write(source.build(TWO).join("from-1.zst"), "nonsense").expect("written");
-    pull(&target, &source.root().display().to_string(), TWO).expect("came");
-    whole(&target, &[ONE, TWO]);
+    let address = source.root().display().to_string();
+    pull(&target, &address, ONE).expect("came");
+    fs::write(target.build(ONE).join("packages.json.zst"), "cut").expect("written");
+    pull(&target, &address, TWO).expect("came");
+    let read = |store: &Store| fs::read(store.build(TWO).join("packages.json.zst")).expect("read");
+    assert_eq!(read(&target), read(&source));
 }
 
 #[test]
@@ -275,7 +311,13 @@ fn many_mirrors_have_their_own_outcomes() {
     let outcomes = sync_all(&targets, &Which::All, Mode::Do, &check, &tally, &|_| {});
     let seen: Vec<_> = outcomes
         .iter()
-        .map(|one| (one.mirror.to_string(), one.build.map(|build| build.0), one.result.is_ok()))
+        .map(|one| {
+            (
+                one.mirror.clone().expect("a mirror").to_string(),
+                one.build.map(|build| build.0),
+                one.result.is_ok(),
+            )
+        })
         .collect();
     let mut expected: Vec<_> = ["m0", "m1", "m2"]
         .iter()

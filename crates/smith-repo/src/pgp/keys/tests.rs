@@ -105,6 +105,11 @@ fn secrets_are_locked_and_private() {
     let text = fs::read_to_string(&path).expect("read");
     assert!(text.starts_with("-----BEGIN PGP PRIVATE KEY BLOCK-----"), "{text}");
     assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    assert!(keys.list(now()).expect("listed")[0].is_locked);
+    let open = keys.generate(&request(KeyKind::Ed25519), &Passphrase::None).expect("a key");
+    let locks: Vec<bool> = keys.list(now()).expect("listed").iter().map(|info| info.is_locked).collect();
+    assert_eq!(locks.iter().filter(|is_locked| **is_locked).count(), 1, "{open}");
+    fs::remove_file(folder.path().join(format!("{open}.key"))).expect("removed");
     assert!(keys.signing_keys(&Passphrase::File(right)).is_ok());
     assert!(matches!(keys.signing_keys(&Passphrase::File(wrong)), Err(KeyError::Locked { .. })));
     assert!(matches!(keys.signing_keys(&Passphrase::None), Err(KeyError::Locked { .. })));

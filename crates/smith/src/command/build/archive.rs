@@ -2,7 +2,7 @@
 
 use clap::Args;
 use smith_repo::name::BuildNumber;
-use smith_repo::retention::{Roots, archive, restore};
+use smith_repo::retention::{Roots, archive, bring_back};
 
 use super::purge::failed;
 use crate::failure::{Exit, Failure};
@@ -20,9 +20,10 @@ pub(super) struct Archive {
     store: StoreArgs,
 }
 
-/// Bring an archived build back: its package files from the trash, or from other stores that hold them.
+/// Bring a build back that was archived, or purged within the last day: its package files from the trash, or from other
+/// stores that hold them.
 ///
-/// Ends with 1 when some are nowhere any more; the build stays archived then.
+/// `smith build list --trash` shows the purged ones. Ends with 1 when some are nowhere any more; the build stays archived then.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     /// The build
@@ -46,11 +47,8 @@ pub(super) fn run(args: &Archive) -> Result<Exit, Failure> {
     }
     let builds = counted(archived.builds.len() as u64, "build");
     let objects = counted(archived.objects, "object");
-    text.push_str(&format!(
-        "{} {builds} archived: {objects}, {} bytes gone\n",
-        styled(GOOD, "good:"),
-        archived.bytes
-    ));
+    let word = if archived.kept.is_empty() { styled(GOOD, "good:") } else { styled(BAD, "refused:") };
+    text.push_str(&format!("{word} {builds} archived: {objects}, {} bytes gone\n", archived.bytes));
     output::data(&text)?;
     Ok(if archived.kept.is_empty() { Exit::Good } else { Exit::Finding })
 }
@@ -59,8 +57,9 @@ pub(super) fn run_restore(args: &Restore) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let fetcher = args.net.fetcher()?;
     let sources: Vec<String> = args.from.iter().map(|source| input::address(source)).collect();
-    let restored =
-        input::watched(|progress| restore(&store, args.build, &fetcher, &sources, progress).map_err(failed))?;
+    let restored = input::watched(|progress| {
+        bring_back(&store, args.build, &fetcher, &sources, progress).map_err(failed)
+    })?;
     if restored.missing.is_empty() {
         let (trash, fetched) = (counted(restored.from_trash, "object"), counted(restored.fetched, "object"));
         let line = format!("build {} is back: {trash} from the trash, {fetched} fetched", args.build);

@@ -9,9 +9,10 @@ use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
 use smith_repo::pgp::KeyFolder;
 use smith_repo::select::Pattern;
+use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
-use crate::input::StoreArgs;
+use crate::input::{self, StoreArgs};
 use crate::output;
 
 /// Let apt itself simulate the upgrade of machines to a build, before any of them is touched.
@@ -36,6 +37,9 @@ pub(super) struct CheckBuild {
     /// Packages that an upgrade may remove; `*` and `?` stand for text
     #[arg(long, value_name = "NAME")]
     may_remove: Vec<String>,
+    /// The public keys that the build is signed with, where those of the store cannot be read
+    #[arg(long, value_name = "FILE")]
+    keyring: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -58,8 +62,7 @@ pub(super) fn run(args: &CheckBuild) -> Result<Exit, Failure> {
     let profiles = profiles.map_err(failed)?;
     let folder = tempfile::tempdir()?;
     let keyring = folder.path().join("smith.gpg");
-    let keys = KeyFolder::new(&store.keys()).export().map_err(|error| Failure::new(Exit::BadInput, error))?;
-    std::fs::write(&keyring, keys)?;
+    std::fs::write(&keyring, keys(args, &store)?)?;
     let policy = Policy { may_remove: args.may_remove.iter().map(|name| Pattern::new(name)).collect() };
     let check = Check {
         build: &store.build(args.build),
@@ -77,6 +80,18 @@ pub(super) fn run(args: &CheckBuild) -> Result<Exit, Failure> {
     Ok(match report.exit() {
         Verdict::Good => Exit::Good,
         Verdict::Bad => Exit::Finding,
+    })
+}
+
+/// Whoever may only read the store may not read the folder of its keys.
+fn keys(args: &CheckBuild, store: &Store) -> Result<Vec<u8>, Failure> {
+    if let Some(path) = &args.keyring {
+        return std::fs::read(path).map_err(|error| input::unreadable("public keys", path, error));
+    }
+    KeyFolder::new(&store.keys()).export().map_err(|error| {
+        let hint =
+            error.is_denied().then(|| "`--keyring FILE` names the exported keys of the store".to_owned());
+        Failure::new(Exit::BadInput, error).maybe_hint(hint)
     })
 }
 

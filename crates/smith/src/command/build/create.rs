@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use smith_repo::create::{Bring, Create as Making, CreateError, Created, IfUnchanged, Manner, Signing};
 use smith_repo::name::BuildNumber;
-use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, Passphrase, SigningKeys};
+use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState, SigningKeys};
 use smith_repo::upstream::Replay;
-use smith_server::config::recipe;
 
-use crate::failure::{Exit, Failure, What};
-use crate::input::{self, NetArgs, StoreArgs};
+use crate::failure::{Exit, Failure};
+use crate::input::{self, NetArgs, RecipeFile, SigningArgs, StoreArgs};
 use crate::output::{self, GOOD, counted, styled};
 
 /// Fetch what is new, verify it, and freeze it into the next build.
@@ -27,7 +26,7 @@ pub(super) struct Create {
     store: StoreArgs,
     #[command(flatten)]
     net: NetArgs,
-    /// The number of the build; the next that is free unless said
+    /// The number of the build, above all that were given before; the next unless said
     #[arg(long, value_name = "N")]
     number: Option<BuildNumber>,
     /// Make a build although nothing is new
@@ -42,42 +41,31 @@ pub(super) struct Create {
     /// Take Releases that are older than those that were seen
     #[arg(long)]
     allow_older: bool,
-    /// The first line of this file unlocks the keys
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    keys: SigningArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
-    let bytes =
-        std::fs::read(&args.recipe).map_err(|error| input::unreadable("a recipe", &args.recipe, error))?;
-    let file = args.recipe.display().to_string();
-    let folder = args.recipe.parent().unwrap_or(std::path::Path::new("."));
-    let recipe = recipe::load(&file, &bytes, folder).map_err(|problems| Failure {
-        exit: Exit::BadInput,
-        what: What::Mistakes { problems, texts: vec![(file, String::from_utf8_lossy(&bytes).into_owned())] },
-        hint: None,
-    })?;
+    let recipe = RecipeFile::load(&args.recipe)?;
     let store = args.store.create()?;
     let keys = KeyFolder::new(&store.keys());
     let now = input::now();
-    let infos = keys.list(now).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let infos = keys.list(now).map_err(input::key_failed)?;
     let signed_from = signed_from(args, &infos)?;
-    let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
     let (signer, signing) = match args.unsigned {
-        true => (Ok(SigningKeys::default()), Signing::Elsewhere),
-        false => (keys.signing_keys(&passphrase), Signing::Here),
+        true => (SigningKeys::default(), Signing::Elsewhere),
+        false => (args.keys.unlocked(&keys)?, Signing::Here),
     };
-    let signer = signer.map_err(|error| Failure::new(Exit::BadInput, error))?;
     let bring = if args.lazy { Bring::OnFirstUse } else { Bring::Now };
     let fetcher = args.net.fetcher()?;
     let created = input::watched(|progress| {
         let making = Making {
             store: &store,
             fetcher: &fetcher,
-            recipe: &recipe,
+            recipe: &recipe.recipe,
             signer: &signer,
             signed_from,
             number: args.number,
@@ -89,7 +77,8 @@ pub(super) fn run(args: &Create) -> Result<Exit, Failure> {
         };
         making.run_as(Manner { signing, bring })
     });
-    tell(args, created.map_err(failed)?)
+    // What shows only now and is written in the recipe is told with its place there.
+    tell(args, created.map_err(|error| recipe.mistake(&error).unwrap_or_else(|| failed(error)))?)
 }
 
 /// When the youngest key was made that may sign the build, here or elsewhere.
@@ -145,8 +134,13 @@ fn tell(args: &Create, created: Created) -> Result<Exit, Failure> {
 }
 
 fn failed(error: CreateError) -> Failure {
-    let exit = match &error {
-        CreateError::Taken { .. } => Exit::NotThere,
+    Failure::new(exit(&error), error)
+}
+
+/// How the making of a build ends that this ended.
+pub(super) fn exit(error: &CreateError) -> Exit {
+    match error {
+        CreateError::Taken { .. } | CreateError::Given { .. } => Exit::NotThere,
         CreateError::Store(_) => Exit::Output,
         CreateError::Upstream(_)
         | CreateError::Choice(_)
@@ -166,6 +160,5 @@ fn failed(error: CreateError) -> Failure {
         | CreateError::Name(_)
         | CreateError::Words(_)
         | CreateError::Pack(_) => Exit::BadInput,
-    };
-    Failure::new(exit, error)
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use smith_repo::channel;
 use smith_repo::create::packages_of;
-use smith_repo::diff::{Feed, FeedKind, Filter, Titles, compare, mark, security_suites};
+use smith_repo::diff::{Feed, FeedKind, Filter, Lines, Titles, compare, mark, security_suites};
 use smith_repo::manifest::PackageList;
 use smith_repo::mirror::Held;
 use smith_repo::name::{BuildNumber, ChannelName};
@@ -83,7 +83,9 @@ pub(super) fn run(args: &Diff) -> Result<Exit, Failure> {
     }
     let titles = Titles { old: old_title, new: new_title };
     output::data(&match args.form {
-        Form::Text => diff.to_text(&titles),
+        Form::Text => {
+            diff.to_text_in(&titles, if output::is_screen() { Lines::Folded } else { Lines::Whole })
+        }
         Form::Markdown => diff.to_markdown(&titles),
     })?;
     Ok(Exit::Good)

@@ -86,7 +86,11 @@ fn keyring(args: &Fsck, store: &Store) -> Result<Option<Keyring>, Failure> {
         return Keyring::load(&[path]).map(Some).map_err(unusable);
     }
     let keys = KeyFolder::new(&store.keys());
-    let infos = keys.list(input::now()).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let infos = match keys.list(input::now()) {
+        // Whoever may only read the store may not read its keys, and looks at all the rest.
+        Err(error) if error.is_denied() => return Ok(None),
+        infos => infos.map_err(|error| Failure::new(Exit::BadInput, error))?,
+    };
     if infos.is_empty() {
         return Ok(None);
     }
@@ -106,6 +110,9 @@ fn text(answer: &Answer) -> String {
             one.found
         ));
     }
+    for words in &report.soon {
+        text.push_str(&format!("{} {words}\n", styled(WAITS, "soon:")));
+    }
     for left in &report.leftovers {
         let bytes = if left.bytes > 0 { format!(", {} bytes", left.bytes) } else { String::new() };
         let examples = left.examples.join(", ");
@@ -120,13 +127,17 @@ fn text(answer: &Answer) -> String {
     }
     if let Some(mended) = mended {
         let Mended { cleared, taken_in, orphans, protected, freed } = mended;
+        let orphans = counted(*orphans, "orphan");
         text.push_str(&format!(
-            "mended: {cleared} cleared, {taken_in} taken in, {orphans} orphans taken away, {protected} protected, \
+            "mended: {cleared} cleared, {taken_in} taken in, {orphans} taken away, {protected} protected, \
              {freed} bytes free now\n"
         ));
     }
     if !signatures_checked && !report.builds.is_empty() {
-        text.push_str("signatures were not looked at: the store has no keys, and no --keyring was given\n");
+        text.push_str("signatures were not looked at: the store has no keys that can be read, and no --keyring was given\n");
+    }
+    if let Some(caveat) = report.caveat() {
+        text.push_str(&format!("{} {caveat}\n", styled(WAITS, "untold:")));
     }
     if report.running > 0 {
         text.push_str(&format!("operations that run at this time: {}\n", report.running));

@@ -39,6 +39,11 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
         None => output::data(&text)?,
         Some(path) => {
             let new = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+            if new.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {
+                let error = format!("expected no file {}, found one, which is not replaced", path.display());
+                return Err(Failure::new(Exit::NotThere, error)
+                    .with_hint("give another name, or none: then the recipe goes to standard output"));
+            }
             let wrote = new.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
             wrote.map_err(|error| Failure::new(Exit::Output, Unwritable::new(path, error)))?;
         }

@@ -7,6 +7,7 @@ use smith_repo::retention::{Pin, Pins};
 use super::purge::failed;
 use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs};
+use crate::output::{self, GOOD, styled};
 
 /// Keep a build whatever its age, with a reason; `--end` ends that.
 #[derive(Debug, Args)]
@@ -36,7 +37,14 @@ pub(super) fn run(args: &KeepBuild) -> Result<Exit, Failure> {
         let error = format!("expected a build that there is, found {}", args.build);
         return Err(Failure::new(Exit::NotThere, error));
     }
+    let was_kept = Pins::read(&store).map_err(failed)?.0.contains_key(&args.build.0);
+    let said = match &pin {
+        Some(reason) => format!("build {} is kept whatever its age, by {}: {reason}", args.build, args.who),
+        None if was_kept => format!("build {} is kept no more", args.build),
+        None => format!("nobody kept build {}", args.build),
+    };
     let pin = pin.map(|reason| Pin { by: args.who.clone(), at: input::now(), reason });
     Pins::change(&store, args.build, pin).map_err(failed)?;
+    output::data(&format!("{} {said}\n", styled(GOOD, "good:")))?;
     Ok(Exit::Good)
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use smith_repo::pgp::{Fingerprint, KeyError, KeyFolder, KeyKind, KeyRequest, KeyState, Passphrase};
+use smith_repo::pgp::{Fingerprint, KeyError, KeyFolder, KeyKind, KeyRequest, KeyState};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, StoreArgs, Unwritable};
-use crate::output::{self, Align, Table};
+use crate::input::{self, SigningArgs, StoreArgs, Unwritable};
+use crate::output::{self, Align, GOOD, Table, styled};
 
 /// Make, import, list, retire and export the keys that sign builds.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ enum Command {
     /// Sign with this key no more; clients still believe what it has signed
     Retire(Retire),
     /// Take a retired or an imported key away; what only it has signed is believed by nobody from then on
-    Forget(Retire),
+    Forget(Forget),
     /// The public keys, for `Signed-By`: of active, retired and imported keys
     Export(Export),
 }
@@ -43,9 +43,8 @@ struct New {
     /// ed25519 unless clients are older than Debian 9 and Ubuntu 18.04
     #[arg(long, value_enum, default_value_t = Kind::Ed25519)]
     kind: Kind,
-    /// The first line of this file locks the key
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,6 +71,15 @@ struct Retire {
 }
 
 #[derive(Debug, Args)]
+struct Forget {
+    #[command(flatten)]
+    key: Retire,
+    /// Also the last key of the store, after which nobody believes any of its builds
+    #[arg(long)]
+    last: bool,
+}
+
+#[derive(Debug, Args)]
 struct Import {
     #[command(flatten)]
     store: StoreArgs,
@@ -95,6 +103,8 @@ struct Line {
     state: &'static str,
     made: String,
     expires: Option<String>,
+    /// Whether it signs only with its passphrase.
+    locked: bool,
     user_ids: Vec<String>,
 }
 
@@ -103,14 +113,8 @@ pub(super) fn run(key: &Key) -> Result<Exit, Failure> {
         Command::New(new) => make(new),
         Command::List(list) => show(list),
         Command::Import(import) => take_in(import),
-        Command::Retire(retire) => {
-            keys(&retire.store)?.retire(&retire.named()?).map_err(failed)?;
-            Ok(Exit::Good)
-        }
-        Command::Forget(forget) => {
-            keys(&forget.store)?.forget(&forget.named()?).map_err(failed)?;
-            Ok(Exit::Good)
-        }
+        Command::Retire(args) => retire(args),
+        Command::Forget(args) => forget(args),
         Command::Export(export) => {
             let bytes = keys(&export.store)?.export().map_err(failed)?;
             let wrote = std::fs::write(&export.file, bytes);
@@ -124,6 +128,41 @@ impl Retire {
     fn named(&self) -> Result<Fingerprint, Failure> {
         self.fingerprint.parse().map_err(|error| Failure::new(Exit::Usage, error))
     }
+}
+
+fn retire(args: &Retire) -> Result<Exit, Failure> {
+    let (keys, key) = (keys(&args.store)?, args.named()?);
+    keys.retire(&key).map_err(failed)?;
+    output::data(&format!(
+        "{} key {key} signs no more; what it has signed is believed\n",
+        styled(GOOD, "good:")
+    ))?;
+    let infos = keys.list(input::now()).map_err(failed)?;
+    if !infos.iter().any(|info| info.state == KeyState::Active) {
+        output::note(
+            "warning: it was the last key of the store that signs: until `smith build key new` makes one, builds can only be \
+             made with `--unsigned`, and channels cannot move where Releases must be signed anew",
+        );
+    }
+    Ok(Exit::Good)
+}
+
+/// What only this key has signed is believed by nobody from then on, and no copy of it is left here.
+fn forget(args: &Forget) -> Result<Exit, Failure> {
+    let (keys, key) = (keys(&args.key.store)?, args.key.named()?);
+    let infos = keys.list(input::now()).map_err(failed)?;
+    let is_last = infos.len() == 1 && infos.iter().all(|info| info.fingerprint == key);
+    if is_last && !args.last {
+        let error = format!("expected another key besides {key}, which is the last of the store, found none");
+        return Err(Failure::new(Exit::NotThere, error)
+            .with_hint("`smith build key new` makes one; `--last` forgets the last one, and with it who believes its builds"));
+    }
+    keys.forget(&key).map_err(failed)?;
+    output::data(&format!(
+        "{} key {key} is forgotten; what it alone has signed is believed by nobody\n",
+        styled(GOOD, "good:")
+    ))?;
+    Ok(Exit::Good)
 }
 
 fn take_in(args: &Import) -> Result<Exit, Failure> {
@@ -141,7 +180,7 @@ fn keys(store: &StoreArgs) -> Result<KeyFolder, Failure> {
 }
 
 fn failed(error: KeyError) -> Failure {
-    Failure::new(Exit::BadInput, error)
+    input::key_failed(error)
 }
 
 fn make(args: &New) -> Result<Exit, Failure> {
@@ -151,7 +190,7 @@ fn make(args: &New) -> Result<Exit, Failure> {
         Kind::Rsa4096 => KeyKind::Rsa4096,
     };
     let request = KeyRequest { kind, user_id: args.user_id.clone(), made_at: input::now(), expires_at: None };
-    let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
+    let passphrase = args.signing.passphrase();
     let fingerprint = KeyFolder::new(&store.keys()).generate(&request, &passphrase).map_err(failed)?;
     output::data(&format!("{fingerprint}\n"))?;
     Ok(Exit::Good)
@@ -168,6 +207,7 @@ fn show(args: &List) -> Result<Exit, Failure> {
         },
         made: info.made_at.to_string(),
         expires: info.expires_at.map(|at| at.to_string()),
+        locked: info.is_locked,
         user_ids: info.user_ids,
     };
     let lines: Vec<Line> = infos.into_iter().map(line).collect();
@@ -178,11 +218,13 @@ fn show(args: &List) -> Result<Exit, Failure> {
     let mut table = Table::new(&[
         ("key", Align::Left),
         ("state", Align::Left),
+        ("locked", Align::Left),
         ("made", Align::Left),
         ("of", Align::Left),
     ]);
     for line in lines {
-        table.row([line.fingerprint, line.state.to_owned(), line.made, line.user_ids.join(", ")]);
+        let locked = if line.locked { "passphrase" } else { "" }.to_owned();
+        table.row([line.fingerprint, line.state.to_owned(), locked, line.made, line.user_ids.join(", ")]);
     }
     output::data(&table.render(usize::MAX))?;
     Ok(Exit::Good)

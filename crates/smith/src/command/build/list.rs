@@ -1,24 +1,43 @@
 //! `smith build list`: the builds of a store.
 
 use clap::Args;
+use jiff::SignedDuration;
 use serde::Serialize;
-use smith_repo::channel;
+use smith_repo::channel::{self, Trouble};
 use smith_repo::lazy::{Here, here};
 use smith_repo::manifest::BuildState;
 use smith_repo::mirror::Held;
+use smith_repo::retention::{Pin, Pins, Trashed, trashed};
+use smith_repo::store::Store;
 
+use super::purge::{GRACE_HOURS, failed};
 use crate::failure::{Exit, Failure};
 use crate::input::StoreArgs;
-use crate::output::{self, Align, Table};
+use crate::output::{self, Align, BAD, Table, styled};
 
 /// The builds of a store, the newest last, and the channels that are on them; also those that wait for their signatures.
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
     store: StoreArgs,
+    /// The builds that were purged and lie in the trash instead: `smith build restore` brings them back
+    #[arg(long)]
+    trash: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A build in the trash.
+#[derive(Debug, Serialize)]
+struct Purged {
+    build: u32,
+    purged: String,
+    /// When a purge may delete it for good.
+    until: String,
+    created: String,
+    packages: u64,
+    bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,6 +50,9 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     lazy: Option<Here>,
     channels: Vec<String>,
+    /// Who keeps it whatever its age, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<Pin>,
 }
 
 fn bad_build(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
@@ -39,14 +61,11 @@ fn bad_build(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fail
 
 pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let mut on: Vec<(u32, String)> = Vec::new();
-    for name in channel::names(&store).map_err(|error| Failure::new(Exit::BadInput, error))? {
-        if let Some(build) =
-            channel::get(&store, &name).map_err(|error| Failure::new(Exit::BadInput, error))?
-        {
-            on.push((build.0, name.to_string()));
-        }
+    if args.trash {
+        return in_trash(args, &store);
     }
+    let (on, exit) = channels(&store)?;
+    let mut pins = Pins::read(&store).map_err(failed)?;
     let bad = |error| Failure::new(Exit::BadInput, error);
     let ready = store.builds_present().map_err(bad)?.into_iter().map(|build| (build, BuildState::Ready));
     let waiting =
@@ -77,12 +96,19 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
                 .filter(|(build, _)| *build == number.0)
                 .map(|(_, name)| name.clone())
                 .collect(),
+            kept: pins.0.remove(&number.0),
         });
     }
     if args.json {
         output::json(&lines)?;
-        return Ok(Exit::Good);
+    } else {
+        output::data(&table(lines))?;
     }
+    Ok(exit)
+}
+
+/// People cut and search in it: a line for each build, however long.
+fn table(lines: Vec<Line>) -> String {
     let mut table = Table::new(&[
         ("build", Align::Right),
         ("state", Align::Left),
@@ -91,6 +117,7 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
         ("bytes", Align::Right),
         ("lazy", Align::Left),
         ("channels", Align::Left),
+        ("kept", Align::Left),
     ]);
     for line in lines {
         table.row([
@@ -101,8 +128,53 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
             line.bytes.to_string(),
             line.lazy.map_or_else(String::new, |here| format!("{} of {}", here.here, here.of)),
             line.channels.join(", "),
+            line.kept.map_or_else(String::new, |pin| format!("by {}: {}", pin.by, pin.reason)),
         ]);
     }
-    output::data(&table.render(output::WIDTH))?;
+    table.render(usize::MAX)
+}
+
+/// On which builds channels are. A damaged one is named, and no reason not to show the builds.
+fn channels(store: &Store) -> Result<(Vec<(u32, String)>, Exit), Failure> {
+    let (mut on, mut exit) = (Vec::new(), Exit::Good);
+    for name in channel::names(store).map_err(bad_build)? {
+        let Some(standing) = channel::standing(store, &name).map_err(bad_build)? else { continue };
+        on.extend(standing.build.map(|build| (build.0, name.to_string())));
+        for Trouble { path, expected, found } in standing.damage {
+            let bad = styled(BAD, "bad:");
+            output::note(&format!("{bad} channel {name}: {path}: expected {expected}, found {found}"));
+            exit = Exit::Finding;
+        }
+    }
+    Ok((on, exit))
+}
+
+fn in_trash(args: &List, store: &Store) -> Result<Exit, Failure> {
+    let line = |one: Trashed| Purged {
+        build: one.build.0,
+        purged: one.purged_at.to_string(),
+        until: (one.purged_at + SignedDuration::from_hours(GRACE_HOURS)).to_string(),
+        created: one.info.created_at.to_string(),
+        packages: one.info.package_count,
+        bytes: one.info.bytes,
+    };
+    let lines: Vec<Purged> = trashed(store).map_err(failed)?.into_iter().map(line).collect();
+    if args.json {
+        output::json(&lines)?;
+        return Ok(Exit::Good);
+    }
+    let mut table = Table::new(&[
+        ("build", Align::Right),
+        ("purged", Align::Left),
+        ("until", Align::Left),
+        ("created", Align::Left),
+        ("packages", Align::Right),
+        ("bytes", Align::Right),
+    ]);
+    for line in lines {
+        let (packages, bytes) = (line.packages.to_string(), line.bytes.to_string());
+        table.row([line.build.to_string(), line.purged, line.until, line.created, packages, bytes]);
+    }
+    output::data(&table.render(usize::MAX))?;
     Ok(Exit::Good)
 }

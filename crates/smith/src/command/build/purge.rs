@@ -7,11 +7,11 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
 use smith_repo::name::BuildNumber;
-use smith_repo::retention::{Keep, PurgePlan, RetentionError, Roots, Wish, empty_trash, plan, purge};
+use smith_repo::retention::{Keep, PurgePlan, Purged, RetentionError, Roots, Wish, empty_trash, plan, purge};
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs};
-use crate::output::{self, GOOD, WAITS, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// How long what was taken away can be put back.
 pub(super) const GRACE_HOURS: i64 = 24;
@@ -52,6 +52,8 @@ pub(super) struct Purge {
 struct Answer {
     builds: Vec<BuildNumber>,
     kept: BTreeMap<BuildNumber, Vec<Keep>>,
+    /// Builds of earlier purges that had not ended, with whose objects this one ends, or would.
+    finished: Vec<BuildNumber>,
     objects: u64,
     bytes: u64,
     /// Bytes of this and of earlier purges that are free now.
@@ -75,17 +77,19 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
     let grace = if args.now { SignedDuration::ZERO } else { SignedDuration::from_hours(GRACE_HOURS) };
     let freed = empty_trash(&store, grace, now).map_err(failed)?;
     let mut kept = found.kept;
-    kept.extend(purged.kept);
-    let (objects, bytes) = (purged.objects, purged.bytes);
-    tell(args, &Answer { builds: purged.builds, kept, objects, bytes, freed })
+    kept.extend(purged.kept.clone());
+    let Purged { builds, finished, objects, bytes, .. } = purged;
+    tell(args, &Answer { builds, kept, finished, objects, bytes, freed })
 }
 
 fn answer(plan: &PurgePlan, freed: u64) -> Answer {
-    let PurgePlan { builds, kept, objects, bytes } = plan.clone();
-    Answer { builds, kept, objects, bytes, freed }
+    let PurgePlan { builds, kept, unfinished: finished, objects, bytes } = plan.clone();
+    Answer { builds, kept, finished, objects, bytes, freed }
 }
 
 fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
+    // Who named a build that stays did not get what was asked for.
+    let is_refused = !args.builds.is_empty() && !answer.kept.is_empty();
     if args.json {
         output::json(answer)?;
     } else {
@@ -94,31 +98,53 @@ fn tell(args: &Purge, answer: &Answer) -> Result<Exit, Failure> {
             let why: Vec<String> = why.iter().map(ToString::to_string).collect();
             text.push_str(&format!("{} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
         }
-        let builds: Vec<String> = answer.builds.iter().map(ToString::to_string).collect();
-        let builds =
-            if builds.is_empty() { "no build".to_owned() } else { format!("builds {}", builds.join(", ")) };
+        let nothing = answer.builds.is_empty();
+        let before = gone_before(args, answer);
+        if !before.is_empty() {
+            text.push_str(&format!(
+                "{} {} before\n",
+                styled(GOOD, "gone:"),
+                output::numbered("build", &before)
+            ));
+        }
+        if !answer.finished.is_empty() {
+            let verb = if args.dry_run { "would end" } else { "ended:" };
+            let builds = output::numbered("build", &answer.finished);
+            text.push_str(&format!("{} the earlier purge of {builds}\n", styled(GOOD, verb)));
+        }
+        let builds = output::numbered("build", &answer.builds);
         let objects = counted(answer.objects, "object");
         let verb = if args.dry_run { "would go" } else { "gone" };
-        text.push_str(&format!(
-            "{} {builds}: {objects}, {} bytes {verb}",
-            styled(GOOD, "good:"),
-            answer.bytes
-        ));
+        let word = if is_refused { styled(BAD, "refused:") } else { styled(GOOD, "good:") };
+        text.push_str(&format!("{word} {builds}: {objects}, {} bytes {verb}", answer.bytes));
         if !args.dry_run {
             text.push_str(&format!(", {} bytes free now", answer.freed));
         }
         text.push('\n');
         output::data(&text)?;
+        if !args.dry_run && !args.now && !nothing {
+            output::note(
+                "what went lies in the trash for a day: `smith build restore N` brings a build back",
+            );
+        }
     }
-    let is_refused = !args.builds.is_empty() && !answer.kept.is_empty();
     Ok(if is_refused { Exit::Finding } else { Exit::Good })
+}
+
+/// What somebody names and an earlier purge has taken.
+fn gone_before(args: &Purge, answer: &Answer) -> Vec<BuildNumber> {
+    let is_told = |build: &BuildNumber| {
+        answer.builds.contains(build) || answer.kept.contains_key(build) || answer.finished.contains(build)
+    };
+    args.builds.iter().copied().filter(|build| !is_told(build)).collect()
 }
 
 pub(super) fn failed(error: RetentionError) -> Failure {
     let exit = match &error {
         RetentionError::Unknown { .. }
         | RetentionError::Archived { .. }
-        | RetentionError::Unsigned { .. } => Exit::NotThere,
+        | RetentionError::Unsigned { .. }
+        | RetentionError::Swept { .. } => Exit::NotThere,
         RetentionError::Store(_) => Exit::Output,
         RetentionError::Pins { .. }
         | RetentionError::Path { .. }

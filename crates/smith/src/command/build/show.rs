@@ -71,6 +71,9 @@ impl Answer {
         for one in &info.changes {
             text.push_str(&format!("{} {}: {}; {}\n", one.kind, one.package, one.detail, one.reason));
         }
+        for note in &info.notes {
+            text.push_str(&format!("note: {note}\n"));
+        }
         text
     }
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
-use smith_repo::pgp::{KeyError, KeyFolder, KeyState, Passphrase};
+use smith_repo::pgp::{KeyFolder, KeyInfo, KeyState};
+use smith_repo::store::Store;
 use smith_repo::unsigned::{UnsignedError, export, sign, take};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, StoreArgs};
+use crate::input::{self, SigningArgs, StoreArgs};
 use crate::output::{self, GOOD, counted, styled};
 
 /// Sign a build that `smith build create --unsigned` made, and publish it.
@@ -32,9 +33,8 @@ pub(super) struct Sign {
     /// Sign with the keys of this folder, as they lie in `keys` of a store
     #[arg(long, value_name = "FOLDER")]
     keys: Option<PathBuf>,
-    /// The first line of this file unlocks the keys
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
     /// Print JSON
     #[arg(long, conflicts_with = "export")]
     json: bool,
@@ -58,14 +58,14 @@ pub(super) fn run(args: &Sign) -> Result<Exit, Failure> {
         Some(folder) => take(&store, args.build, folder, now),
         None => {
             let keys = KeyFolder::new(&args.keys.clone().unwrap_or_else(|| store.keys()));
-            let infos = keys.list(now).map_err(key_failed)?;
-            let active = infos.iter().filter(|info| info.state == KeyState::Active);
-            let signed_from = active.map(|info| info.made_at).max().ok_or_else(|| {
+            let mut infos = keys.list(now).map_err(input::key_failed)?;
+            infos.retain(|info| info.state == KeyState::Active);
+            let signed_from = infos.iter().map(|info| info.made_at).max().ok_or_else(|| {
                 Failure::new(Exit::BadInput, "expected a key that signs, found none")
                     .with_hint("`--export` and `--signatures` have it signed by a key on another machine")
             })?;
-            let passphrase = args.passphrase_file.clone().map_or(Passphrase::None, Passphrase::File);
-            let signer = keys.signing_keys(&passphrase).map_err(key_failed)?;
+            none_retired(&store, &infos)?;
+            let signer = args.signing.unlocked(&keys)?;
             sign(&store, args.build, &signer, signed_from, now)
         }
     };
@@ -83,8 +83,20 @@ pub(super) fn run(args: &Sign) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-fn key_failed(error: KeyError) -> Failure {
-    Failure::new(Exit::BadInput, error)
+/// Another folder may still hold as active what the store signs with no more.
+fn none_retired(store: &Store, signing: &[KeyInfo]) -> Result<(), Failure> {
+    let known = KeyFolder::new(&store.keys()).list(input::now()).map_err(input::key_failed)?;
+    let is_retired = |key: &&KeyInfo| {
+        known.iter().any(|one| one.fingerprint == key.fingerprint && one.state == KeyState::Retired)
+    };
+    let Some(retired) = signing.iter().find(is_retired) else { return Ok(()) };
+    let error = format!(
+        "expected keys that the store signs with, found {}, which is retired there",
+        retired.fingerprint
+    );
+    Err(Failure::new(Exit::BadInput, error).with_hint(
+        "take it out of the folder of `--keys`; `smith build key list` shows the keys of the store",
+    ))
 }
 
 fn failed(error: UnsignedError) -> Failure {
@@ -93,16 +105,17 @@ fn failed(error: UnsignedError) -> Failure {
         UnsignedError::NoKeyring { .. } => {
             (Exit::BadInput, Some("`smith build key import FILE` takes in the public part of the key"))
         }
-        UnsignedError::Io { .. } | UnsignedError::Store(_) => (Exit::Output, None),
+        UnsignedError::Io { .. } => (Exit::Output, None),
+        UnsignedError::Create(error) => (super::create::exit(error), None),
+        UnsignedError::NoFolder { .. } => (
+            Exit::BadInput,
+            Some("`--export FOLDER` writes what is to be signed; carry back what came of it"),
+        ),
         UnsignedError::Signed { .. }
         | UnsignedError::Signatures { .. }
         | UnsignedError::NotEmpty { .. }
         | UnsignedError::Changed { .. }
-        | UnsignedError::Keys(_)
-        | UnsignedError::Sign(_)
-        | UnsignedError::Manifest(_)
-        | UnsignedError::Held(_)
-        | UnsignedError::Name(_) => (Exit::BadInput, None),
+        | UnsignedError::Keys(_) => (Exit::BadInput, None),
     };
     let failure = Failure::new(exit, error);
     match hint {

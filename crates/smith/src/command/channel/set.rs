@@ -1,7 +1,7 @@
 //! `smith channel set`, `rollback` and `refresh`: moving a channel.
 
 use clap::Args;
-use smith_repo::channel::{How, Order, Switched};
+use smith_repo::channel::{How, Order, Switched, Way};
 use smith_repo::mirror::{Action, Good, Outcome, append_log};
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::{Signer, SigningKeys};
@@ -10,7 +10,7 @@ use smith_repo::store::Store;
 use crate::command::channel::OrderArgs;
 use crate::failure::{Exit, Failure};
 use crate::input::{Place, PlaceArgs, SigningArgs, StoreArgs};
-use crate::output::{self, BAD, GOOD, WAITS, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Move a channel to a build that is held whole
 ///
@@ -28,9 +28,9 @@ pub(super) struct Set {
     moving: Moving,
 }
 
-/// Move it back to the build from before its last move
+/// Move it one step back along the way that it came; twice, two steps
 ///
-/// On each mirror to the build that was there.
+/// On each mirror to the build that was there before. `smith channel set` leads forward again.
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
     /// The channel
@@ -77,21 +77,17 @@ pub(super) fn set(args: &Set) -> Result<Exit, Failure> {
 }
 
 pub(super) fn rollback(args: &Rollback) -> Result<Exit, Failure> {
-    args.moving.run(&args.channel, |place| place.previous(&args.channel), Doing::Set)
+    args.moving.run(&args.channel, |place| place.previous(&args.channel), Doing::Back)
 }
 
 pub(super) fn refresh(args: &Refresh) -> Result<Exit, Failure> {
-    let unknown = || {
-        let error = format!("expected a channel that there is, found {}", args.channel);
-        Failure::new(Exit::NotThere, error)
-    };
-    let current = |place: &Place| place.current(&args.channel)?.ok_or_else(unknown);
-    args.moving.run(&args.channel, current, Doing::Refresh)
+    args.moving.run(&args.channel, |place| place.known(&args.channel), Doing::Refresh)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
     Set,
+    Back,
     Refresh,
 }
 
@@ -122,6 +118,7 @@ impl Moving {
             }
         }
         if !self.places.skips_unready() && !unready.is_empty() {
+            self.log_refused(&site, channel, &unready)?;
             return refused(unready);
         }
         let mut exit = if unready.is_empty() { Exit::Good } else { Exit::Finding };
@@ -136,6 +133,9 @@ impl Moving {
             match act(channel, step, doing, &order, keys.as_ref()) {
                 Ok(switched) => {
                     self.good(&site, channel, step, &switched)?;
+                    if doing == Doing::Back {
+                        tell_ways(channel, step);
+                    }
                     // It moved, and yet some clients stay where they are.
                     let is_stuck =
                         matches!(&switched, Switched::Moved(moved) if moved.stuck().next().is_some());
@@ -172,7 +172,10 @@ impl Moving {
                     Some(_) | None => format!("channel {channel} moved from {from} to build {}", moved.to),
                 };
                 let anew = moved.suites.iter().filter(|(_, how)| *how == How::Anew).count();
-                let dated = if anew == 0 { String::new() } else { format!(", {anew} suites dated anew") };
+                let dated = match anew as u64 {
+                    0 => String::new(),
+                    anew => format!(", {} dated anew", counted(anew, "suite")),
+                };
                 output::data(&format!("{} {words}{line}{dated}\n", styled(GOOD, "good:")))?;
                 for suite in moved.stuck() {
                     output::note(&format!(
@@ -203,6 +206,19 @@ impl Moving {
         self.log(site, &place.name, None, Err(why))
     }
 
+    /// Nothing moved, and whoever looks for why finds it where moves are.
+    fn log_refused(
+        &self,
+        site: &Store,
+        channel: &ChannelName,
+        unready: &[(Place, Failure)],
+    ) -> Result<(), Failure> {
+        for (place, failure) in unready {
+            self.log(site, &place.name, None, Err(format!("channel {channel}: {}", failure.reason())))?;
+        }
+        Ok(())
+    }
+
     fn log(
         &self,
         site: &Store,
@@ -210,11 +226,27 @@ impl Moving {
         build: Option<BuildNumber>,
         result: Result<Good, String>,
     ) -> Result<(), Failure> {
-        let Some(mirror) = mirror.clone().filter(|_| !self.dry_run) else { return Ok(()) };
-        let outcome = Outcome { mirror, build, action: Action::Channel, result };
+        if self.dry_run {
+            return Ok(());
+        }
+        let outcome = Outcome { mirror: mirror.clone(), build, action: Action::Channel, result };
         let logged = append_log(site, crate::input::now(), &[outcome]);
         logged.map_err(|error| Failure::new(Exit::Output, error))
     }
+}
+
+/// What leads on from here, and what leads forward again: a rollback may have been one too many.
+fn tell_ways(channel: &ChannelName, step: &Step) {
+    let words = step.place.words();
+    let further = match step.place.previous(channel) {
+        Ok(build) => format!("one more rollback leads to build {build}"),
+        Err(_) => "there is no build before this one".to_owned(),
+    };
+    let mirror = step.place.name.as_ref().map_or_else(String::new, |name| format!(" --mirror {name}"));
+    let forward = step.from.map_or_else(String::new, |from| {
+        format!("; `smith channel set {channel} {from}{mirror}` goes forward again")
+    });
+    output::note(&format!("{} {words}{further}{forward}", styled(WAITS, "note:")));
 }
 
 /// Nothing has moved.
@@ -225,7 +257,8 @@ fn refused(unready: Vec<(Place, Failure)>) -> Result<Exit, Failure> {
         Some((Place { name: None, .. }, failure)) => Err(failure),
         Some(first) => {
             let exit = first.1.exit;
-            let mut text = format!("{many} mirrors cannot take it, and nothing was moved");
+            let many = counted(many as u64, "mirror");
+            let mut text = format!("{many} cannot take it, and nothing was moved");
             for (place, failure) in std::iter::once(first).chain(unready) {
                 text.push_str(&format!("\n  {}{}", place.words(), failure.reason()));
             }
@@ -239,9 +272,13 @@ fn words(channel: &ChannelName, step: &Step, doing: Doing) -> String {
     let (place, to) = (step.place.words(), step.to);
     match (step.from, doing) {
         (_, Doing::Refresh) => format!("{place}date channel {channel} on build {to} anew"),
-        (Some(from), Doing::Set) if from == to => format!("{place}leave channel {channel} on build {to}"),
-        (Some(from), Doing::Set) => format!("{place}move channel {channel} from build {from} to {to}"),
-        (None, Doing::Set) => format!("{place}begin channel {channel} with build {to}"),
+        (Some(from), Doing::Set | Doing::Back) if from == to => {
+            format!("{place}leave channel {channel} on build {to}")
+        }
+        (Some(from), Doing::Set | Doing::Back) => {
+            format!("{place}move channel {channel} from build {from} to {to}")
+        }
+        (None, Doing::Set | Doing::Back) => format!("{place}begin channel {channel} with build {to}"),
     }
 }
 
@@ -255,6 +292,7 @@ fn act(
     let signer = keys.map(|keys| keys as &dyn Signer);
     match (doing, signer) {
         (Doing::Refresh, Some(signer)) => step.place.refresh(channel, order, signer),
-        (Doing::Refresh | Doing::Set, signer) => step.place.set(channel, step.to, order, signer),
+        (Doing::Back, signer) => step.place.set(channel, step.to, Way::Back, order, signer),
+        (Doing::Refresh | Doing::Set, signer) => step.place.set(channel, step.to, Way::To, order, signer),
     }
 }

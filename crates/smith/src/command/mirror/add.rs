@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use smith_repo::mirror::{Action, Bucket, Good, Mirror, Mode, Outcome, Place, add_mirror};
+use smith_repo::mirror::{Action, Bucket, Good, Mirror, Mode, Outcome, Place, add_mirror, check_own};
 use smith_repo::name::MirrorName;
+use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, DryRun, StoreArgs};
+use crate::input::{self, Believed, DryRun, StoreArgs};
 use crate::output::{self, GOOD, styled};
 
 /// Make a mirror known to the site: a folder of this host, or a bucket of an S3 service.
 ///
-/// Nothing is made or copied yet: `smith mirror sync NAME` does. The keys of a bucket are never written down; whoever syncs
+/// Nothing is made or copied yet: `smith mirror sync NAME` does. A folder that holds builds of another site, which no key of
+/// this one has signed, is refused: a purge would take them away. The keys of a bucket are never written down; whoever syncs
 /// has them in the environment (`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or the identity of the machine). A mirror on
 /// another host is not added but run there: `smith mirror sync --from` pulls.
 #[derive(Debug, Args)]
@@ -61,8 +63,11 @@ pub(super) struct Add {
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
     /// Bytes per second that a sync of it takes
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "BYTES", value_parser = input::rate)]
     bandwidth: Option<u64>,
+    /// Whose builds may lie there already; the site's own keys unless said
+    #[arg(long, value_name = "FILE")]
+    keyring: Option<PathBuf>,
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -75,6 +80,9 @@ fn label(text: &str) -> Result<(String, String), String> {
 pub(super) fn run(args: &Add) -> Result<Exit, Failure> {
     let (site, mode) = (args.store.open()?, input::mode(args.dry_run));
     let mirror = mirror(args)?;
+    // What cannot be added for another reason is told that first.
+    add_mirror(&site, mirror.clone(), Mode::DryRun).map_err(input::registry)?;
+    own(args, &site, &mirror)?;
     add_mirror(&site, mirror.clone(), mode).map_err(input::registry)?;
     let Mirror { name, region, place, .. } = &mirror;
     let line = format!("mirror {name} of region {region} at {place}");
@@ -89,6 +97,26 @@ pub(super) fn run(args: &Add) -> Result<Exit, Failure> {
         styled(GOOD, "good:")
     ))?;
     Ok(Exit::Good)
+}
+
+/// A folder with builds in it must be one of ours.
+fn own(args: &Add, site: &Store, mirror: &Mirror) -> Result<(), Failure> {
+    let Place::Directory { path } = &mirror.place else { return Ok(()) };
+    let failed = |error| Failure::new(Exit::BadInput, error);
+    let there = Store::planned(path).map_err(failed)?;
+    let is_bare = !there.marker().exists()
+        || (there.builds_present().map_err(failed)?.is_empty()
+            && there.builds_archived().map_err(failed)?.is_empty());
+    if is_bare {
+        return Ok(());
+    }
+    let believed = Believed::at(site, args.keyring.as_ref())?;
+    let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
+    check_own(&there, &check).map_err(|error| {
+        Failure::new(Exit::NotThere, error).with_hint(
+            "give the mirror a folder of its own; `--keyring FILE` names keys of this site that lie elsewhere",
+        )
+    })
 }
 
 fn mirror(args: &Add) -> Result<Mirror, Failure> {

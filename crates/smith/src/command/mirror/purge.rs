@@ -8,13 +8,13 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use smith_repo::fetch::chain;
 use smith_repo::mirror::{
-    Action, Good, Keys, MirrorPurge, MirrorPurging, Mode, Outcome, Wanted, purge_mirror,
+    Action, Good, Keys, Mirror, MirrorPurge, MirrorPurging, Mode, Outcome, Wanted, lacking, purge_mirror,
 };
-use smith_repo::name::MirrorName;
+use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::retention::Roots;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, DryRun, ManyArgs, StoreArgs, Word};
+use crate::input::{self, Believed, DryRun, ManyArgs, StoreArgs, Word};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// How long a folder keeps what was taken away.
@@ -25,6 +25,7 @@ const GRACE_HOURS: i64 = 24;
 /// Never a build that a channel of that mirror is on or was on before, that somebody keeps there, that machines are on, or
 /// the newest; nor what a sync beside it relies on. A build that the site has archived is one that it has. What was taken from a folder lies in its trash for a day and is deleted
 /// by a later purge; `--now` deletes at once. A bucket has no trash: what goes is gone, unless the service keeps versions.
+/// A build that no key of the site has signed is somebody else's: then nothing goes. A number that none of the mirrors holds is refused.
 /// `--dry-run` says what and how much. Ends with 1 when a build that was named stays, or a mirror cannot be purged.
 #[derive(Debug, Args)]
 pub(super) struct PurgeMirrors {
@@ -38,6 +39,9 @@ pub(super) struct PurgeMirrors {
     /// Builds that machines were last brought to: lines of a number and how many machines
     #[arg(long, value_name = "FILE")]
     recorded: Option<PathBuf>,
+    /// Whose builds are taken away; the site's own keys unless said
+    #[arg(long, value_name = "FILE")]
+    keyring: Option<PathBuf>,
     /// Delete for good at once
     #[arg(long)]
     now: bool,
@@ -55,6 +59,9 @@ struct Answer {
     purge: MirrorPurge,
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
+    /// Of the trouble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
 }
 
 pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
@@ -72,19 +79,34 @@ pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
     });
     let here = here.map_err(|error| Failure::new(Exit::BadInput, error))?;
     let is_listed = !builds.is_empty();
+    let (keys, now) = (Keys::FromEnvironment, input::now());
+    let chosen = args.many.chosen(&site, &names)?;
+    are_held(&chosen, &builds, &keys)?;
+    let believed = Believed::at(&site, args.keyring.as_ref())?;
+    let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
     let wanted = if is_listed { Wanted::These(builds) } else { Wanted::AllBut(here) };
     let roots = Roots { recorded: input::recorded(args.recorded.as_deref())?, ..Roots::default() };
     let grace = if args.now { SignedDuration::ZERO } else { SignedDuration::from_hours(GRACE_HOURS) };
-    let (keys, now) = (Keys::FromEnvironment, input::now());
-    let how = MirrorPurging { site: &site, keys: &keys, wanted: &wanted, roots: &roots, mode, grace, now };
+    let how = MirrorPurging {
+        site: &site,
+        keys: &keys,
+        check: &check,
+        wanted: &wanted,
+        roots: &roots,
+        mode,
+        grace,
+        now,
+    };
     let mut answers = Vec::new();
-    for mirror in args.many.chosen(&site, &names)? {
+    for mirror in chosen {
         let began = Instant::now();
-        let done = purge_mirror(&how, &mirror).map_err(|error| chain(&error));
+        let done = purge_mirror(&how, &mirror);
+        let code = done.as_ref().err().and_then(|error| error.code());
+        let done = done.map_err(|error| chain(&error));
         let name = mirror.name;
         input::tell(&site, &outcomes(&name, &done, began.elapsed().as_secs_f64(), mode), mode)?;
         let trouble = done.as_ref().err().cloned();
-        answers.push(Answer { mirror: name, purge: done.unwrap_or_default(), trouble });
+        answers.push(Answer { mirror: name, purge: done.unwrap_or_default(), trouble, code });
     }
     if args.json {
         output::json(&answers)?;
@@ -93,6 +115,22 @@ pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
     }
     let is_bad = |one: &Answer| one.trouble.is_some() || (is_listed && !one.purge.kept.is_empty());
     Ok(if answers.iter().any(is_bad) { Exit::Finding } else { Exit::Good })
+}
+
+/// A number that no mirror has is a slip of the pen, and is told before anything goes.
+fn are_held(chosen: &[Mirror], builds: &[BuildNumber], keys: &Keys) -> Result<(), Failure> {
+    if builds.is_empty() {
+        return Ok(());
+    }
+    // A mirror that cannot be asked is told of below, beside what became of the others.
+    let lacked = lacking(chosen, builds, keys).unwrap_or_default();
+    if lacked.is_empty() {
+        return Ok(());
+    }
+    let lacked: Vec<String> = lacked.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = chosen.iter().map(|mirror| mirror.name.to_string()).collect();
+    let error = format!("expected builds that {} holds, found {}", names.join(" or "), lacked.join(", "));
+    Err(Failure::new(Exit::NotThere, error).with_hint("`smith mirror status --builds` shows what each holds"))
 }
 
 /// A line for each build that went, and one with what that came to.
@@ -110,18 +148,22 @@ fn outcomes(name: &MirrorName, done: &Result<MirrorPurge, String>, seconds: f64,
 }
 
 fn text(answer: &Answer, mode: Mode) -> String {
-    let Answer { mirror, purge, trouble } = answer;
+    let Answer { mirror, purge, trouble, code } = answer;
     if let Some(why) = trouble {
-        return format!("{} {mirror}: {why}\n", styled(BAD, "bad:"));
+        let code = code.map_or_else(String::new, |code| format!(" [{code}]"));
+        return format!("{} {mirror}: {why}{code}\n", styled(BAD, "bad:"));
     }
     let mut text = String::new();
     for (build, why) in &purge.kept {
         let why: Vec<String> = why.iter().map(ToString::to_string).collect();
         text.push_str(&format!("{} {mirror} build {build}: {}\n", styled(WAITS, "stays:"), why.join(", ")));
     }
-    let builds: Vec<String> = purge.builds.iter().map(ToString::to_string).collect();
-    let builds =
-        if builds.is_empty() { "no build".to_owned() } else { format!("builds {}", builds.join(", ")) };
+    if !purge.finished.is_empty() {
+        let verb = if mode == Mode::DryRun { "would end" } else { "ended:" };
+        let builds = output::numbered("build", &purge.finished);
+        text.push_str(&format!("{} {mirror}: the earlier purge of {builds}\n", styled(GOOD, verb)));
+    }
+    let builds = output::numbered("build", &purge.builds);
     let objects = counted(purge.objects, "object");
     let (verb, bytes) = (if mode == Mode::DryRun { "would go" } else { "gone" }, purge.bytes);
     text.push_str(&format!("{} {mirror}: {builds}: {objects}, {bytes} bytes {verb}", styled(GOOD, "good:")));

@@ -5,23 +5,26 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
+use smith_repo::channel::{Order, Switched, Way};
 use smith_repo::fetch::{Fetcher, Progress, chain};
 use smith_repo::mirror::{
     Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Outcome, Pull, Push, Reach, S3, Target, Turn,
-    mirror, record_bucket_verify, recover, status,
+    mirror, mirror_channels, record_bucket_verify, recover, status,
 };
-use smith_repo::name::{BuildNumber, MirrorName};
+use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
+use smith_repo::pgp::Signer;
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, Believed, DryRun, NetArgs, StoreArgs, Word};
+use crate::input::{self, Believed, DryRun, NetArgs, Place, SigningArgs, StoreArgs, Suites, Word};
 use crate::output::{self, BAD, GOOD, counted, styled};
 
 /// Make a mirror whole again after a crash or a lost disk, and say what was done.
 ///
 /// Clears what killed runs left, takes in what they had brought, sets builds aside whose lists cannot be read, verifies
 /// every byte, mends it, and brings every build of the site, or the builds that are named. At a site for a mirror that it
-/// knows; without a name for the store itself, `--from` others. Ends with 1 when something is still wrong.
+/// knows, of which it leads channels that are gone to where they were; without a name for the store itself, `--from`
+/// others. Ends with 1 when something is still wrong.
 #[derive(Debug, Args)]
 pub(super) struct Recover {
     /// A mirror by its name, builds by number
@@ -38,11 +41,16 @@ pub(super) struct Recover {
     #[command(flatten)]
     net: NetArgs,
     #[command(flatten)]
+    signing: SigningArgs,
+    #[command(flatten)]
     dry_run: DryRun,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
+
+/// Said in the history of a channel that was led back to where it was.
+const RECOVERED: &str = "it was here before the mirror was recovered";
 
 /// What was done, or would be.
 #[derive(Debug, Default, Serialize)]
@@ -78,7 +86,11 @@ pub(super) fn run(args: &Recover) -> Result<Exit, Failure> {
             } else {
                 builds
             };
-            let answer = match of_mirror(args, &site, &mirror, &builds, &believed, mode) {
+            let done = of_mirror(args, &site, &mirror, &builds, &believed, mode).and_then(|mut answer| {
+                lead_back(args, &site, &mirror, mode, &mut answer)?;
+                Ok(answer)
+            });
+            let answer = match done {
                 Ok(answer) => answer,
                 Err(failure) => {
                     let outcome = Outcome::bad(name, Action::Recover, None, failure.reason());
@@ -136,9 +148,7 @@ fn of_mirror(
             let fetcher =
                 Fetcher::new(target.limits.clone()).map_err(|error| Failure::new(Exit::Bug, error))?;
             let into = Into { store, fetcher: &fetcher, sources: &target.sources };
-            let mut answer = of_store(&into, builds, believed, mode)?;
-            answer.wrong = answer.wrong.or(lost_channels(site, mirror)?);
-            Ok(answer)
+            of_store(&into, builds, believed, mode)
         }
         Reach::Bucket { bucket, .. } => {
             let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
@@ -157,19 +167,69 @@ fn of_mirror(
     }
 }
 
-/// Builds come again by themselves; where a channel was is for a person to say.
-fn lost_channels(site: &Store, mirror: &Mirror) -> Result<Option<String>, Failure> {
-    let status = status(site, mirror, &Keys::FromEnvironment);
-    let status = status.map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let lost = status.lost_channels.iter().map(|(channel, build)| {
-        let name = &mirror.name;
-        format!(
-            "channel {channel} was on build {build} and is gone; `smith channel set {channel} {build} --mirror {name}` \
-             brings it back"
-        )
-    });
-    let lost: Vec<String> = lost.collect();
-    Ok(Some(lost.join("; ")).filter(|lost| !lost.is_empty()))
+/// Channels that the site has set there and that are gone, each to where it was.
+fn lead_back(
+    args: &Recover,
+    site: &Store,
+    mirror: &Mirror,
+    mode: Mode,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let name = &mirror.name;
+    let lost = match (status(site, mirror, &Keys::FromEnvironment), mode) {
+        (Ok(status), _) => status.lost_channels,
+        // There is no folder yet in which it could be looked for.
+        (Err(_), Mode::DryRun) => {
+            let known = mirror_channels(site, name).map_err(|error| Failure::new(Exit::BadInput, error))?;
+            known.into_iter().map(|(channel, one)| (channel, one.build)).collect()
+        }
+        (Err(error), Mode::Do) => return Err(Failure::new(Exit::BadInput, error)),
+    };
+    for (channel, build) in lost {
+        if mode == Mode::DryRun {
+            answer.did.push(format!("Would lead channel {channel} to build {build}, where it was."));
+            continue;
+        }
+        let why = match lead_one(args, site, mirror, &channel, build) {
+            Ok(None) => {
+                answer.did.push(format!("Led channel {channel} to build {build}, where it was."));
+                let good = Good { state: format!("{channel}-moved"), objects: 0, bytes: 0, seconds: 0.0 };
+                input::tell(site, &[Outcome::did(name, Action::Channel, Some(build), good)], mode)?;
+                continue;
+            }
+            Ok(Some(stuck)) => format!(
+                "channel {channel} is on build {build} again, and clients that have seen a newer {stuck} keep it; `smith \
+                 channel refresh {channel} --mirror {name}` where the key is"
+            ),
+            Err(failure) => format!(
+                "channel {channel} was on build {build} and is gone ({}); `smith channel set {channel} {build} --mirror \
+                 {name}` brings it back",
+                failure.reason()
+            ),
+        };
+        input::tell(site, &[Outcome::bad(name, Action::Channel, Some(build), why.clone())], mode)?;
+        answer.wrong.get_or_insert(why);
+    }
+    Ok(())
+}
+
+/// Answers the suite that clients will not take, for want of a key.
+fn lead_one(
+    args: &Recover,
+    site: &Store,
+    mirror: &Mirror,
+    channel: &ChannelName,
+    build: BuildNumber,
+) -> Result<Option<String>, Failure> {
+    let place = Place::of(site, mirror, Suites::Kept)?;
+    place.check(channel, build)?;
+    let keys = args.signing.keys(site)?;
+    let order = Order { who: input::who(), why: RECOVERED.to_owned(), at: input::now() };
+    let signer = keys.as_ref().map(|keys| keys as &dyn Signer);
+    match place.set(channel, build, Way::To, &order, signer)? {
+        Switched::WasThere => Ok(None),
+        Switched::Moved(moved) => Ok(moved.stuck().next().map(str::to_owned)),
+    }
 }
 
 /// A bucket and all that is needed to make it whole.
@@ -227,7 +287,11 @@ impl Whole<'_> {
         let pushed = self.bucket.push(self.site, build, self.check, self.mode, self.progress);
         let pushed = pushed.map_err(|error| chain(&error))?;
         let verb = if self.mode == Mode::DryRun { "Would bring" } else { "Brought" };
-        answer.did.push(format!("{verb} build {build}: {} of {} files.", pushed.missing, pushed.objects));
+        answer.did.push(format!(
+            "{verb} build {build}: {} of {}.",
+            pushed.missing,
+            counted(pushed.objects, "file")
+        ));
         answer.objects += pushed.missing;
         answer.bytes += pushed.missing_bytes;
         Ok(())

@@ -18,10 +18,16 @@ pub(super) struct Serve {
     #[command(flatten)]
     store: StoreArgs,
     /// The address to listen on; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listened)]
     listen: SocketAddr,
     #[command(flatten)]
     net: NetArgs,
+}
+
+fn listened(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an address of this machine and a port, such as 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for all".to_owned()
+    })
 }
 
 pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {

@@ -1,20 +1,22 @@
 //! `smith mirror status`: how mirrors stand beside their site.
 
 use clap::Args;
+use smith_repo::channel::{Ends, Left};
 use smith_repo::fetch::Size;
 use smith_repo::mirror::{Holding, Keys, Status as Standing, status_all, table};
 use smith_repo::name::MirrorName;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ManyArgs, StoreArgs};
-use crate::output::{self, Align, BAD, Table, styled};
+use crate::input::{self, ManyArgs, StoreArgs};
+use crate::output::{self, Align, BAD, Table, WAITS, styled};
 
 /// What mirrors hold, good or bad and why, what they serve, and how far they lag.
 ///
 /// With it when each was last synced and verified, and how much space is free there.
 ///
 /// Asks lists and folders and reads no package, so it is quick; what is damaged is known since the last `smith mirror
-/// verify`. Ends with 1 when a mirror cannot be asked, holds something bad, or lacks the newest build of the site.
+/// verify`. Ends with 1 when a mirror cannot be asked, holds something bad, has lost a channel or
+/// serves one that is damaged or has ended, or lacks the newest build of the site.
 #[derive(Debug, Args)]
 pub(super) struct Status {
     /// The mirrors; all unless said
@@ -35,7 +37,7 @@ pub(super) struct Status {
 pub(super) fn run(args: &Status) -> Result<Exit, Failure> {
     let site = args.store.open()?;
     let chosen = if args.many.is_none(&args.mirrors) {
-        smith_repo::mirror::mirrors(&site).map_err(crate::input::registry)?
+        smith_repo::mirror::mirrors(&site).map_err(input::registry)?
     } else {
         args.many.chosen(&site, &args.mirrors)?
     };
@@ -51,7 +53,7 @@ pub(super) fn run(args: &Status) -> Result<Exit, Failure> {
         }
         output::data(&format!("{text}{}", wrong(&all)))?;
     }
-    Ok(if all.iter().all(Standing::is_good) { Exit::Good } else { Exit::Finding })
+    Ok(if all.iter().all(is_good) { Exit::Good } else { Exit::Finding })
 }
 
 fn summary(all: &[Standing]) -> String {
@@ -73,7 +75,7 @@ fn summary(all: &[Standing]) -> String {
         let newest = one.builds.iter().rev().find(|build| build.state.is_held());
         let channels: Vec<String> =
             one.channels.iter().map(|(name, build)| format!("{name} {build}")).collect();
-        let state = match (&one.trouble, one.is_good()) {
+        let state = match (&one.trouble, is_good(one)) {
             (Some(_), _) => "unknown",
             (None, true) => "good",
             (None, false) if one.lag > 0 && one.builds.iter().all(|build| !is_bad(&build.state)) => "behind",
@@ -97,6 +99,12 @@ fn summary(all: &[Standing]) -> String {
     table.render(usize::MAX)
 }
 
+/// Also clients take what it serves.
+fn is_good(one: &Standing) -> bool {
+    let is_over = |ends: &Ends| ends.left(input::now()) == Left::Nothing;
+    one.is_good() && !one.ends.values().any(is_over)
+}
+
 fn is_bad(state: &Holding) -> bool {
     matches!(state, Holding::Bad { .. })
 }
@@ -108,6 +116,17 @@ fn wrong(all: &[Standing]) -> String {
     for one in all {
         if let Some(why) = &one.trouble {
             text.push_str(&format!("{bad} {}: {why}\n", one.mirror));
+        }
+        for (channel, why) in &one.damaged_channels {
+            text.push_str(&format!("{bad} {}: channel {channel}: {why}\n", one.mirror));
+        }
+        for (channel, ends) in &one.ends {
+            let now = input::now();
+            if let Some(words) = ends.words(channel, &format!(" --mirror {}", one.mirror), now) {
+                let is_over = ends.left(now) == Left::Nothing;
+                let word = if is_over { bad.clone() } else { styled(WAITS, "soon:") };
+                text.push_str(&format!("{word} {}: {words}\n", one.mirror));
+            }
         }
         for (channel, build) in &one.lost_channels {
             let mirror = &one.mirror;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use smith_repo::fetch::{Fetcher, Size};
+use smith_repo::fetch::{Fetcher, Silent, Size};
 use smith_repo::mirror::{
-    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, Target, Which, builds_at,
-    record_mirror_sync, record_sync, sync, sync_all,
+    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, SyncError, Target, Which,
+    builds_at, clashes, record_mirror_sync, record_sync, sync, sync_all,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -89,6 +89,10 @@ fn to_mirrors(args: &Sync, names: &[MirrorName], listed: &[BuildNumber]) -> Resu
     let believed = Believed::at(&site, args.keyring.as_ref())?;
     let which = which(args, &site, listed)?;
     let (targets, mut outcomes) = targets(args, &site, &mirrors, mode);
+    // Those that are listed are compared one by one.
+    if listed.is_empty() {
+        outcomes.extend(clashing(&site, &targets));
+    }
     input::tell(&site, &outcomes, mode)?;
     let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
     outcomes.extend(input::watched(|progress| {
@@ -133,10 +137,20 @@ fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Ta
     (targets, outcomes)
 }
 
+/// What a mirror has under a number of the site must be the site's build, or it would be passed over as there.
+fn clashing(site: &Store, targets: &[Target]) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for target in targets {
+        let bad = |(build, why)| Outcome::bad(&target.name, Action::Sync, Some(build), why);
+        outcomes.extend(clashes(site, target).into_iter().map(bad));
+    }
+    outcomes
+}
+
 fn remember(site: &Store, targets: &[Target], outcomes: &[Outcome]) -> Result<(), StatusError> {
     let now = input::now();
     for target in targets {
-        if outcomes.iter().any(|one| one.mirror == target.name && one.result.is_err()) {
+        if outcomes.iter().any(|one| one.mirror.as_ref() == Some(&target.name) && one.result.is_err()) {
             continue;
         }
         record_mirror_sync(site, &target.name, now)?;
@@ -177,9 +191,13 @@ fn answer(args: &Sync, mirrors: usize, outcomes: &[Outcome], mode: Mode) -> Resu
     Ok(exit)
 }
 
-/// Builds that the first source has and this store has not, of the newest ones if so many are asked for.
-fn lacking(args: &Sync, store: &Store, fetcher: &Fetcher) -> Result<Vec<BuildNumber>, Failure> {
-    let Some(source) = args.from.first() else { return Ok(Vec::new()) };
+/// Builds of the first source, the newest ones if so many are asked for, that this store has not, and those that it has.
+fn parted(
+    args: &Sync,
+    store: &Store,
+    fetcher: &Fetcher,
+) -> Result<(Vec<BuildNumber>, Vec<BuildNumber>), Failure> {
+    let Some(source) = args.from.first() else { return Ok((Vec::new(), Vec::new())) };
     let there = builds_at(fetcher, &input::address(source));
     let mut builds = there.map_err(|error| Failure::new(Exit::BadInput, error))?;
     if let Some(newest) = args.newest {
@@ -188,8 +206,14 @@ fn lacking(args: &Sync, store: &Store, fetcher: &Fetcher) -> Result<Vec<BuildNum
     // A dry run finds no store where none was made yet.
     let here = if store.builds().exists() { store.builds_present() } else { Ok(Vec::new()) };
     let here = here.map_err(|error| Failure::new(Exit::BadInput, error))?;
-    builds.retain(|build| here.binary_search(build).is_err());
-    Ok(builds)
+    Ok(builds.into_iter().partition(|build| here.binary_search(build).is_err()))
+}
+
+/// Of builds that are here those that the source has otherwise under the same number. A source that does not answer says
+/// nothing.
+fn differing(pull: &Pull<'_>, builds: &[BuildNumber]) -> Vec<SyncError> {
+    let compared = builds.iter().filter_map(|build| sync(pull, *build, Mode::DryRun).err());
+    compared.filter(|error| matches!(error, SyncError::Differs { .. })).collect()
 }
 
 /// On a mirror's own host.
@@ -205,8 +229,17 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
         Mode::DryRun => args.store.planned()?,
     };
     let fetcher = args.net.fetcher()?;
-    let builds = if builds.is_empty() { lacking(args, &store, &fetcher)? } else { builds.to_vec() };
-    if builds.is_empty() {
+    let (builds, here) = match builds.is_empty() {
+        true => parted(args, &store, &fetcher)?,
+        false => (builds.to_vec(), Vec::new()),
+    };
+    let progress = &Silent;
+    let pull = Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+    let differing = differing(&pull, &here);
+    for error in &differing {
+        output::data(&format!("{} {error}\n", styled(BAD, "bad:")))?;
+    }
+    if builds.is_empty() && differing.is_empty() {
         output::data(&format!("{} nothing is missing\n", styled(GOOD, "good:")))?;
     }
     for build in &builds {
@@ -230,8 +263,8 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
             synced.took.as_secs_f64()
         ))?;
     }
-    if mode == Mode::Do {
+    if mode == Mode::Do && differing.is_empty() {
         record_sync(&store, input::now()).map_err(|error| Failure::new(Exit::Output, error))?;
     }
-    Ok(Exit::Good)
+    Ok(if differing.is_empty() { Exit::Good } else { Exit::Finding })
 }

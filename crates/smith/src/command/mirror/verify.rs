@@ -7,14 +7,14 @@ use serde::Serialize;
 use smith_repo::fetch::{Fetcher, chain};
 use smith_repo::mirror::{
     Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Outcome, Push, Reach, RepairPlan, Scope, Supply,
-    Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify,
+    Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify, verify_present,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, Believed, DryRun, ManyArgs, NetArgs, StoreArgs, Word};
-use crate::output::{self, BAD, GOOD, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Compare what lies on mirrors, or in a store, with the builds, every byte of it, and mend it.
 ///
@@ -64,6 +64,15 @@ struct Looked {
     plan: Option<RepairPlan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mended: Option<RepairPlan>,
+    /// What was or would be put away, by the paths that it has below the store.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    away: Vec<String>,
+    /// Where that lies now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trash: Option<String>,
+    /// Channels that were left as they are, and what they need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unmended: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,6 +115,10 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
     Ok(if looked.findings.is_sound() { Exit::Good } else { Exit::Finding })
 }
 
+fn relative(store: &Store, path: &std::path::Path) -> String {
+    path.strip_prefix(store.root()).unwrap_or(path).display().to_string()
+}
+
 struct Bases<'a> {
     fetcher: &'a Fetcher,
     from: &'a [String],
@@ -118,11 +131,11 @@ fn of_store(
     bases: &Bases<'_>,
     mode: Mode,
 ) -> Result<Looked, Failure> {
-    let all = store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let builds = if builds.is_empty() { all } else { builds.to_vec() };
     let scope = if args.quick { Scope::QUICK } else { Scope::FULL };
     let mut looked = Looked::default();
     if args.repair && mode == Mode::Do {
+        let all = || store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error));
+        let builds = if builds.is_empty() { all()? } else { builds.to_vec() };
         let repaired = input::watched(|progress| {
             let supply = Supply { fetcher: bases.fetcher, bases: bases.from, progress };
             repair(store, &builds, &scope, supply, input::now())
@@ -132,18 +145,22 @@ fn of_store(
             output::note(&format!("no source gave {}", chain(failed)));
         }
         looked.before = Some(repaired.before.why());
-        looked.mended = Some(RepairPlan {
-            fetch: repaired.fetched,
-            fetch_bytes: repaired.fetched_bytes,
-            names: repaired.relinked,
-            put_away: repaired.before.foreign.len() as u64,
-        });
+        looked.mended = Some(repaired.did());
+        looked.trash = repaired.trash.as_ref().map(|trash| relative(store, trash));
+        looked.unmended = repaired.unmended.into_iter().map(|(_, why)| why).collect();
+        looked.away = repaired.away;
         looked.findings = repaired.after;
     } else {
-        looked.findings =
-            verify(store, &builds, &scope).map_err(|error| Failure::new(Exit::BadInput, error))?;
+        let found =
+            if builds.is_empty() { verify_present(store, &scope) } else { verify(store, builds, &scope) };
+        looked.findings = found.map_err(|error| Failure::new(Exit::BadInput, error))?;
         if args.repair {
-            looked.plan = Some(plan_repair(store, &looked.findings));
+            let planned = input::watched(|progress| {
+                let supply = Supply { fetcher: bases.fetcher, bases: bases.from, progress };
+                plan_repair(store, &looked.findings, supply)
+            });
+            let planned = planned.map_err(|error| Failure::new(Exit::BadInput, error))?;
+            (looked.plan, looked.away) = (Some(planned.plan), planned.away);
         }
     }
     if mode == Mode::Do
@@ -210,12 +227,10 @@ fn of_mirror(
             let (known, lost): (Vec<_>, Vec<_>) =
                 held.iter().copied().partition(|build| here.contains(build));
             if builds.is_empty() && !lost.is_empty() {
-                let lost: Vec<String> = lost.iter().map(ToString::to_string).collect();
-                let lost = lost.join(", ");
-                output::note(&format!(
-                    "{}: builds {lost} are not at the site, and cannot be compared",
-                    mirror.name
-                ));
+                let (are, them) =
+                    (if lost.len() > 1 { "are" } else { "is" }, output::numbered("build", &lost));
+                let mirror = &mirror.name;
+                output::note(&format!("{mirror}: {them} {are} not at the site, and cannot be compared"));
             }
             let builds = if builds.is_empty() { known } else { builds.to_vec() };
             let kept = Kept { site, name: &mirror.name, bucket, held: &held };
@@ -328,32 +343,34 @@ fn text(looked: &Looked, mirror: Option<&MirrorName>) -> String {
     let findings = &looked.findings;
     let mut text = String::new();
     if let (Some(before), Some(mended)) = (&looked.before, looked.mended) {
-        let fetched = counted(mended.fetch, "object");
-        let names = counted(mended.names, "name");
-        text.push_str(&format!("{of}before: {before}\n"));
-        text.push_str(&format!(
-            "{of}{fetched} fetched again ({} bytes), {names} made again\n",
-            mended.fetch_bytes
-        ));
+        text.push_str(&format!("{of}before: {before}\n{of}done: {mended}\n"));
+    }
+    for path in &looked.away {
+        text.push_str(&match &looked.trash {
+            Some(trash) => format!("away     {path} into {trash}\n"),
+            None => format!("away     {path}\n"),
+        });
+    }
+    for why in &looked.unmended {
+        text.push_str(&format!("left     {why}\n"));
     }
     if findings.is_sound() {
-        let builds: Vec<String> = findings.builds.iter().map(ToString::to_string).collect();
         let (word, files) = (styled(GOOD, "good:"), counted(findings.files, "file"));
         let left = match findings.left.len() as u64 {
             0 => String::new(),
             left => format!(", {left} of them left upstream"),
         };
-        text.push_str(&format!("{word} {of}builds {} hold, {files}{left}\n", builds.join(", ")));
+        let verb = if findings.builds.len() > 1 { "hold" } else { "holds" };
+        let builds = output::numbered("build", &findings.builds);
+        text.push_str(&format!("{word} {of}{builds} {verb}, {files}{left}\n"));
     } else {
         text.push_str(&format!("{} {of}{}\n{}", styled(BAD, "bad:"), findings.why(), each(findings)));
     }
+    if let Some(caveat) = findings.caveat() {
+        text.push_str(&format!("{} {of}{caveat}\n", styled(WAITS, "untold:")));
+    }
     if let Some(plan) = looked.plan {
-        let (objects, names) = (counted(plan.fetch, "object"), counted(plan.names, "name"));
-        let away = counted(plan.put_away, "file");
-        text.push_str(&format!(
-            "{of}would fetch {objects} ({} bytes), make {names} again, put {away} away\n",
-            plan.fetch_bytes
-        ));
+        text.push_str(&format!("{of}would do: {plan}\n"));
     }
     text
 }

@@ -16,7 +16,7 @@ use smith_domain::why;
 use super::list::state_word;
 use crate::failure::{Exit, Failure};
 use crate::input;
-use crate::output::{self, BOLD, WAITS, count, styled};
+use crate::output::{self, BOLD, WAITS, count, counted, styled};
 
 /// Show how far a rollout is: totals, phases, bags with their change tasks, and what it waits for.
 #[derive(Debug, Args)]
@@ -132,8 +132,8 @@ fn expected(state: &State, rollout: &Rollout) -> Option<Expected> {
     let critical = found.critical.iter().filter_map(|leg| {
         let work = leg.tightest.as_ref()?;
         let step = &rollout.rule(leg.step).id;
-        let (machines, limit) = (count(work.machines), &work.limit);
-        Some(format!("{step}: {}, {machines} machines, {limit}, until {}", work.group, leg.to))
+        let (machines, limit) = (counted(work.machines, "machine"), &work.limit);
+        Some(format!("{step}: {}, {machines}, {limit}, until {}", work.group, leg.to))
     });
     Some(Expected {
         early: found.early.to_string(),
