@@ -40,9 +40,11 @@ pub(super) fn set(ctx: &Context<'_>, dead_man: &DeadMan, kernel_before: Option<&
     if Watch::load(ctx.folder).is_ok_and(|watch| watch.stage != Stage::Armed) {
         return Err("it did so once for this operation".to_owned());
     }
+    // Who was heard in the new boot was heard after the change, however late this is.
+    let armed = if kernel_before.is_some() { Moment::of_boot(ctx.host)? } else { Moment::now(ctx.host)? };
     let watch = Watch {
         within_s: dead_man.within_s,
-        armed: Moment::now(ctx.host)?,
+        armed,
         kernel_before: kernel_before.map_or(noted.kernel, str::to_owned),
         stage: Stage::Armed,
     };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::{Sync, keep, text_of};
 use crate::op::Host;
-use crate::reboot::{Boot, uptime};
+use crate::reboot::{Boot, age, uptime};
 
 const PATH: &str = "/var/lib/smith/heard.json";
 
@@ -19,6 +19,13 @@ impl Moment {
     pub(super) fn now(host: &Host) -> Result<Self, String> {
         let uptime_ms = u64::try_from(uptime(host).as_millis()).unwrap_or(u64::MAX);
         Ok(Self { boot: Boot::now(host)?, uptime_ms })
+    }
+
+    /// When the machine's first process began.
+    pub(super) fn of_boot(host: &Host) -> Result<Self, String> {
+        let now = Self::now(host)?;
+        let age = u64::try_from(age(host).as_millis()).unwrap_or_default();
+        Ok(Self { uptime_ms: now.uptime_ms.saturating_sub(age), ..now })
     }
 
     /// Seconds from this moment to now; `None` when the machine has booted since.

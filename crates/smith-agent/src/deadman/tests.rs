@@ -49,6 +49,7 @@ impl Machine {
     fn at(&self, uptime: u64) {
         self.put("proc/uptime", &format!("{uptime}.00 0.00\n"));
         self.put("proc/sys/kernel/random/boot_id", "one\n");
+        self.put("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5000 0 0\n");
     }
 
     fn host(&self) -> Host {
@@ -112,6 +113,19 @@ fn a_controller_that_is_heard_ends_the_watch() {
     let again = machine.act(watched).0.unwrap_err();
     assert!(again.message.ends_with("it did so once for this operation"), "{}", again.message);
     assert!(machine.act(|ctx| set(ctx, &WITHIN, None)).0.is_err());
+}
+
+#[test]
+fn who_was_heard_in_the_new_boot_was_heard_after_it() {
+    let machine = Machine::new();
+    machine.act(|ctx| note_paths(ctx, &[])).0.unwrap();
+    heard(&machine.host());
+    machine.at(105);
+    machine.act(|ctx| set(ctx, &WITHIN, Some("6.1.0-0-amd64"))).0.unwrap();
+    assert_eq!(Watch::load(&machine.folder).unwrap().armed.uptime_ms, 50_000);
+    let (result, told) = machine.act(watched);
+    result.unwrap();
+    assert_eq!(told, ["the controller was heard after the change"]);
 }
 
 #[test]

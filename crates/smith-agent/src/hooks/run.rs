@@ -9,7 +9,7 @@ use super::{Folder, Listed, Owner, list};
 use crate::files::tail_of;
 use crate::op::Context;
 use crate::settings;
-use crate::tool::{Ran, Run, Stopped};
+use crate::tool::{Ended, Ran, Run, Stopped};
 
 /// What became of one hook.
 #[derive(Debug)]
@@ -101,12 +101,11 @@ pub(crate) fn hook(
     })
 }
 
-fn said(ended: crate::tool::Ended, limit: Duration) -> String {
-    use crate::tool::Ended;
-    match ended {
-        Ended::TimedOut => format!("no end within {} s", limit.as_secs()),
-        Ended::Code(_) | Ended::Signal(_) => ended.to_string(),
+fn said(ended: Ended, limit: Duration) -> String {
+    if ended == Ended::TimedOut {
+        return format!("no end within {} s", limit.as_secs());
     }
+    ended.to_string()
 }
 
 fn refused(message: impl Into<String>) -> Failure {

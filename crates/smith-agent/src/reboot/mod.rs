@@ -10,7 +10,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use boot::{Boot, running, uptime};
+pub(crate) use boot::{Boot, age, running, uptime};
 pub(crate) use lock::holder;
 pub(crate) use order::{Ordered, order};
 pub(crate) use settle::settle;

@@ -20,9 +20,7 @@ const WAYS: [&[&str]; 3] = [&["systemctl", "--no-block", "reboot"], &["shutdown"
 
 /// The machine goes down. The operation stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ordered {
-    pub(crate) back_within_s: u32,
-}
+pub(crate) struct Ordered;
 
 pub(crate) fn order(ctx: &mut Context<'_>, asked: &Reboot) -> Result<Ordered, Failure> {
     if ctx.host.path("/") != Path::new("/") {
@@ -54,7 +52,7 @@ pub(super) fn order_by(ctx: &mut Context<'_>, asked: &Reboot, ways: &[&[&str]]) 
     ctx.log(format!("the machine goes down and is to be back within {} s", asked.back_within_s));
     rustix::fs::sync();
     go(ctx, ways)?;
-    Ok(Ordered { back_within_s: asked.back_within_s })
+    Ok(Ordered)
 }
 
 fn go(ctx: &mut Context<'_>, ways: &[&[&str]]) -> Result<(), Failure> {
