@@ -3,7 +3,7 @@
 use smith_agent::protocol::{Action, Cause, Done, Failure, Outcome, Patch};
 
 use crate::op::{self, Context, Store, replace};
-use crate::{apt, facts, health, hooks, reboot, report};
+use crate::{apt, deadman, facts, health, hooks, reboot, report};
 
 /// What an action came to.
 pub(crate) enum Came {
@@ -54,7 +54,16 @@ fn misplaced(action: &Action) -> Failure {
 }
 
 fn patch_machine(context: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Failure> {
-    let outcome = apt::patch(context, patch)?;
+    if patch.dead_man.is_some() {
+        let mirrors: Vec<String> = patch.sources.iter().map(|source| source.uri.clone()).collect();
+        deadman::note_paths(context, &mirrors)?;
+    }
+    let patched = apt::patch(context, patch);
+    // A patch that failed may have taken the network down as well.
+    if let Some(dead_man) = &patch.dead_man {
+        deadman::arm(context, dead_man);
+    }
+    let outcome = patched?;
     if matches!(outcome, Outcome::Done(_) | Outcome::AlreadySo(_)) {
         let kept = replace(&context.host.path(facts::BUILD), format!("{}\n", patch.build).as_bytes());
         if let Err(error) = kept {

@@ -21,6 +21,8 @@ Without arguments it reads one job, a line of JSON, from standard input, and ans
 pub(crate) enum Word {
     Talk,
     Worker(Name),
+    /// For a controller that is missed after a change.
+    Watch(Name),
     Settle,
     Status,
     Log(Option<Name>),
@@ -55,6 +57,7 @@ impl Arguments {
         let word = match word.as_deref() {
             None => Word::Talk,
             Some("worker") => Word::Worker(needed(next()?)?),
+            Some("watch") => Word::Watch(needed(next()?)?),
             Some("settle") => Word::Settle,
             Some("status") => Word::Status,
             Some("log") => Word::Log(next()?.map(name).transpose()?),

@@ -1,19 +1,27 @@
 //! The agent: started by sshd for one talk with a controller, by itself as the worker of an operation, by systemd when the
 //! machine has booted, and by people.
 
-mod absent;
 mod act;
+mod apt;
 mod arguments;
+mod deadman;
 mod facts;
+mod files;
+mod health;
+mod hooks;
+mod kernel;
 mod op;
 mod person;
+mod reboot;
+mod report;
+mod restart;
+mod settings;
 mod talk;
 mod tool;
 
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 
-use absent::{apt, deadman, health, hooks, kernel, reboot, report};
 use arguments::{Arguments, Word};
 use op::{Diary, Store};
 
@@ -47,6 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
                 .map_err(|error| format!("the controller is gone: {error}"))
         }
         Word::Worker(id) => op::work(&store, id).map_err(|error| error.to_string()),
+        Word::Watch(id) => op::watch(&store, id),
         Word::Settle => op::settle_all(&store, &Diary::open(host)).map_err(|error| error.to_string()),
         Word::Status => person::status(&store),
         Word::Log(id) => person::log(&store, id.as_ref()),

@@ -15,13 +15,13 @@ use super::home::Home;
 use super::judge::{self, Verdict};
 use super::kernels::{self, Purge};
 use super::lists::{self, Offers};
+use super::lock;
 use super::plan::{Plan, differences};
 use super::repair::{self, Repair};
 use super::status::Machine;
 use super::wish::Wish;
-use super::lock;
 use crate::op::Context;
-use crate::restart;
+use crate::{health, restart};
 
 /// Whoever else works on the packages, such as the distribution's own daily upgrade, gets so long to end.
 const LOCK_WAIT: Duration = Duration::from_secs(120);
@@ -37,7 +37,7 @@ struct Seen {
 
 /// Says what a patch would do. No package is touched.
 pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Failure> {
-    // The baseline of health belongs here: the one call of `health::remember(ctx)`.
+    health::remember(ctx)?;
     let wish = Wish::read(patch)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
@@ -72,7 +72,11 @@ pub(crate) fn patch(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     patch_within(ctx, patch, LOCK_WAIT)
 }
 
-pub(super) fn patch_within(ctx: &mut Context<'_>, patch: &Patch, lock_wait: Duration) -> Result<Outcome, Failure> {
+pub(super) fn patch_within(
+    ctx: &mut Context<'_>,
+    patch: &Patch,
+    lock_wait: Duration,
+) -> Result<Outcome, Failure> {
     let wish = Wish::read(patch)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
@@ -87,6 +91,9 @@ pub(super) fn patch_within(ctx: &mut Context<'_>, patch: &Patch, lock_wait: Dura
         return Err(Failure { cause: Cause::DpkgBroken, ..failure.clone() });
     }
     let beside = Beside::of(ctx.host);
+    if !seen.plan.is_empty() {
+        health::changing(ctx)?;
+    }
     install(ctx, &drive, &wish, &seen)?;
     finish(ctx, &drive, Finish { wish: &wish, before: &before, seen: &seen, repair, beside })
 }
@@ -107,12 +114,12 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
     let purge = kernels::plan(ctx, drive, wish, &machine)?;
     kernels::purge(ctx, drive, &purge)?;
     ctx.phase("verify");
-    let after =
-        if purge.packages.is_empty() { machine } else { Machine::read(ctx.host, &before.native)? };
+    let after = if purge.packages.is_empty() { machine } else { Machine::read(ctx.host, &before.native)? };
     keep(ctx, "packages.after", &after);
     let verdict = verify(ctx, wish, seen, &after)?;
     let changes = differences(before, &after);
-    let is_so = changes.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
+    let is_so =
+        changes.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
     if !is_so {
         if let Err(error) = drive.home.forget_archives() {
             ctx.log(format!("downloaded packages could not be deleted: {error}"));
@@ -152,7 +159,10 @@ fn see(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, native: &str) 
     if wish.patch.downgrades == Downgrades::Take {
         let offers = Offers::read(drive.home, &machine, &BTreeSet::new())?;
         drive.home.pin(&judge::pins(&machine, &offers)).map_err(|error| {
-            Failure::new(Cause::Mismatch, format!("the way back to the build could not be written down: {error}"))
+            Failure::new(
+                Cause::Mismatch,
+                format!("the way back to the build could not be written down: {error}"),
+            )
         })?;
     }
     let plan = drive.simulate(ctx, &machine, &["-f", "dist-upgrade"])?;
@@ -191,7 +201,8 @@ fn verify(ctx: &Context<'_>, wish: &Wish<'_>, seen: &Seen, after: &Machine) -> R
     let audit = drive::audit(&ctx.host.path("/"))?;
     if after.has_journal || !unfinished.is_empty() || !audit.is_empty() {
         let found = if unfinished.is_empty() { audit.join(" ") } else { unfinished.join(", ") };
-        let mut failure = Failure::new(Cause::DpkgBroken, format!("expected no unfinished package, found {found}"));
+        let mut failure =
+            Failure::new(Cause::DpkgBroken, format!("expected no unfinished package, found {found}"));
         failure.tail = audit;
         return Err(failure);
     }

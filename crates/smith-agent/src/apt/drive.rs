@@ -63,9 +63,15 @@ impl Drive<'_> {
     }
 
     /// What `args` would do. Neither takes a lock nor writes.
-    pub(crate) fn simulate(&self, ctx: &Context<'_>, machine: &Machine, args: &[&str]) -> Result<Plan, Failure> {
+    pub(crate) fn simulate(
+        &self,
+        ctx: &Context<'_>,
+        machine: &Machine,
+        args: &[&str],
+    ) -> Result<Plan, Failure> {
         let limit = ctx.left(SIMULATE_MAX)?;
-        let ran = self.apt(limit).args(["-s", "-o", "Debug::NoLocking=true"]).args(args).run().map_err(missing)?;
+        let ran =
+            self.apt(limit).args(["-s", "-o", "Debug::NoLocking=true"]).args(args).run().map_err(missing)?;
         if !ran.is_good() {
             return Err(failed("a plan of apt", ran.ended, &ran.output));
         }
@@ -76,7 +82,8 @@ impl Drive<'_> {
 
     /// Changes packages by apt.
     pub(crate) fn change(&self, ctx: &mut Context<'_>, step: &str, args: &[&str]) -> Result<(), Failure> {
-        let run = self.of_packages(self.apt(ctx.left(INSTALL_MAX)?)).args(["-o", "APT::Status-Fd=1"]).args(args);
+        let run =
+            self.of_packages(self.apt(ctx.left(INSTALL_MAX)?)).args(["-o", "APT::Status-Fd=1"]).args(args);
         self.finish(ctx, step, run)
     }
 
@@ -127,7 +134,8 @@ fn followed(ctx: &mut Context<'_>, step: &str, run: Run) -> Result<(Ended, Strin
     let log = ctx.folder.join("apt.log");
     let begun = fs::metadata(&log).map_or(0, |found| found.len());
     ctx.phase(step);
-    let mut follow = Follow { at: begun, log: log.clone(), rest: Vec::new(), told: Instant::now(), last: None };
+    let mut follow =
+        Follow { at: begun, log: log.clone(), rest: Vec::new(), told: Instant::now(), last: None };
     let ran = run.output_to(&log).run_watched(|| follow.look(ctx, step)).map_err(missing)?;
     let said = said_since(&log, begun).map_err(|error| {
         Failure::new(Cause::Mismatch, format!("what apt said could not be read: {error}"))
@@ -201,10 +209,18 @@ mod tests {
     #[test]
     fn lines_of_status() {
         let told = |line: &str| status_line(line);
-        assert_eq!(told("pmstatus:a:i386:40.0000:Preparing a:i386"), Some((40, "Preparing a:i386".to_owned())));
+        assert_eq!(
+            told("pmstatus:a:i386:40.0000:Preparing a:i386"),
+            Some((40, "Preparing a:i386".to_owned()))
+        );
         assert_eq!(told("pmstatus:a:40:Unpacking a"), Some((40, "Unpacking a".to_owned())));
-        assert_eq!(told("dlstatus:1:33.3333:Retrieving file 1 of 3 (2s remaining)"), Some((33, "Retrieving file 1 of 3 (2s remaining)".to_owned())));
-        for bad in ["", "pmstatus:", "pmstatus:a", "pmerror:a:1:x", "pmstatus:a:b:c:d", "Setting up a (1:2) ..."] {
+        assert_eq!(
+            told("dlstatus:1:33.3333:Retrieving file 1 of 3 (2s remaining)"),
+            Some((33, "Retrieving file 1 of 3 (2s remaining)".to_owned()))
+        );
+        for bad in
+            ["", "pmstatus:", "pmstatus:a", "pmerror:a:1:x", "pmstatus:a:b:c:d", "Setting up a (1:2) ..."]
+        {
             assert_eq!(told(bad), None, "{bad}");
         }
     }

@@ -7,7 +7,7 @@ use smith_agent::protocol::Facts;
 use super::disks::disks;
 use crate::op::{Host, now_ms, read_bounded};
 use crate::tool::Run;
-use crate::{apt, kernel};
+use crate::{apt, deadman, kernel};
 
 /// Where the number of the build stands that was last patched to.
 pub(crate) const BUILD: &str = "/var/lib/smith/build";
@@ -24,7 +24,9 @@ pub(crate) fn boot(host: &Host) -> String {
 }
 
 pub(crate) fn gather(host: &Host) -> Facts {
-    let (packages, packages_sha256, holds, audit) = apt::facts(host);
+    // What cannot even be read is not well.
+    let packages = apt::facts(host)
+        .unwrap_or_else(|failure| apt::Summary { audit: vec![failure.message], ..apt::Summary::default() });
     let os = Release::read(host);
     Facts {
         agent: env!("CARGO_PKG_VERSION").to_owned(),
@@ -38,16 +40,16 @@ pub(crate) fn gather(host: &Host) -> Facts {
         codename: os.codename(),
         architecture: ask("dpkg", "--print-architecture"),
         virtualization: ask("systemd-detect-virt", "--vm"),
-        kernel: kernel::facts(host),
+        kernel: kernel::facts(host).unwrap_or_default(),
         memory_kib: memory(host),
         disks: disks(host),
-        packages,
-        packages_sha256,
-        holds,
-        audit,
+        packages: packages.packages,
+        packages_sha256: packages.packages_sha256,
+        holds: packages.holds,
+        audit: packages.audit,
         reboot_required: reboot_required(host),
         build: word(host, BUILD).parse().ok(),
-        dead_man: None,
+        dead_man: deadman::last(host).map(|acted| acted.text),
     }
 }
 

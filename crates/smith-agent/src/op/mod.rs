@@ -18,6 +18,7 @@ mod settings;
 mod settle;
 mod shape;
 mod store;
+mod watch;
 mod worker;
 
 pub(crate) use clean::clean;
@@ -32,4 +33,5 @@ pub(crate) use operation::{Operation, is_same_wish};
 pub(crate) use settle::{Stand, settle, settle_all, settle_begun};
 pub(crate) use shape::{Shape, fit};
 pub(crate) use store::{Begin, Machine, Store};
+pub(crate) use watch::watch;
 pub(crate) use worker::work;

@@ -10,7 +10,7 @@ use super::keep::{CannotKeep, Keep};
 use super::operation::Operation;
 use super::recorder::Recorder;
 use super::store::{Begin, Store};
-use crate::reboot;
+use crate::{kernel, reboot};
 
 /// What is done about a reboot when the machine is back is looked at for so long.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ pub(crate) fn settle_begun(
     let outcome = if operation.is_rebooting() {
         let mut context = Context::new(store.host, operation.folder(), &mut recorder, SETTLE);
         context.peer = operation.peer();
-        match reboot::settle(&mut context) {
+        match reboot::settle(&mut context, |host| kernel::facts(host).unwrap_or_default()) {
             Some(outcome) => outcome,
             None => return Ok(Stand::Rebooting),
         }

@@ -134,7 +134,7 @@ fn halve(outcome: &mut Outcome) -> bool {
             None => return half(&mut failure.tail),
         },
     };
-    let tails = health.findings.iter_mut().fold(false, |any, finding| half(&mut finding.tail) || any);
+    let tails = health.findings.iter_mut().filter(|finding| !finding.tail.is_empty()).map(|finding| half(&mut finding.tail)).count() > 0;
     tails || half(&mut health.findings) || half(&mut health.units)
 }
 

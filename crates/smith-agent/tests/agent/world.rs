@@ -222,24 +222,21 @@ impl Talked {
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
-        match self.last() {
-            Body::Ended(outcome) => outcome,
-            other => panic!("expected an outcome, found {other:?}"),
-        }
+        let last = self.last();
+        let Body::Ended(outcome) = last else { panic!("expected an outcome, found {last:?}") };
+        outcome
     }
 
     pub(crate) fn refusal(&self) -> Refusal {
-        match self.last() {
-            Body::Refused(refusal) => refusal,
-            other => panic!("expected a refusal, found {other:?}"),
-        }
+        let last = self.last();
+        let Body::Refused(refusal) = last else { panic!("expected a refusal, found {last:?}") };
+        refusal
     }
 
     pub(crate) fn cause(&self) -> String {
-        match self.outcome() {
-            Outcome::Failed(failure) => failure.cause.to_string(),
-            other => panic!("expected a failure, found {other:?}"),
-        }
+        let outcome = self.outcome();
+        let Outcome::Failed(failure) = outcome else { panic!("expected a failure, found {outcome:?}") };
+        failure.cause.to_string()
     }
 }
 
