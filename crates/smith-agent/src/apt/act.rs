@@ -15,11 +15,11 @@ use super::home::Home;
 use super::judge::{self, Verdict};
 use super::kernels::{self, Purge};
 use super::lists::{self, Offers};
+use super::lock;
 use super::plan::{Plan, differences};
 use super::repair::{self, Repair};
 use super::status::Machine;
 use super::wish::Wish;
-use super::lock;
 use crate::op::Context;
 use crate::restart;
 
@@ -72,7 +72,11 @@ pub(crate) fn patch(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     patch_within(ctx, patch, LOCK_WAIT)
 }
 
-pub(super) fn patch_within(ctx: &mut Context<'_>, patch: &Patch, lock_wait: Duration) -> Result<Outcome, Failure> {
+pub(super) fn patch_within(
+    ctx: &mut Context<'_>,
+    patch: &Patch,
+    lock_wait: Duration,
+) -> Result<Outcome, Failure> {
     let wish = Wish::read(patch)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
@@ -107,16 +111,14 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
     let purge = kernels::plan(ctx, drive, wish, &machine)?;
     kernels::purge(ctx, drive, &purge)?;
     ctx.phase("verify");
-    let after =
-        if purge.packages.is_empty() { machine } else { Machine::read(ctx.host, &before.native)? };
+    let after = if purge.packages.is_empty() { machine } else { Machine::read(ctx.host, &before.native)? };
     keep(ctx, "packages.after", &after);
     let verdict = verify(ctx, wish, seen, &after)?;
     let changes = differences(before, &after);
-    let is_so = changes.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
-    if !is_so {
-        if let Err(error) = drive.home.forget_archives() {
-            ctx.log(format!("downloaded packages could not be deleted: {error}"));
-        }
+    let is_so =
+        changes.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
+    if !is_so && let Err(error) = drive.home.forget_archives() {
+        ctx.log(format!("downloaded packages could not be deleted: {error}"));
     }
     let (restarts, reboot) = restart::needs(ctx.host);
     let Purge { releases, left, .. } = purge;
@@ -152,10 +154,13 @@ fn see(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, native: &str) 
     if wish.patch.downgrades == Downgrades::Take {
         let offers = Offers::read(drive.home, &machine, &BTreeSet::new())?;
         drive.home.pin(&judge::pins(&machine, &offers)).map_err(|error| {
-            Failure::new(Cause::Mismatch, format!("the way back to the build could not be written down: {error}"))
+            Failure::new(
+                Cause::Mismatch,
+                format!("the way back to the build could not be written down: {error}"),
+            )
         })?;
     }
-    let plan = drive.simulate(ctx, &machine, &["-f", "dist-upgrade"])?;
+    let plan = drive.simulate(ctx, &machine, &upgrade(wish))?;
     let offers = Offers::read(drive.home, &machine, &plan.install.keys().cloned().collect())?;
     let verdict = judge::judge(wish, &machine, &plan, &offers);
     judge::refuse(wish, &machine, &plan, &verdict)?;
@@ -171,18 +176,23 @@ fn install(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, seen: &See
     if seen.plan.is_empty() {
         return Ok(());
     }
-    let mut args = vec!["-f", "dist-upgrade"];
+    let mut args = upgrade(wish);
     // Should apt come to another plan than it told, because somebody was here between, it stops by itself.
     if seen.plan.remove.is_empty() {
         args.push("--no-remove");
-    }
-    if wish.patch.downgrades == Downgrades::Take {
-        args.push("--allow-downgrades");
     }
     if wish.patch.removals != Removals::None && !seen.plan.remove.is_empty() {
         ctx.log(format!("packages that go: {}", seen.plan.removed(&seen.machine.native).join(", ")));
     }
     drive.change(ctx, "install", &args)
+}
+
+/// The words for apt, the same when it plans and when it acts. `-f`: what is broken is part of the plan.
+fn upgrade(wish: &Wish<'_>) -> Vec<&'static str> {
+    match wish.patch.downgrades {
+        Downgrades::Take => vec!["-f", "--allow-downgrades", "dist-upgrade"],
+        Downgrades::Refuse | Downgrades::Leave => vec!["-f", "dist-upgrade"],
+    }
 }
 
 /// Holds the machine as it is now against the build, package by package.
@@ -191,7 +201,8 @@ fn verify(ctx: &Context<'_>, wish: &Wish<'_>, seen: &Seen, after: &Machine) -> R
     let audit = drive::audit(&ctx.host.path("/"))?;
     if after.has_journal || !unfinished.is_empty() || !audit.is_empty() {
         let found = if unfinished.is_empty() { audit.join(" ") } else { unfinished.join(", ") };
-        let mut failure = Failure::new(Cause::DpkgBroken, format!("expected no unfinished package, found {found}"));
+        let mut failure =
+            Failure::new(Cause::DpkgBroken, format!("expected no unfinished package, found {found}"));
         failure.tail = audit;
         return Err(failure);
     }

@@ -3,8 +3,11 @@
 /// The bytes, or what is wrong.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let bytes = text.as_bytes();
-    if bytes.is_empty() || bytes.len() % 4 != 0 {
-        return Err(format!("expected base64 in groups of four characters, found {} characters", bytes.len()));
+    if bytes.is_empty() || !bytes.len().is_multiple_of(4) {
+        return Err(format!(
+            "expected base64 in groups of four characters, found {} characters",
+            bytes.len()
+        ));
     }
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     if padding > 2 {
@@ -52,7 +55,8 @@ pub(crate) mod tests {
     pub(crate) fn encode(bytes: &[u8]) -> String {
         let mut out = String::new();
         for group in bytes.chunks(3) {
-            let number = group.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+            let number = group.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+                << (8 * (3 - group.len()));
             for place in 0..4 {
                 let six = (number >> (18 - 6 * place) & 63) as usize;
                 out.push(if place <= group.len() { char::from(DIGITS[six]) } else { '=' });

@@ -41,7 +41,8 @@ impl Home {
             fetched_with: Vec::new(),
         };
         let cannot = |error: io::Error| {
-            let cause = if error.kind() == io::ErrorKind::StorageFull { Cause::DiskFull } else { Cause::Mismatch };
+            let cause =
+                if error.kind() == io::ErrorKind::StorageFull { Cause::DiskFull } else { Cause::Mismatch };
             Failure::new(cause, format!("the private configuration of apt could not be written: {error}"))
         };
         home.write(wish).map_err(cannot)?;
@@ -49,7 +50,13 @@ impl Home {
     }
 
     fn write(&mut self, wish: &Wish<'_>) -> io::Result<()> {
-        for folder in ["etc/apt.conf.d", "etc/preferences.d", "etc/sources.list.d", "etc/trusted.gpg.d", "etc/auth.conf.d"] {
+        for folder in [
+            "etc/apt.conf.d",
+            "etc/preferences.d",
+            "etc/sources.list.d",
+            "etc/trusted.gpg.d",
+            "etc/auth.conf.d",
+        ] {
             fs::create_dir_all(self.folder.join(folder))?;
         }
         fs::create_dir_all(self.folder.join("lists/partial"))?;

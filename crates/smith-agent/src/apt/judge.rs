@@ -59,7 +59,12 @@ pub(crate) fn judge(wish: &Wish<'_>, machine: &Machine, plan: &Plan, offers: &Of
 }
 
 /// Refuses what the job does not allow. Nothing has been touched when it does.
-pub(crate) fn refuse(wish: &Wish<'_>, machine: &Machine, plan: &Plan, verdict: &Verdict) -> Result<(), Failure> {
+pub(crate) fn refuse(
+    wish: &Wish<'_>,
+    machine: &Machine,
+    plan: &Plan,
+    verdict: &Verdict,
+) -> Result<(), Failure> {
     let build = wish.patch.build;
     let refusal = |cause: Cause, found: String| Err(Failure::new(cause, found));
     let held: Vec<&Package> = verdict.held.iter().collect();
@@ -75,11 +80,17 @@ pub(crate) fn refuse(wish: &Wish<'_>, machine: &Machine, plan: &Plan, verdict: &
     let refused = wish::refused(wish, removed.iter());
     if !refused.is_empty() {
         let found = names(refused.into_iter().cloned());
-        return refusal(Cause::RemovalRefused, format!("expected no removal that is not allowed, found {found}"));
+        return refusal(
+            Cause::RemovalRefused,
+            format!("expected no removal that is not allowed, found {found}"),
+        );
     }
     if !verdict.behind.is_empty() {
         let found = versions(&verdict.behind.iter().collect::<Vec<_>>());
-        return refusal(Cause::Mismatch, format!("expected a plan to build {build}, found that apt keeps back {found}"));
+        return refusal(
+            Cause::Mismatch,
+            format!("expected a plan to build {build}, found that apt keeps back {found}"),
+        );
     }
     expected(wish, machine, plan)
 }
@@ -102,7 +113,8 @@ pub(crate) fn verify(wish: &Wish<'_>, verdict: &Verdict, allowed: &Verdict) -> R
 /// Compares the end of the plan with what the controller expects: each package that it names, and no other change.
 fn expected(wish: &Wish<'_>, machine: &Machine, plan: &Plan) -> Result<(), Failure> {
     let Some(expect) = &wish.patch.expect else { return Ok(()) };
-    let expect: BTreeMap<Key, &String> = expect.iter().map(|(name, version)| (machine.key_of(name), version)).collect();
+    let expect: BTreeMap<Key, &String> =
+        expect.iter().map(|(name, version)| (machine.key_of(name), version)).collect();
     let mut wrong = Vec::new();
     for (key, version) in &expect {
         let found = plan.version_after(key, machine);

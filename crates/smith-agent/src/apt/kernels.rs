@@ -20,7 +20,12 @@ pub(crate) struct Purge {
 }
 
 /// Asks apt what a purge would do: only packages of old kernels may go.
-pub(crate) fn plan(ctx: &Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, machine: &Machine) -> Result<Purge, Failure> {
+pub(crate) fn plan(
+    ctx: &Context<'_>,
+    drive: &Drive<'_>,
+    wish: &Wish<'_>,
+    machine: &Machine,
+) -> Result<Purge, Failure> {
     if wish.patch.kernels == Kernels::Leave {
         return Ok(Purge::default());
     }
@@ -38,10 +43,14 @@ pub(crate) fn plan(ctx: &Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, machin
         Err(failure) => return Ok(left(&releases, &failure.message)),
     };
     let mine: BTreeSet<&String> = packages.iter().collect();
-    let others: Vec<String> = plan.removed(&machine.native).into_iter().filter(|name| !mine.contains(name)).collect();
+    let others: Vec<String> =
+        plan.removed(&machine.native).into_iter().filter(|name| !mine.contains(name)).collect();
     if !others.is_empty() || !plan.install.is_empty() {
         let others = others.join(", ");
-        return Ok(left(&releases, &format!("expected that only old kernels go, found that {others} would, too")));
+        return Ok(left(
+            &releases,
+            &format!("expected that only old kernels go, found that {others} would, too"),
+        ));
     }
     Ok(Purge { packages, releases, left: Vec::new() })
 }

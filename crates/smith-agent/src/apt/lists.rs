@@ -55,16 +55,26 @@ impl Offers {
             Failure::new(Cause::Mismatch, format!("the lists that apt fetched could not be read: {error}"))
         };
         let mut offers = Self::default();
-        let names: BTreeSet<&str> = machine.packages.keys().chain(also).map(|key| key.name.as_str()).collect();
+        let names: BTreeSet<&str> =
+            machine.packages.keys().chain(also).map(|key| key.name.as_str()).collect();
         let releases = releases(&home.lists()).map_err(unreadable)?;
         for list in files(&home.lists(), "_Packages").map_err(unreadable)? {
-            let priority = releases.iter().find(|(stem, _)| starts_with(&list, stem)).map_or(500, |(_, priority)| *priority);
+            let priority = releases
+                .iter()
+                .find(|(stem, _)| starts_with(&list, stem))
+                .map_or(500, |(_, priority)| *priority);
             offers.take(&list, priority, machine, &names).map_err(unreadable)?;
         }
         Ok(offers)
     }
 
-    fn take(&mut self, list: &Path, priority: u16, machine: &Machine, names: &BTreeSet<&str>) -> io::Result<()> {
+    fn take(
+        &mut self,
+        list: &Path,
+        priority: u16,
+        machine: &Machine,
+        names: &BTreeSet<&str>,
+    ) -> io::Result<()> {
         let fields = ["Package", "Architecture", "Version", "Size", "Installed-Size"];
         let mut stanzas = Stanzas::new(File::open(list)?, fields);
         while let Some([name, architecture, version, size, installed]) = stanzas.next()? {
@@ -98,7 +108,9 @@ impl Offers {
         let newest = newer.max_by(|one, other| better(one, other));
         let here = offers.iter().filter(|offer| offer.version == installed).map(|offer| offer.priority).max();
         match (newest, here) {
-            (Some(newest), here) if newest.priority >= here.unwrap_or(CHOSEN).max(CHOSEN) => Target::Newer(newest),
+            (Some(newest), here) if newest.priority >= here.unwrap_or(CHOSEN).max(CHOSEN) => {
+                Target::Newer(newest)
+            }
             (_, Some(_)) => Target::Here,
             (_, None) => {
                 let older = offers.iter().filter(|offer| compare(&offer.version, installed).is_le());
@@ -226,7 +238,11 @@ mod tests {
         assert_eq!(told(&[("1", 500), ("2", 500)], "2"), "here");
         assert_eq!(told(&[("1", 500), ("2", 500)], "3"), "older 2");
         assert_eq!(told(&[("1", 500), ("2", 100)], "1"), "here", "backports are not chosen by themselves");
-        assert_eq!(told(&[("1", 500), ("2", 100)], "1.5"), "newer 2", "a backport that is installed is followed");
+        assert_eq!(
+            told(&[("1", 500), ("2", 100)], "1.5"),
+            "newer 2",
+            "a backport that is installed is followed"
+        );
         assert_eq!(told(&[("1", 500), ("2", 100), ("3", 100)], "2"), "newer 3");
         assert_eq!(told(&[("9", 1)], "1"), "none", "experimental is never followed");
         assert_eq!(told(&[("1", 1)], "9"), "none");

@@ -43,7 +43,9 @@ pub(crate) fn held(host: &Host) -> Option<(&'static str, String)> {
         match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             // It is given back where the file is closed.
             Ok(()) => None,
-            Err(_) => Some((lock, holder(&file).unwrap_or_else(|| "a process that cannot be seen".to_owned()))),
+            Err(_) => {
+                Some((lock, holder(&file).unwrap_or_else(|| "a process that cannot be seen".to_owned())))
+            }
         }
     })
 }

@@ -78,7 +78,8 @@ impl Plan {
 /// What differs between two moments of a machine.
 pub(crate) fn differences(before: &Machine, after: &Machine) -> Vec<Change> {
     let keys: BTreeSet<&Key> = before.packages.keys().chain(after.packages.keys()).collect();
-    let version = |machine: &Machine, key: &Key| machine.packages.get(key).map(|present| present.version.clone());
+    let version =
+        |machine: &Machine, key: &Key| machine.packages.get(key).map(|present| present.version.clone());
     let pairs = keys.into_iter().map(|key| (key, version(before, key), version(after, key)));
     pairs.filter(|(_, from, to)| from != to).map(|(key, from, to)| change(key, from, to)).collect()
 }
@@ -109,7 +110,8 @@ mod tests {
             Inst c:i386 (2:3-1 x:y [i386])\nRemv d [4]\nPurg e [4]\nConf a (1.1 Debian:12/stable [amd64])\nConf f (1 x [all])\nRemv g [1]\nInst g (2 x [amd64])\n";
         let machine = Machine { native: "amd64".to_owned(), ..Machine::default() };
         let plan = Plan::read(said, &machine).expect("a plan");
-        let install: Vec<_> = plan.install.iter().map(|(key, to)| (key.shown("amd64"), to.as_str())).collect();
+        let install: Vec<_> =
+            plan.install.iter().map(|(key, to)| (key.shown("amd64"), to.as_str())).collect();
         let expected = [("a", "1.1"), ("c:i386", "2:3-1"), ("g", "2")];
         assert_eq!(install, expected.map(|(name, to)| (name.to_owned(), to)));
         assert_eq!(plan.removed("amd64"), ["d", "e"]);

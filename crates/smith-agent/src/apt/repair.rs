@@ -17,7 +17,11 @@ pub(crate) struct Repair {
 
 /// Lets dpkg finish its own work. What it cannot finish is left to apt, which may have a newer version of a package
 /// whose script fails, or the one that dpkg needs again.
-pub(crate) fn configure(ctx: &mut Context<'_>, drive: &Drive<'_>, machine: &Machine) -> Result<Repair, Failure> {
+pub(crate) fn configure(
+    ctx: &mut Context<'_>,
+    drive: &Drive<'_>,
+    machine: &Machine,
+) -> Result<Repair, Failure> {
     let unfinished = machine.unfinished();
     if unfinished.is_empty() && !machine.has_journal {
         return Ok(Repair::default());
@@ -26,7 +30,9 @@ pub(crate) fn configure(ctx: &mut Context<'_>, drive: &Drive<'_>, machine: &Mach
     ctx.log(format!("dpkg was interrupted: {found} to be finished"));
     let failed = match drive.configure_all(ctx) {
         Ok(()) => None,
-        Err(failure) if matches!(failure.cause, Cause::Busy | Cause::DiskFull | Cause::TimedOut) => return Err(failure),
+        Err(failure) if matches!(failure.cause, Cause::Busy | Cause::DiskFull | Cause::TimedOut) => {
+            return Err(failure);
+        }
         Err(failure) => {
             ctx.log(format!("dpkg could not finish by itself: {}", failure.message));
             Some(failure)

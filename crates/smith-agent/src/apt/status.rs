@@ -75,7 +75,11 @@ impl State {
 impl Key {
     /// The name as apt shows it on a machine of this architecture.
     pub(crate) fn shown(&self, native: &str) -> String {
-        if self.architecture == native { self.name.clone() } else { format!("{}:{}", self.name, self.architecture) }
+        if self.architecture == native {
+            self.name.clone()
+        } else {
+            format!("{}:{}", self.name, self.architecture)
+        }
     }
 }
 
@@ -97,7 +101,8 @@ impl Machine {
     }
 
     fn take(&mut self, file: File) -> Result<(), Failure> {
-        let mut stanzas = Stanzas::new(file, ["Package", "Architecture", "Version", "Status", "Installed-Size"]);
+        let mut stanzas =
+            Stanzas::new(file, ["Package", "Architecture", "Version", "Status", "Installed-Size"]);
         loop {
             let read = stanzas.next().map_err(|error| {
                 Failure::new(Cause::DpkgBroken, format!("the database of dpkg could not be read: {error}"))

@@ -24,7 +24,9 @@ pub(crate) fn is_version(text: &str) -> bool {
     /// Longer than any version of Debian or Ubuntu (under 100).
     const LENGTH_MAX: usize = 256;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+-:~".contains(&byte);
-    text.len() <= LENGTH_MAX && text.starts_with(|first: char| first.is_ascii_digit()) && text.bytes().all(fits)
+    text.len() <= LENGTH_MAX
+        && text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(fits)
 }
 
 fn epoch(text: &str) -> (u64, &str) {
@@ -62,11 +64,15 @@ fn words(one: &[u8], other: &[u8]) -> Ordering {
         Some(byte) => i32::from(*byte) + 256,
     };
     let longest = one.len().max(other.len());
-    (0..longest).map(|at| rank(one.get(at)).cmp(&rank(other.get(at)))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    (0..longest)
+        .map(|at| rank(one.get(at)).cmp(&rank(other.get(at))))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 fn numbers(one: &[u8], other: &[u8]) -> Ordering {
-    let plain = |digits: &[u8]| digits.iter().skip_while(|digit| **digit == b'0').copied().collect::<Vec<u8>>();
+    let plain =
+        |digits: &[u8]| digits.iter().skip_while(|digit| **digit == b'0').copied().collect::<Vec<u8>>();
     let (one, other) = (plain(one), plain(other));
     one.len().cmp(&other.len()).then_with(|| one.cmp(&other))
 }
@@ -84,9 +90,35 @@ mod tests {
     #[test]
     fn the_order_is_that_of_dpkg() {
         let all = [
-            "0", "00", "1.0~rc1", "1.0", "1.0-0", "1.0-1~bpo12+1", "1.0-1", "1.0-1.1", "1.0a", "1.0+", "1.0+b1", "9", "10",
-            "0.17+ds", "0.17+ds0", "0.17+ds~", "0.4.1~", "0.4.1~0", "1:0", "2:0~", "99", "6.1.0-9", "6.1.0-10", "1-2-3",
-            "1.00", "20240203", "1.2.3~~", "1.2.3~~a", "1.2.3~",
+            "0",
+            "00",
+            "1.0~rc1",
+            "1.0",
+            "1.0-0",
+            "1.0-1~bpo12+1",
+            "1.0-1",
+            "1.0-1.1",
+            "1.0a",
+            "1.0+",
+            "1.0+b1",
+            "9",
+            "10",
+            "0.17+ds",
+            "0.17+ds0",
+            "0.17+ds~",
+            "0.4.1~",
+            "0.4.1~0",
+            "1:0",
+            "2:0~",
+            "99",
+            "6.1.0-9",
+            "6.1.0-10",
+            "1-2-3",
+            "1.00",
+            "20240203",
+            "1.2.3~~",
+            "1.2.3~~a",
+            "1.2.3~",
         ];
         for one in all {
             for other in all {

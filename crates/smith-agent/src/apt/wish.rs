@@ -49,10 +49,10 @@ impl<'a> Wish<'a> {
         if let Some(expect) = &patch.expect {
             check_expected(expect)?;
         }
-        if let Removals::Named(names) = &patch.removals {
-            if let Some(bad) = names.iter().find(|name| !is_package(name)) {
-                return Err(unfit(format!("expected names of packages that may go, found {bad:?}")));
-            }
+        if let Removals::Named(names) = &patch.removals
+            && let Some(bad) = names.iter().find(|name| !is_package(name))
+        {
+            return Err(unfit(format!("expected names of packages that may go, found {bad:?}")));
         }
         Ok(Self { patch, keyring: keyring(&patch.keyring)?, releases })
     }
@@ -60,7 +60,12 @@ impl<'a> Wish<'a> {
     /// The sources as apt reads them, one line each.
     pub(crate) fn sources_list(&self, keyring: &str) -> String {
         let line = |asked: &Asked<'_>| {
-            format!("deb [signed-by={keyring}] {} {} {}\n", asked.uri, asked.suite, asked.components.join(" "))
+            format!(
+                "deb [signed-by={keyring}] {} {} {}\n",
+                asked.uri,
+                asked.suite,
+                asked.components.join(" ")
+            )
         };
         self.releases.iter().map(line).collect()
     }
@@ -103,7 +108,9 @@ pub(crate) fn is_package(text: &str) -> bool {
     let (name, architecture) = text.split_once(':').unwrap_or((text, "all"));
     let is_name = |text: &str, more: &[u8], longest: usize| {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || more.contains(&byte);
-        text.len() <= longest && text.bytes().all(fits) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        text.len() <= longest
+            && text.bytes().all(fits)
+            && text.starts_with(|first: char| first.is_ascii_alphanumeric())
     };
     is_name(name, b"+-.", 128) && is_name(architecture, b"-", 32)
 }
@@ -114,7 +121,10 @@ fn unfit(message: impl Into<String>) -> Failure {
 
 fn of_source(source: &Source) -> Result<Vec<Asked<'_>>, Failure> {
     if !is_address(&source.uri) {
-        return Err(unfit(format!("expected an http, https or file address of a repository, found {:?}", source.uri)));
+        return Err(unfit(format!(
+            "expected an http, https or file address of a repository, found {:?}",
+            source.uri
+        )));
     }
     let is_count = |count: usize| (1..=SOURCES_MAX).contains(&count);
     if !is_count(source.components.len()) || !is_count(source.releases.len()) {
@@ -148,7 +158,8 @@ fn is_sha256(text: &str) -> bool {
 /// A suite or component: words between slashes, none of which apt could take for an option, a variable or the way up.
 fn is_word(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_~".contains(&byte);
-    let is_part = |part: &str| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(fits);
+    let is_part =
+        |part: &str| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(fits);
     text.len() <= ADDRESS_MAX && text.split('/').all(is_part)
 }
 
@@ -164,7 +175,9 @@ fn is_address(text: &str) -> bool {
         let path = path.strip_prefix("//").unwrap_or(path);
         return path.starts_with('/') && is_path(path);
     }
-    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
+        return false;
+    };
     let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     is_host(host) && is_path(path)
 }
@@ -178,7 +191,9 @@ fn is_host(text: &str) -> bool {
     }
     let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(fits) && port.is_none_or(is_port)
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(fits)
+        && port.is_none_or(is_port)
 }
 
 fn check_expected(expect: &BTreeMap<String, String>) -> Result<(), Failure> {
@@ -193,7 +208,10 @@ fn check_expected(expect: &BTreeMap<String, String>) -> Result<(), Failure> {
 
 fn keyring(text: &str) -> Result<Vec<u8>, Failure> {
     if text.len() > KEYRING_MAX {
-        return Err(unfit(format!("expected a keyring of at most {KEYRING_MAX} bytes, found {}", text.len())));
+        return Err(unfit(format!(
+            "expected a keyring of at most {KEYRING_MAX} bytes, found {}",
+            text.len()
+        )));
     }
     let bytes = base64::decode(text).map_err(|why| unfit(format!("expected a keyring: {why}")))?;
     // Every packet of OpenPGP begins with this bit; armour and text do not.
@@ -214,8 +232,11 @@ mod tests {
 
     fn patch() -> Patch {
         let release = Release { suite: "stable".to_owned(), in_release_sha256: None };
-        let source =
-            Source { uri: "http://m:80/a".to_owned(), components: vec!["main".to_owned()], releases: vec![release] };
+        let source = Source {
+            uri: "http://m:80/a".to_owned(),
+            components: vec!["main".to_owned()],
+            releases: vec![release],
+        };
         Patch {
             build: 1,
             sources: vec![source],
@@ -250,13 +271,44 @@ mod tests {
     #[test]
     fn nothing_that_apt_would_take_for_more_passes() {
         for bad in [
-            "http://m/a b", "ftp://m/a", "http://m/a\ndeb", "http://u:p@m/", "http://m/$(ARCH)", "file:a", "http://", "http:///a",
-            "http://m/../x", "copy:/a", "http://m:99999/", "http://m/%41", "http://[::1/", "http://m/[a]", "-o", "", "cdrom:/x",
-            "mirror+http://m/", "http://m/a#b", "file:/a/../b",
+            "http://m/a b",
+            "ftp://m/a",
+            "http://m/a\ndeb",
+            "http://u:p@m/",
+            "http://m/$(ARCH)",
+            "file:a",
+            "http://",
+            "http:///a",
+            "http://m/../x",
+            "copy:/a",
+            "http://m:99999/",
+            "http://m/%41",
+            "http://[::1/",
+            "http://m/[a]",
+            "-o",
+            "",
+            "cdrom:/x",
+            "mirror+http://m/",
+            "http://m/a#b",
+            "file:/a/../b",
         ] {
             refusal(|patch| patch.sources[0].uri = bad.to_owned());
         }
-        for bad in ["", "/", "a/", "../a", "-a", "a b", "[trusted=yes]", "a\n", "@SNAPSHOTID@", "$(ARCH)", "a//b", "a\"b", "a;"] {
+        for bad in [
+            "",
+            "/",
+            "a/",
+            "../a",
+            "-a",
+            "a b",
+            "[trusted=yes]",
+            "a\n",
+            "@SNAPSHOTID@",
+            "$(ARCH)",
+            "a//b",
+            "a\"b",
+            "a;",
+        ] {
             refusal(|patch| patch.sources[0].components[0] = bad.to_owned());
             refusal(|patch| patch.sources[0].releases[0].suite = bad.to_owned());
         }
@@ -274,7 +326,13 @@ mod tests {
 
     #[test]
     fn addresses_of_every_kind() {
-        for good in ["https://mirror.example:8443/r/725", "file:///srv/r", "file:/srv/r", "http://[2001:db8::1]:80/x", "http://10.0.0.1/~u"] {
+        for good in [
+            "https://mirror.example:8443/r/725",
+            "file:///srv/r",
+            "file:/srv/r",
+            "http://[2001:db8::1]:80/x",
+            "http://10.0.0.1/~u",
+        ] {
             assert!(is_address(good), "{good}");
         }
     }
@@ -284,6 +342,9 @@ mod tests {
         let mut patch = patch();
         patch.removals = Removals::Named(vec!["a".to_owned(), "b:i386".to_owned()]);
         let wish = Wish::read(&patch).expect("a wish");
-        assert_eq!([wish.may_go("a"), wish.may_go("a:i386"), wish.may_go("b"), wish.may_go("b:i386")], [true, true, false, true]);
+        assert_eq!(
+            [wish.may_go("a"), wish.may_go("a:i386"), wish.may_go("b"), wish.may_go("b:i386")],
+            [true, true, false, true]
+        );
     }
 }

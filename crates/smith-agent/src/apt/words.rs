@@ -16,10 +16,19 @@ const MEANINGS: [(Cause, &[&str]); 8] = [
     (Cause::DiskFull, &["No space left on device", "have enough free space", "Disk quota exceeded"]),
     (
         Cause::Busy,
-        &["Could not get lock", "Unable to lock", "Unable to acquire the dpkg frontend lock", "is another process using it", "locked by another process"],
+        &[
+            "Could not get lock",
+            "Unable to lock",
+            "Unable to acquire the dpkg frontend lock",
+            "is another process using it",
+            "locked by another process",
+        ],
     ),
-    (Cause::DpkgBroken, &["dpkg was interrupted", "needs to be reinstalled, but", "reinstallation before attempting"]),
-    (Cause::PackageFailed, &["dpkg: error processing ", "pmerror:", "Sub-process /usr/bin/dpkg returned an error"]),
+    (
+        Cause::DpkgBroken,
+        &["dpkg was interrupted", "needs to be reinstalled, but", "reinstallation before attempting"],
+    ),
+    (Cause::PackageFailed, &["dpkg: error processing ", "Sub-process /usr/bin/dpkg returned an error"]),
     (
         Cause::BadSignature,
         &[
@@ -42,7 +51,14 @@ const MEANINGS: [(Cause, &[&str]); 8] = [
     ),
     (
         Cause::Mismatch,
-        &["Hash Sum mismatch", "unexpected size", "is expired", "is not valid yet", "invalid since", "invalid for another"],
+        &[
+            "Hash Sum mismatch",
+            "unexpected size",
+            "is expired",
+            "is not valid yet",
+            "invalid since",
+            "invalid for another",
+        ],
     ),
     (
         Cause::RemovalRefused,
@@ -80,11 +96,15 @@ pub(crate) fn failure(expected: &str, said: &str, ended: &str) -> Failure {
 /// The cause, and the line that says so.
 pub(crate) fn meaning(said: &str) -> (Cause, Option<String>) {
     if let Some(failed) = failed_packages(said) {
-        let cause = if MEANINGS[0].1.iter().any(|words| said.contains(words)) { Cause::DiskFull } else { Cause::PackageFailed };
+        let cause = if MEANINGS[0].1.iter().any(|words| said.contains(words)) {
+            Cause::DiskFull
+        } else {
+            Cause::PackageFailed
+        };
         return (cause, Some(failed));
     }
     for (cause, all) in MEANINGS {
-        let line = said.lines().find(|line| !is_progress(line) && all.iter().any(|words| line.contains(words)));
+        let line = said.lines().find(|line| all.iter().any(|words| line.contains(words)));
         if let Some(line) = line {
             return (cause, Some(cut(line.trim())));
         }
@@ -95,7 +115,9 @@ pub(crate) fn meaning(said: &str) -> (Cause, Option<String>) {
 
 /// Whether an update that ended well fell back on old lists: apt warns and answers 0.
 pub(crate) fn is_update_incomplete(said: &str) -> bool {
-    let is_bad = |line: &str| ["Err:", "E: ", "W: Failed to fetch", "W: GPG error"].iter().any(|bad| line.starts_with(bad));
+    let is_bad = |line: &str| {
+        ["Err:", "E: ", "W: Failed to fetch", "W: GPG error"].iter().any(|bad| line.starts_with(bad))
+    };
     said.lines().any(is_bad)
 }
 
@@ -109,7 +131,11 @@ fn failed_packages(said: &str) -> Option<String> {
         let Some(rest) = line.strip_prefix("dpkg: error processing ") else { continue };
         let what = rest.trim_start_matches("package ").trim_start_matches("archive ").trim_end_matches(':');
         // The package's own words come before; the reason of dpkg follows, indented, unless a warning comes between.
-        let why = lines.clone().take(3).map(str::trim).find(|line| !line.is_empty() && !line.starts_with("dpkg: warning"));
+        let why = lines
+            .clone()
+            .take(3)
+            .map(str::trim)
+            .find(|line| !line.is_empty() && !line.starts_with("dpkg: warning"));
         let what = what.rsplit('/').next().unwrap_or(what);
         if why.is_some_and(|why| why.starts_with("dependency problems")) {
             continue;
@@ -126,12 +152,8 @@ fn failed_packages(said: &str) -> Option<String> {
 
 /// The last lines for a person.
 pub(crate) fn tail(said: &str) -> Vec<String> {
-    let lines: Vec<&str> = said.lines().filter(|line| !is_progress(line) && !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| cut(line)).collect()
-}
-
-fn is_progress(line: &str) -> bool {
-    line.starts_with("pmstatus:") || line.starts_with("dlstatus:") || line.starts_with("media-change:")
 }
 
 fn cut(line: &str) -> String {
@@ -145,19 +167,49 @@ mod tests {
     #[test]
     fn words_of_many_releases_of_apt() {
         for (cause, words) in [
-            (Cause::Busy, "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)"),
-            (Cause::Busy, "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1 (x)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?"),
-            (Cause::BadSignature, "W: GPG error: http://m s InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 648A\nE: The repository 'http://m s InRelease' is not signed."),
-            (Cause::BadSignature, "Err:1 http://m s InRelease\n  Sub-process /usr/bin/sqv returned an error code (1), error message is: Missing key\nE: The repository is not signed."),
-            (Cause::MirrorUnreachable, "E: Failed to fetch http://m/pool/a.deb  404  Not Found [IP: 1.2.3.4 80]"),
-            (Cause::MirrorUnreachable, "W: Failed to fetch http://m/dists/s/InRelease  Could not resolve 'm'"),
-            (Cause::MirrorUnreachable, "E: The repository 'http://m s Release' does not have a Release file."),
+            (
+                Cause::Busy,
+                "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)",
+            ),
+            (
+                Cause::Busy,
+                "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1 (x)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?",
+            ),
+            (
+                Cause::BadSignature,
+                "W: GPG error: http://m s InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 648A\nE: The repository 'http://m s InRelease' is not signed.",
+            ),
+            (
+                Cause::BadSignature,
+                "Err:1 http://m s InRelease\n  Sub-process /usr/bin/sqv returned an error code (1), error message is: Missing key\nE: The repository is not signed.",
+            ),
+            (
+                Cause::MirrorUnreachable,
+                "E: Failed to fetch http://m/pool/a.deb  404  Not Found [IP: 1.2.3.4 80]",
+            ),
+            (
+                Cause::MirrorUnreachable,
+                "W: Failed to fetch http://m/dists/s/InRelease  Could not resolve 'm'",
+            ),
+            (
+                Cause::MirrorUnreachable,
+                "E: The repository 'http://m s Release' does not have a Release file.",
+            ),
             (Cause::Mismatch, "E: Failed to fetch http://m/Packages.gz  Hash Sum mismatch"),
-            (Cause::Mismatch, "E: Release file for http://m/InRelease is expired (invalid since 3d). Updates for this repository will not be applied."),
+            (
+                Cause::Mismatch,
+                "E: Release file for http://m/InRelease is expired (invalid since 3d). Updates for this repository will not be applied.",
+            ),
             (Cause::DiskFull, "E: Write error - write (28: No space left on device)"),
             (Cause::DiskFull, "E: You don't have enough free space in /var/cache/apt/archives/."),
-            (Cause::DpkgBroken, "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."),
-            (Cause::DpkgBroken, "E: The package a needs to be reinstalled, but I can't find an archive for it."),
+            (
+                Cause::DpkgBroken,
+                "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.",
+            ),
+            (
+                Cause::DpkgBroken,
+                "E: The package a needs to be reinstalled, but I can't find an archive for it.",
+            ),
             (Cause::RemovalRefused, "E: Packages need to be removed but remove is disabled."),
             (Cause::Mismatch, "E: something new"),
         ] {
@@ -170,22 +222,26 @@ mod tests {
         let said = "Setting up a (1) ...\nno luck\ndpkg: error processing package a (--configure):\n \
             installed a package post-installation script subprocess returned error exit status 3\n\
             dpkg: dependency problems prevent configuration of b:\n b depends on a.\n\ndpkg: error processing package b (--configure):\n dependency problems - leaving unconfigured\n\
-            pmstatus:dpkg-exec:100:Running dpkg\nErrors were encountered while processing:\n a\n b\nE: Sub-process /usr/bin/dpkg returned an error code (1)";
+            Errors were encountered while processing:\n a\n b\nE: Sub-process /usr/bin/dpkg returned an error code (1)";
         let failure = failure("packages to install", said, "exit code 100");
         assert_eq!(failure.cause, Cause::PackageFailed);
         assert_eq!(
             failure.message,
             "expected packages to install, found: a (--configure): installed a package post-installation script subprocess returned error exit status 3"
         );
-        assert!(failure.tail.iter().all(|line| !line.starts_with("pmstatus")));
+        assert_eq!(failure.tail[1], "no luck");
         let full = "dpkg: error processing archive /var/cache/a_1_all.deb (--unpack):\n cannot copy extracted data for './x' to '/x.dpkg-new': failed to write (No space left on device)";
         assert_eq!(meaning(full), (Cause::DiskFull, Some("a_1_all.deb (--unpack): cannot copy extracted data for './x' to '/x.dpkg-new': failed to write (No space left on device)".to_owned())));
     }
 
     #[test]
     fn an_update_that_fell_back_is_no_update() {
-        assert!(is_update_incomplete("Hit:1 x\nW: Failed to fetch http://m  404\nW: Some index files failed to download."));
+        assert!(is_update_incomplete(
+            "Hit:1 x\nW: Failed to fetch http://m  404\nW: Some index files failed to download."
+        ));
         assert!(is_update_incomplete("Err:1 http://m s InRelease\n"));
-        assert!(!is_update_incomplete("Hit:1 x\nReading package lists...\nW: Download is performed unsandboxed as root"));
+        assert!(!is_update_incomplete(
+            "Hit:1 x\nReading package lists...\nW: Download is performed unsandboxed as root"
+        ));
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn of(host: &Host, machine: &Machine) -> Kernel {
 pub(crate) fn release_of(package: &str) -> Option<&str> {
     let release = IMAGES.into_iter().find_map(|prefix| package.strip_prefix(prefix))?;
     let mut numbers = release.splitn(3, '.');
-    let is_number = |part: Option<&str>| part.is_some_and(|part| part.starts_with(|first: char| first.is_ascii_digit()));
+    let is_number =
+        |part: Option<&str>| part.is_some_and(|part| part.starts_with(|first: char| first.is_ascii_digit()));
     let is_release = is_number(numbers.next()) && is_number(numbers.next()) && is_number(numbers.next());
     (is_release && !release.ends_with("-dbg") && !release.ends_with("-dbgsym")).then_some(release)
 }
@@ -50,7 +51,8 @@ pub(crate) fn old(kernel: &Kernel) -> Vec<String> {
         kernel.installed.iter().rfind(same) == Some(release)
     };
     // Where it is not known what runs, every kernel may be the one.
-    let is_old = |release: &&String| !kernel.running.is_empty() && **release != kernel.running && !is_newest(release);
+    let is_old =
+        |release: &&String| !kernel.running.is_empty() && **release != kernel.running && !is_newest(release);
     kernel.installed.iter().filter(is_old).cloned().collect()
 }
 
@@ -91,7 +93,9 @@ fn flavour(release: &str) -> &str {
 }
 
 fn order(one: &str, other: &str) -> Ordering {
-    let numbers = |release: &str| release.strip_suffix(flavour(release)).unwrap_or(release).trim_end_matches('-').to_owned();
+    let numbers = |release: &str| {
+        release.strip_suffix(flavour(release)).unwrap_or(release).trim_end_matches('-').to_owned()
+    };
     compare(&numbers(one), &numbers(other)).then_with(|| one.cmp(other))
 }
 
@@ -114,7 +118,13 @@ mod tests {
         assert_eq!(release_of("linux-image-6.1.0-37-amd64"), Some("6.1.0-37-amd64"));
         assert_eq!(release_of("linux-image-unsigned-5.15.0-1-generic"), Some("5.15.0-1-generic"));
         assert_eq!(release_of("linux-image-6.12.9+bpo-amd64"), Some("6.12.9+bpo-amd64"));
-        for none in ["linux-image-amd64", "linux-image-generic-hwe-22.04", "linux-image-6.1-amd64", "linux-image-6.1.0-1-amd64-dbg", "linux-headers-6.1.0-1-amd64"] {
+        for none in [
+            "linux-image-amd64",
+            "linux-image-generic-hwe-22.04",
+            "linux-image-6.1-amd64",
+            "linux-image-6.1.0-1-amd64-dbg",
+            "linux-headers-6.1.0-1-amd64",
+        ] {
             assert_eq!(release_of(none), None, "{none}");
         }
     }

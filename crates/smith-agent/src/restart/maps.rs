@@ -144,8 +144,12 @@ mod tests {
         fs::write(root.join("run/reboot-required"), "").expect("written");
         fs::write(root.join("run/reboot-required.pkgs"), "libc6\ndbus\nlibc6\n").expect("written");
         let (restarts, reboot) = needs(&Host::at(root));
-        let told: Vec<_> = restarts.iter().map(|one| (one.unit.as_str(), one.processes, one.library.as_str())).collect();
+        let told: Vec<_> =
+            restarts.iter().map(|one| (one.unit.as_str(), one.processes, one.library.as_str())).collect();
         assert_eq!(told, [("program-4005", 1, "/usr/lib/a b.so"), ("ssh.service", 2, "/usr/lib/a b.so")]);
-        assert_eq!(reboot, ["/run/reboot-required is there for dbus, libc6", "process 1 still maps /usr/lib/a b.so"]);
+        assert_eq!(
+            reboot,
+            ["/run/reboot-required is there for dbus, libc6", "process 1 still maps /usr/lib/a b.so"]
+        );
     }
 }
