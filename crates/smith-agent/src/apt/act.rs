@@ -120,10 +120,8 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
     let changes = differences(before, &after);
     let is_so =
         changes.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
-    if !is_so {
-        if let Err(error) = drive.home.forget_archives() {
-            ctx.log(format!("downloaded packages could not be deleted: {error}"));
-        }
+    if !is_so && let Err(error) = drive.home.forget_archives() {
+        ctx.log(format!("downloaded packages could not be deleted: {error}"));
     }
     let (restarts, reboot) = restart::needs(ctx.host);
     let Purge { releases, left, .. } = purge;
@@ -165,7 +163,7 @@ fn see(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, native: &str) 
             )
         })?;
     }
-    let plan = drive.simulate(ctx, &machine, &["-f", "dist-upgrade"])?;
+    let plan = drive.simulate(ctx, &machine, &upgrade(wish))?;
     let offers = Offers::read(drive.home, &machine, &plan.install.keys().cloned().collect())?;
     let verdict = judge::judge(wish, &machine, &plan, &offers);
     judge::refuse(wish, &machine, &plan, &verdict)?;
@@ -181,18 +179,23 @@ fn install(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, seen: &See
     if seen.plan.is_empty() {
         return Ok(());
     }
-    let mut args = vec!["-f", "dist-upgrade"];
+    let mut args = upgrade(wish);
     // Should apt come to another plan than it told, because somebody was here between, it stops by itself.
     if seen.plan.remove.is_empty() {
         args.push("--no-remove");
-    }
-    if wish.patch.downgrades == Downgrades::Take {
-        args.push("--allow-downgrades");
     }
     if wish.patch.removals != Removals::None && !seen.plan.remove.is_empty() {
         ctx.log(format!("packages that go: {}", seen.plan.removed(&seen.machine.native).join(", ")));
     }
     drive.change(ctx, "install", &args)
+}
+
+/// The words for apt, the same when it plans and when it acts. `-f`: what is broken is part of the plan.
+fn upgrade(wish: &Wish<'_>) -> Vec<&'static str> {
+    match wish.patch.downgrades {
+        Downgrades::Take => vec!["-f", "--allow-downgrades", "dist-upgrade"],
+        Downgrades::Refuse | Downgrades::Leave => vec!["-f", "dist-upgrade"],
+    }
 }
 
 /// Holds the machine as it is now against the build, package by package.

@@ -3,7 +3,7 @@
 /// The bytes, or what is wrong.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let bytes = text.as_bytes();
-    if bytes.is_empty() || bytes.len() % 4 != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(4) {
         return Err(format!(
             "expected base64 in groups of four characters, found {} characters",
             bytes.len()

@@ -38,10 +38,10 @@ impl Beside {
                 let Ok(kind) = entry.file_type() else { continue };
                 if kind.is_dir() {
                     folders.push(entry.path());
-                } else if ending(&entry.path()).is_some() {
-                    if let Ok(is) = entry.metadata() {
-                        found.insert(entry.path(), (is.ino(), is.mtime(), is.mtime_nsec()));
-                    }
+                } else if ending(&entry.path()).is_some()
+                    && let Ok(is) = entry.metadata()
+                {
+                    found.insert(entry.path(), (is.ino(), is.mtime(), is.mtime_nsec()));
                 }
             }
         }

@@ -3,10 +3,12 @@
 //! What they say goes to a file in the operation's folder: they outlive the agent without a pipe that breaks.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use smith_agent::protocol::{Cause, Conffiles, Failure};
 
 use super::home::Home;
@@ -56,8 +58,8 @@ impl Drive<'_> {
 
     /// Fetches the lists.
     pub(crate) fn update(&self, ctx: &mut Context<'_>) -> Result<(), Failure> {
-        let run = self.apt(ctx.left(UPDATE_MAX)?).args(["-o", "APT::Status-Fd=1", "update"]);
-        let (ended, said) = followed(ctx, "update", run)?;
+        let run = self.apt(ctx.left(UPDATE_MAX)?);
+        let (ended, said) = followed(ctx, "update", run, &["update"])?;
         let is_good = ended == Ended::Code(0) && !words::is_update_incomplete(&said);
         if is_good { Ok(()) } else { Err(failed("the lists of the build", ended, &said)) }
     }
@@ -70,8 +72,12 @@ impl Drive<'_> {
         args: &[&str],
     ) -> Result<Plan, Failure> {
         let limit = ctx.left(SIMULATE_MAX)?;
-        let ran =
-            self.apt(limit).args(["-s", "-o", "Debug::NoLocking=true"]).args(args).run().map_err(missing)?;
+        let ran = self
+            .apt(limit)
+            .args(["-s", "-o", "Debug::NoLocking=true"])
+            .args(args)
+            .run()
+            .map_err(|stopped| missing(&stopped))?;
         if !ran.is_good() {
             return Err(failed("a plan of apt", ran.ended, &ran.output));
         }
@@ -82,26 +88,29 @@ impl Drive<'_> {
 
     /// Changes packages by apt.
     pub(crate) fn change(&self, ctx: &mut Context<'_>, step: &str, args: &[&str]) -> Result<(), Failure> {
-        let run =
-            self.of_packages(self.apt(ctx.left(INSTALL_MAX)?)).args(["-o", "APT::Status-Fd=1"]).args(args);
-        self.finish(ctx, step, run)
+        let run = self.of_packages(self.apt(ctx.left(INSTALL_MAX)?));
+        finished(followed(ctx, step, run, args)?)
     }
 
     /// Lets dpkg end what was interrupted.
     pub(crate) fn configure_all(&self, ctx: &mut Context<'_>) -> Result<(), Failure> {
         let run = Run::new("dpkg", ctx.left(INSTALL_MAX)?).args(self.home.dpkg_options(self.conffiles));
-        self.finish(ctx, "repair", self.of_packages(run).args(["--configure", "-a"]))
+        let run = self.of_packages(run).args(["--configure", "-a"]);
+        ctx.phase("repair");
+        finished(logged(ctx, run, |_| {})?)
     }
+}
 
-    fn finish(&self, ctx: &mut Context<'_>, step: &str, run: Run) -> Result<(), Failure> {
-        let (ended, said) = followed(ctx, step, run)?;
-        if ended == Ended::Code(0) { Ok(()) } else { Err(failed("packages to be installed", ended, &said)) }
-    }
+fn finished((ended, said): (Ended, String)) -> Result<(), Failure> {
+    if ended == Ended::Code(0) { Ok(()) } else { Err(failed("packages to be installed", ended, &said)) }
 }
 
 /// The machine's own architecture.
 pub(crate) fn native() -> Result<String, Failure> {
-    let ran = Run::new("dpkg", SIMULATE_MAX).arg("--print-architecture").run().map_err(missing)?;
+    let ran = Run::new("dpkg", SIMULATE_MAX)
+        .arg("--print-architecture")
+        .run()
+        .map_err(|stopped| missing(&stopped))?;
     Ok(ran.output.trim().to_owned())
 }
 
@@ -111,12 +120,12 @@ pub(crate) fn audit(root: &Path) -> Result<Vec<String>, Failure> {
     if root != Path::new("/") {
         run = run.arg(format!("--root={}", root.display()));
     }
-    let ran = run.arg("--audit").run().map_err(missing)?;
+    let ran = run.arg("--audit").run().map_err(|stopped| missing(&stopped))?;
     let said = ran.output.lines().filter(|line| !line.trim().is_empty());
     Ok(said.take(AUDIT_LINES).map(|line| line.trim().to_owned()).collect())
 }
 
-fn missing(stopped: Stopped) -> Failure {
+fn missing(stopped: &Stopped) -> Failure {
     Failure::new(Cause::DpkgBroken, stopped.to_string())
 }
 
@@ -129,21 +138,41 @@ fn failed(expected: &str, ended: Ended, said: &str) -> Failure {
     failure
 }
 
-/// Runs a program into the operation's log, telling how far it is.
-fn followed(ctx: &mut Context<'_>, step: &str, run: Run) -> Result<(Ended, String), Failure> {
+/// Runs apt into the operation's log, telling how far it is.
+fn followed(ctx: &mut Context<'_>, step: &str, run: Run, args: &[&str]) -> Result<(Ended, String), Failure> {
+    ctx.phase(step);
+    let path = ctx.folder.join("apt.status");
+    let unusable = |error: io::Error| {
+        let cause =
+            if error.kind() == io::ErrorKind::StorageFull { Cause::DiskFull } else { Cause::Mismatch };
+        Failure::new(cause, format!("expected a file for the progress of apt, found {error}"))
+    };
+    // A file of its own that apt inherits. apt closes it for dpkg, so that it cannot be its standard output: that would be
+    // closed, too, and the next file that a script opens would take its place.
+    let status = File::options().create(true).append(true).open(&path).map_err(unusable)?;
+    status.set_len(0).map_err(unusable)?;
+    fcntl_setfd(&status, FdFlags::empty()).map_err(|error| unusable(error.into()))?;
+    let run = run.args(["-o", &format!("APT::Status-Fd={}", status.as_raw_fd())]).args(args);
+    let mut follow = Follow { at: 0, path, rest: Vec::new(), told: Instant::now(), last: None };
+    logged(ctx, run, |ctx| follow.look(ctx, step))
+}
+
+/// Runs a program into the operation's log, and gives what it added there.
+fn logged(
+    ctx: &mut Context<'_>,
+    run: Run,
+    mut look: impl FnMut(&mut Context<'_>),
+) -> Result<(Ended, String), Failure> {
     let log = ctx.folder.join("apt.log");
     let begun = fs::metadata(&log).map_or(0, |found| found.len());
-    ctx.phase(step);
-    let mut follow =
-        Follow { at: begun, log: log.clone(), rest: Vec::new(), told: Instant::now(), last: None };
-    let ran = run.output_to(&log).run_watched(|| follow.look(ctx, step)).map_err(missing)?;
+    let ran = run.output_to(&log).run_watched(|| look(ctx)).map_err(|stopped| missing(&stopped))?;
     let said = said_since(&log, begun).map_err(|error| {
-        Failure::new(Cause::Mismatch, format!("what apt said could not be read: {error}"))
+        Failure::new(Cause::Mismatch, format!("what the program said could not be read: {error}"))
     })?;
     Ok((ran.ended, said))
 }
 
-fn said_since(log: &Path, begun: u64) -> std::io::Result<String> {
+fn said_since(log: &Path, begun: u64) -> io::Result<String> {
     let mut file = File::open(log)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(begun.max(length.saturating_sub(SAID_MAX))))?;
@@ -152,9 +181,9 @@ fn said_since(log: &Path, begun: u64) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Reads a growing log for its lines of status.
+/// Reads the growing file of status.
 struct Follow {
-    log: PathBuf,
+    path: PathBuf,
     at: u64,
     /// A line that is not whole yet.
     rest: Vec<u8>,
@@ -168,7 +197,7 @@ impl Follow {
 
     fn look(&mut self, ctx: &mut Context<'_>, step: &str) {
         // Not being able to say how far it is, is no reason to end.
-        let read = File::open(&self.log).and_then(|mut file| {
+        let read = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.at))?;
             file.take(Self::LOOK).read_to_end(&mut self.rest)
         });
@@ -181,11 +210,11 @@ impl Follow {
         if newest.is_some() {
             self.last = newest;
         }
-        if self.told.elapsed() >= NOTE {
-            if let Some((percent, text)) = self.last.take() {
-                ctx.progress(step, Some(percent), &text);
-                self.told = Instant::now();
-            }
+        if self.told.elapsed() >= NOTE
+            && let Some((percent, text)) = self.last.take()
+        {
+            ctx.progress(step, Some(percent), &text);
+            self.told = Instant::now();
         }
     }
 }

@@ -49,10 +49,10 @@ impl<'a> Wish<'a> {
         if let Some(expect) = &patch.expect {
             check_expected(expect)?;
         }
-        if let Removals::Named(names) = &patch.removals {
-            if let Some(bad) = names.iter().find(|name| !is_package(name)) {
-                return Err(unfit(format!("expected names of packages that may go, found {bad:?}")));
-            }
+        if let Removals::Named(names) = &patch.removals
+            && let Some(bad) = names.iter().find(|name| !is_package(name))
+        {
+            return Err(unfit(format!("expected names of packages that may go, found {bad:?}")));
         }
         Ok(Self { patch, keyring: keyring(&patch.keyring)?, releases })
     }

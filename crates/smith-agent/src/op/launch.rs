@@ -112,10 +112,7 @@ fn installed() -> PathBuf {
     std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| INSTALLED.into())
 }
 
-#[expect(
-    clippy::zombie_processes,
-    reason = "the worker outlives this process, and then has init for a parent"
-)]
+/// It outlives this process, and then has init for a parent.
 fn in_session(folder: &Path, args: &[OsString]) -> io::Result<()> {
     let log = OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     // The link leads to this program also where its file was replaced.

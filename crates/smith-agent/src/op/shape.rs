@@ -134,8 +134,11 @@ fn halve(outcome: &mut Outcome) -> bool {
             None => return half(&mut failure.tail),
         },
     };
-    let tails = health.findings.iter_mut().filter(|finding| !finding.tail.is_empty()).map(|finding| half(&mut finding.tail)).count() > 0;
-    tails || half(&mut health.findings) || half(&mut health.units)
+    let mut any = false;
+    for finding in &mut health.findings {
+        any |= half(&mut finding.tail);
+    }
+    any || half(&mut health.findings) || half(&mut health.units)
 }
 
 fn half<T>(list: &mut Vec<T>) -> bool {
