@@ -1,6 +1,8 @@
 //! A job that changes the machine: begun once under its name, by a worker that outlives the talk.
 
 use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use smith_agent::protocol::{Follow, Job, Name, Refusal};
 
@@ -67,20 +69,39 @@ fn has_worker(operation: &Operation) -> Result<bool, Refusal> {
     Ok(operation.try_lock().keep("locked", operation.folder())?.is_none())
 }
 
+/// A worker that has said how its operation ended has nothing left to do but to go; a person's look at the lock is shorter.
+const LEAVING: Duration = Duration::from_secs(10);
+
 /// Nobody works on the machine, nor is it about to go down for somebody.
 fn free(store: &Store<'_>, id: &Name, diary: &Diary, begin: &Begin) -> Result<(), Refusal> {
     let busy = |running| Err(Refusal::Busy { running });
-    match store.machine()? {
-        Machine::Taken { by } => busy(by.unwrap_or_else(|| id.clone())),
-        Machine::Free { last: None, .. } => Ok(()),
-        Machine::Free { last: Some(last), held } => {
-            let Some(operation) = store.find(&last).filter(|last| last.id() != id) else { return Ok(()) };
-            let stand = op::settle_begun(store, &operation, diary, Some(begin))?;
-            drop(held);
-            match stand {
-                Stand::Ended => Ok(()),
-                Stand::Running | Stand::Rebooting => busy(last),
+    let begun = Instant::now();
+    loop {
+        match store.machine()? {
+            Machine::Taken { by } => {
+                let by = by.unwrap_or_else(|| id.clone());
+                if !has_ended(store, &by) || begun.elapsed() > LEAVING {
+                    return busy(by);
+                }
+            }
+            Machine::Free { last, held } => {
+                let known = last.and_then(|last| store.find(&last)).filter(|last| last.id() != id);
+                let Some(operation) = known else { return Ok(()) };
+                let stand = op::settle_begun(store, &operation, diary, Some(begin))?;
+                drop(held);
+                match stand {
+                    Stand::Ended => return Ok(()),
+                    Stand::Rebooting => return busy(operation.id().clone()),
+                    // The lock of the machine is let go of first; or somebody looks at the operation.
+                    Stand::Running if begun.elapsed() > LEAVING => return busy(operation.id().clone()),
+                    Stand::Running => {}
+                }
             }
         }
+        thread::sleep(Duration::from_millis(2));
     }
+}
+
+fn has_ended(store: &Store<'_>, id: &Name) -> bool {
+    store.find(id).is_some_and(|operation| operation.ended_at().is_ok_and(|ended| ended.is_some()))
 }

@@ -200,6 +200,7 @@ fn a_line_that_is_torn_after_the_end_changes_nothing() {
     let world = World::new();
     world.drain_by("");
     let first = world.talk(&drain("a-1"));
+    wait_for("the end of the worker", || world.workers().is_empty());
     let path = world.operation("a-1").join("events");
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"seq\":").unwrap();
     assert_eq!(world.talk(&drain("a-1")).kept(), first.kept());

@@ -71,6 +71,17 @@ fn of_jobs_at_once_with_other_names_one_is_done() {
 }
 
 #[test]
+fn one_job_can_follow_the_other_at_once() {
+    let world = World::new();
+    world.drain_by("");
+    for round in 0..20 {
+        let talked = world.talk(&drain(&format!("a-{round}")));
+        assert_eq!(talked.outcome(), Outcome::Done(Done::Drained));
+    }
+    assert_eq!(world.drains(), 20);
+}
+
+#[test]
 fn a_name_belongs_to_its_job() {
     let world = World::new();
     world.drain_by("");
