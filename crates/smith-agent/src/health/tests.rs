@@ -58,10 +58,9 @@ impl Machine {
     }
 
     fn check(&self, now: Option<u64>) -> Result<Vec<Finding>, Failure> {
-        match self.act(|ctx| check(ctx, &Health { now, skew_max_s: 30, settle_s: 0 })).0? {
-            Outcome::Done(Done::Healthy(healed)) => Ok(healed.findings),
-            other => panic!("{other:?}"),
-        }
+        let outcome = self.act(|ctx| check(ctx, &Health { now, skew_max_s: 30, settle_s: 0 })).0?;
+        let Outcome::Done(Done::Healthy(healed)) = outcome else { panic!("{outcome:?}") };
+        Ok(healed.findings)
     }
 }
 

@@ -8,7 +8,7 @@ use super::boot::{age, is_container};
 use super::state::State;
 use super::{Boot, running, uptime};
 use crate::op::{Context, Host};
-use crate::{deadman, health};
+use crate::{deadman, health, kernel};
 
 /// A machine whose hardware clock is off has so long after its boot to ask somebody for the time.
 const TIME_TO_ASK: Duration = Duration::from_secs(90);
@@ -115,8 +115,8 @@ fn old_kernel(ctx: &mut Context<'_>, running: &str, kernels: impl Fn(&Host) -> K
         ctx.log("the kernel is not looked at: it is that of the container's host");
         return None;
     }
-    let kernel = kernels(ctx.host);
-    let Some(newest) = kernel.installed.last() else {
+    let kernel = Kernel { running: running.to_owned(), ..kernels(ctx.host) };
+    let Some(newest) = kernel::newest(&kernel) else {
         ctx.log("the kernel is not looked at: no package has brought one");
         return None;
     };
