@@ -26,6 +26,8 @@ const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(crate) struct Baseline {
     /// Seconds since 1970.
     pub(crate) at: u64,
+    /// When a change was last looked at, in the same seconds: what the machine did by itself before that is told.
+    pub(crate) looked: u64,
     /// A change began after it, and the machine was not found good since.
     pub(crate) changing: bool,
     pub(crate) failed: BTreeSet<String>,
@@ -47,7 +49,7 @@ pub(crate) fn remember(ctx: &mut Context<'_>) -> Result<(), Failure> {
     if let Some(kept) = load(ctx.host).filter(|kept| kept.changing) {
         if now.saturating_sub(kept.at) < REMEMBERED.as_secs() {
             ctx.log("the machine was not found well since its last change: what it was like before is kept");
-            return Ok(());
+            return store(ctx.host, &Baseline { looked: now, ..kept });
         }
         ctx.log(
             "the machine was not found well since its last change, long ago: what it is like now is taken",
@@ -57,6 +59,7 @@ pub(crate) fn remember(ctx: &mut Context<'_>) -> Result<(), Failure> {
     let (settings, _) = crate::settings::read(ctx.host);
     let baseline = Baseline {
         at: now,
+        looked: now,
         changing: false,
         failed: units.failed,
         restarting: units.restarting,

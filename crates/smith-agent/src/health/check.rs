@@ -61,10 +61,11 @@ fn settled(ctx: &mut Context<'_>, asked: &Health, before: Option<&Baseline>) -> 
     }
 }
 
-/// What the machine had to do by itself after the change that is judged here is a finding, however well it is now.
+/// What the machine had to do by itself after the change that is judged here is a finding, however well it is now. Once the
+/// next change is looked at it is history.
 fn dead_man(ctx: &Context<'_>, before: Option<&Baseline>) -> Option<Finding> {
     let acted = crate::deadman::last(ctx.host)?;
-    let since = before.map_or(0, |before| before.at);
+    let since = before.map_or(0, |before| before.looked);
     (acted.at >= since).then(|| bad("dead-man", acted.text))
 }
 

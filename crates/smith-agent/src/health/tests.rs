@@ -122,11 +122,13 @@ fn what_the_machine_did_by_itself_is_a_finding_until_the_next_change() {
     let machine = Machine::new();
     let acted =
         |at: u64| format!(r#"{{"operation": "p-1", "at": {at}, "text": "the network was started again"}}"#);
+    machine.act(remember).0.unwrap();
+    machine.act(changing).0.unwrap();
     machine.put("var/lib/smith/dead-man.json", &acted(seconds()));
     let failure = machine.check(None).unwrap_err();
     assert!(failure.message.ends_with("dead-man: the network was started again"), "{}", failure.message);
-    machine.act(remember).0.unwrap();
     machine.put("var/lib/smith/dead-man.json", &acted(seconds() - 100));
+    machine.act(remember).0.unwrap();
     assert!(machine.check(None).is_ok());
 }
 
