@@ -10,5 +10,6 @@ mod bounds;
 mod hostile;
 mod killed;
 mod once;
+mod patched;
 mod shapes;
 mod world;
