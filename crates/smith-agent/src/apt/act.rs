@@ -22,7 +22,7 @@ use super::repair::{self, Repair};
 use super::status::Machine;
 use super::wish::Wish;
 use crate::op::Context;
-use crate::restart;
+use crate::{health, restart};
 
 /// Whoever else works on the packages, such as the distribution's own daily upgrade, gets so long to end.
 const LOCK_WAIT: Duration = Duration::from_secs(120);
@@ -38,7 +38,7 @@ struct Seen {
 
 /// Says what a patch would do. No package is touched.
 pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Failure> {
-    // The baseline of health belongs here: the one call of `health::remember(ctx)`.
+    health::remember(ctx)?;
     let wish = Wish::read(patch)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
@@ -97,6 +97,9 @@ pub(super) fn patch_within(
         return Err(Failure { cause: Cause::DpkgBroken, ..failure.clone() });
     }
     let beside = Beside::of(ctx.host);
+    if !seen.plan.is_empty() {
+        health::changing(ctx)?;
+    }
     install(ctx, &drive, &wish, &seen)?;
     finish(ctx, &drive, Finish { wish: &wish, before: &before, seen: &seen, repair, beside })
 }

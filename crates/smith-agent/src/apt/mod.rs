@@ -23,6 +23,6 @@ mod wish;
 mod words;
 
 pub(crate) use act::{check, patch};
-pub(crate) use facts::facts;
+pub(crate) use facts::{Summary, facts};
 pub(crate) use status::Machine;
 pub(crate) use version::compare;
