@@ -11,10 +11,11 @@ use smith_agent::protocol::{
 use super::conffiles::Beside;
 use super::disk::{self, Need};
 use super::drive::{self, Drive};
+use super::fresh::{self, Lists};
 use super::home::Home;
 use super::judge::{self, Verdict};
 use super::kernels::{self, Purge};
-use super::lists::{self, Offers};
+use super::lists::{Offers, compare_releases};
 use super::lock;
 use super::plan::{Plan, differences};
 use super::repair::{self, Repair};
@@ -42,7 +43,9 @@ pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
-    fetch(ctx, &drive, &wish)?;
+    let lists = fresh::look(&home, &wish, ctx.host, &native);
+    // Also what is there: a check says whether the mirror is.
+    fetch(ctx, &drive, &wish, lists)?;
     let seen = see(ctx, &drive, &wish, &native)?;
     let purge = kernels::plan(ctx, &drive, &wish, &seen.machine)?;
     let (restarts, reboot) = restart::needs(ctx.host);
@@ -85,7 +88,10 @@ pub(super) fn patch_within(
     let before = Machine::read(ctx.host, &native)?;
     keep(ctx, "packages.before", &before);
     let repair = repair::configure(ctx, &drive, &before)?;
-    fetch(ctx, &drive, &wish)?;
+    let lists = fresh::look(&home, &wish, ctx.host, &native);
+    if lists != Lists::Here {
+        fetch(ctx, &drive, &wish, lists)?;
+    }
     let seen = see(ctx, &drive, &wish, &native)?;
     if let Some(failure) = repair.failed.as_ref().filter(|_| seen.plan.is_empty()) {
         return Err(Failure { cause: Cause::DpkgBroken, ..failure.clone() });
@@ -145,9 +151,18 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
 }
 
 /// Fetches the lists and sees that they are those of the build.
-fn fetch(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>) -> Result<(), Failure> {
+fn fetch(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, lists: Lists) -> Result<(), Failure> {
+    let unnoted = |error: std::io::Error| {
+        Failure::new(Cause::Mismatch, format!("what the lists were fetched with could not be noted: {error}"))
+    };
+    fresh::unstamp(drive.home).map_err(unnoted)?;
+    if lists == Lists::Damaged {
+        ctx.log("the lists of the build were not what its release says, and are fetched anew");
+        fresh::forget(drive.home).map_err(unnoted)?;
+    }
     drive.update(ctx)?;
-    lists::compare_releases(drive.home, wish)
+    compare_releases(drive.home, wish)?;
+    fresh::stamp(drive.home).map_err(unnoted)
 }
 
 /// Lets apt plan, and holds the plan against the rules of the job and the machine's disks.

@@ -151,6 +151,11 @@ impl Home {
         self.cache.join("archives")
     }
 
+    /// Says which wish the lists were fetched for.
+    pub(crate) fn stamp(&self) -> PathBuf {
+        self.folder.join("fetched")
+    }
+
     /// What was downloaded is not needed again once it is installed.
     pub(crate) fn forget_archives(&self) -> io::Result<()> {
         for entry in fs::read_dir(self.archives())? {

@@ -6,6 +6,7 @@ mod conffiles;
 mod disk;
 mod drive;
 mod facts;
+mod fresh;
 mod home;
 mod judge;
 mod kernels;

@@ -31,6 +31,41 @@ fn another_build_than_the_jobs_is_a_mismatch() {
 }
 
 #[test]
+fn lists_that_are_there_are_fetched_again_only_if_they_are_not_the_builds() {
+    let Some(mut world) = one_behind() else { return };
+    world.job.sources[0].releases[0].in_release_sha256 = Some(world.in_release_sha256());
+    world.check().expect("checked");
+    let updates = |world: &World| world.said().contains("stable InRelease");
+    let lists = world.root("var/lib/smith/apt/lists");
+    let list = |end: &str| {
+        let found = fs::read_dir(&lists)
+            .expect("a folder")
+            .flatten()
+            .find(|one| one.path().to_string_lossy().ends_with(end));
+        found.expect("a list").path()
+    };
+    // Whoever writes into a list does not change what is believed.
+    let packages = list("_Packages");
+    let text = fs::read_to_string(&packages).expect("a list");
+    fs::remove_file(&packages).expect("gone");
+    fs::write(&packages, text.replace("Version: 2", "Version: 9")).expect("written");
+    world.job.expect = Some([("a".to_owned(), "1".to_owned())].into());
+    world.fails(Cause::Mismatch);
+    assert!(updates(&world));
+    // Nor does another keyring take over what the first one believed.
+    let keyring = std::mem::replace(&mut world.job.keyring, "mQ==".to_owned());
+    world.fails(Cause::BadSignature);
+    world.job.keyring = keyring;
+    world.fails(Cause::Mismatch);
+    assert!(updates(&world), "a failed fetch leaves nothing to be believed");
+    world.fails(Cause::Mismatch);
+    assert!(!updates(&world), "{}", world.said());
+    world.job.expect = None;
+    world.patched();
+    assert!(!updates(&world), "{}", world.said());
+}
+
+#[test]
 fn only_the_jobs_key_is_believed() {
     let Some(mut world) = one_behind() else { return };
     world.key("other");
