@@ -11,5 +11,6 @@ mod hostile;
 mod killed;
 mod once;
 mod patched;
+mod rebooted;
 mod shapes;
 mod world;

@@ -203,7 +203,7 @@ fn a_machine_comes_to_the_build_and_says_so() {
         Body::Piece { .. } | Body::Alive | Body::Ended(_) | Body::Running => None,
     });
     let steps: Vec<String> = steps.collect();
-    for step in ["update", "simulate", "install", "verify"] {
+    for step in ["simulate", "install", "verify"] {
         assert!(steps.iter().any(|told| told == step), "{step} in {steps:?}");
     }
     machine.assert_at_build();
