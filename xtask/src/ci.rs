@@ -6,7 +6,7 @@ use crate::deny::{self, Advisories};
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::process::{cargo, run as run_command};
-use crate::{sim, tidy};
+use crate::{dist, sim, tidy};
 
 /// How many worlds the gate simulates. The numbers are fixed, so two runs of the gate judge alike; 200 finish within
 /// a few minutes on two cores.
@@ -17,7 +17,7 @@ struct Stage {
     run: fn(&Options) -> Result<Ending, Failure>,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage { name: "fmt", run: |_| passed(run_command(&mut cargo(["fmt", "--all", "--check"]))) },
     Stage {
         name: "clippy",
@@ -40,6 +40,14 @@ const STAGES: [Stage; 8] = [
         run: |_| passed(run_command(&mut cargo(["test", "--workspace", "--locked", "--doc"]))),
     },
     Stage { name: "sim", run: |_| simulate() },
+    Stage {
+        name: "dist",
+        run: |_| {
+            let why_not = dist::try_here()?;
+            Ok(why_not
+                .map_or(Ending::Passed, |why| Ending::NothingToDo(format!("built and not tried, {why}"))))
+        },
+    },
     Stage {
         name: "doc",
         run: |_| {
@@ -183,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_stage_never_means_all_is_well() {
-        let all = "fmt, clippy, deny, tidy, test, doctest, sim, doc";
+        let all = "fmt, clippy, deny, tidy, test, doctest, sim, dist, doc";
         for (args, found) in [(vec!["--only", "tests"], "\"tests\""), (vec!["--skip"], "nothing")] {
             let text = parse(&args).unwrap_err().to_string();
             assert_eq!(text, format!("{}: expected one of {all}, found {found}", args[0]));

@@ -13,6 +13,10 @@ pub(crate) enum Failure {
     Exit { command: String, found: String },
     #[error("cannot read {path}")]
     Read { path: String, source: io::Error },
+    #[error("cannot write {path}")]
+    Write { path: String, source: io::Error },
+    #[error("{what}: expected {expected}, found {found}")]
+    Dist { what: String, expected: String, found: String },
     #[error("cannot remove {path}")]
     Remove { path: String, source: io::Error },
     #[error("`cargo metadata`: expected {expected}, found {found}")]

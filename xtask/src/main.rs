@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod deny;
+mod dist;
 mod failure;
 mod metadata;
 mod mutants;
@@ -29,7 +30,7 @@ struct Command {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "ci",
         usage: "[--only STAGE] [--skip STAGE] [--advisories]",
@@ -39,6 +40,12 @@ const COMMANDS: [Command; 6] = [
     Command { name: "tidy", usage: "", what: "check the rules of the house", run: tidy::run },
     Command { name: "sim", usage: "ARGS…", what: "run the simulator", run: sim::run },
     Command { name: "bench", usage: "NAME ARGS…", what: "run a named benchmark", run: bench::run },
+    Command {
+        name: "dist",
+        usage: "[--target TRIPLE] [--try]",
+        what: "build the agent and its Debian package",
+        run: dist::run,
+    },
     Command { name: "mutants", usage: "ARGS…", what: "mutate the rules of rollouts", run: mutants::run },
     Command { name: "setup", usage: "", what: "install what the gate needs", run: setup::run },
 ];
@@ -96,7 +103,7 @@ mod tests {
         let failure = dispatch(&["tidi".to_owned()]).unwrap_err();
         assert_eq!(
             failure.to_string(),
-            "expected one of ci, tidy, sim, bench, mutants, setup, found \"tidi\""
+            "expected one of ci, tidy, sim, bench, dist, mutants, setup, found \"tidi\""
         );
         assert_eq!(failure.exit_code(), 2);
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: installs what the gate needs besides Rust itself. Nothing is done twice.
 
 use crate::deny;
+use crate::dist;
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::process::{cargo, probe, run as run_command};
@@ -15,6 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     for (component, command) in COMPONENTS {
         add(component, command)?;
     }
+    dist::add_own()?;
     deny::install(&Metadata::load()?.target_directory)
 }
 

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Name;
 
+/// The version that this code speaks. It goes up when an old agent would misunderstand a job; fields that are only added
+/// are told by the agent's own refusal of what it does not know.
+pub const VERSION: u32 = 1;
+
 /// One line on the agent's standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

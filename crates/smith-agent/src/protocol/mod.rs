@@ -9,7 +9,7 @@ mod report;
 
 pub use job::{
     Action, Attach, Clean, Conffiles, DeadMan, Downgrades, Fence, Follow, Health, Holds, Job, Kernels, Patch,
-    Reboot, Release, Removals, Source,
+    Reboot, Release, Removals, Source, VERSION,
 };
 pub use name::{Name, NameError};
 pub use outcome::{Cause, Done, Failure, Outcome};
@@ -19,7 +19,3 @@ pub use report::{
     Change, Checked, Disk, Facts, Finding, Healed, Kernel, Package, Patched, Piece, Rebooted, Restart, Unit,
     Work,
 };
-
-/// The version that this code speaks. It goes up when an old agent would misunderstand a job; fields that are only added
-/// are told by the agent's own refusal of what it does not know.
-pub const VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! One program, with a limit on its time and on what is kept of what it says.
+//! One program, with a limit on its time and on what it says.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -12,11 +12,22 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-/// What is kept of a program's output where nothing else is said: more than any of the programs we ask says.
-const KEEP: u64 = 8 << 20;
+/// What a program may say that is kept in memory: apt says a third of it about a patch of four thousand packages, and the
+/// agent is to stay below 15 MiB.
+const KEEP: u64 = 4 << 20;
+
+/// What a program may say that goes to a file: dpkg says a tenth of it about a patch of four thousand packages.
+const KEEP_IN_FILE: u64 = 64 << 20;
+
+/// The kernel fills memory by pages of up to 2 MiB and refuses one that does not fit, so that much more is let through before
+/// output is found to be too long.
+const PAGE: u64 = 2 << 20;
 
 /// After the polite signal a program has so long to end before it is killed. dpkg ends the package it is at first.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// The same for one that does not stop to talk: a disk takes 500 MiB/s.
+const GRACE_OF_TALKERS: Duration = Duration::from_secs(2);
 
 /// Between two looks at a running program for those who want to tell how far it is.
 const LOOK: Duration = Duration::from_millis(200);
@@ -39,6 +50,8 @@ pub(crate) enum Ended {
     Signal(i32),
     /// Its time was over, and it was stopped.
     TimedOut,
+    /// It said more than anybody wants to know, and was stopped.
+    SaidTooMuch,
 }
 
 #[derive(Debug)]
@@ -67,6 +80,7 @@ impl fmt::Display for Ended {
             Ended::Code(code) => write!(f, "exit code {code}"),
             Ended::Signal(signal) => write!(f, "signal {signal}"),
             Ended::TimedOut => f.write_str("no end in its time"),
+            Ended::SaidTooMuch => f.write_str("more output than expected of it"),
         }
     }
 }
@@ -128,25 +142,60 @@ impl Run {
     }
 
     fn go(self, look: impl FnMut()) -> io::Result<Ran> {
-        // A file without a name, so that a program that says more than a pipe holds need not be read meanwhile.
-        let mut kept = match &self.output {
-            Some(path) => File::options().create(true).append(true).open(path)?,
-            None => unnamed()?,
+        let mut sink = match &self.output {
+            Some(path) => Sink::named(path)?,
+            None => Sink::unnamed()?,
         };
         let mut command = Command::new(&self.program);
         command.args(&self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(kept.try_clone()?).stderr(kept.try_clone()?);
+        command.stdin(Stdio::null()).stdout(sink.file.try_clone()?).stderr(sink.file.try_clone()?);
         command.current_dir("/").process_group(0);
         let mut child = command.spawn()?;
-        let ended = wait(&mut child, self.limit, look)?;
-        let mut output = String::new();
-        if self.output.is_none() {
-            kept.seek(SeekFrom::Start(0))?;
-            let mut bytes = Vec::new();
-            kept.take(KEEP).read_to_end(&mut bytes)?;
-            output = String::from_utf8_lossy(&bytes).into_owned();
-        }
+        let ended = wait(&mut child, self.limit, &mut sink, look)?;
+        let output = if self.output.is_none() { sink.text()? } else { String::new() };
         Ok(Ran { ended, output })
+    }
+}
+
+/// Where a program's output goes.
+struct Sink {
+    file: File,
+    /// The length of the output at which its program is stopped.
+    most: u64,
+    /// What stood there before.
+    before: u64,
+}
+
+impl Sink {
+    fn named(path: &Path) -> io::Result<Self> {
+        let mut file = File::options().create(true).append(true).open(path)?;
+        let before = file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, most: KEEP_IN_FILE, before })
+    }
+
+    /// Memory without a name, so that a program that says more than a pipe holds need not be read meanwhile. It cannot grow:
+    /// between two looks at it a program could fill the machine's.
+    fn unnamed() -> io::Result<Self> {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = File::from(memfd_create("smith-output", flags)?);
+        file.set_len(KEEP + 2 * PAGE)?;
+        fcntl_add_seals(&file, SealFlags::GROW)?;
+        Ok(Self { file, most: KEEP, before: 0 })
+    }
+
+    /// How much was said. The program and this have one position in the file.
+    fn length(&mut self) -> io::Result<u64> {
+        Ok(self.file.stream_position()?.saturating_sub(self.before))
+    }
+
+    fn text(mut self) -> io::Result<String> {
+        let length = self.length()?.min(KEEP);
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        self.file.take(length).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 }
 
@@ -156,34 +205,39 @@ impl Ran {
     }
 }
 
-fn unnamed() -> io::Result<File> {
-    use rustix::fs::{MemfdFlags, memfd_create};
-    Ok(File::from(memfd_create("smith-output", MemfdFlags::CLOEXEC)?))
-}
-
-fn wait(child: &mut Child, limit: Duration, mut look: impl FnMut()) -> io::Result<Ended> {
+fn wait(child: &mut Child, limit: Duration, sink: &mut Sink, mut look: impl FnMut()) -> io::Result<Ended> {
     let group = Pid::from_child(child);
     let watch = pidfd_open(group, PidfdFlags::empty());
     let begun = Instant::now();
-    let mut asked_to_end = None;
+    let mut stopped: Option<(Ended, Instant)> = None;
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(match (asked_to_end, status.code(), status.signal()) {
-                (Some(_), _, _) => Ended::TimedOut,
+        // Looked at before the output is: what it says of a program that has ended is all there will be.
+        let status = child.try_wait()?;
+        if stopped.is_none() {
+            let why = if sink.length()? > sink.most {
+                Some(Ended::SaidTooMuch)
+            } else if status.is_none() && begun.elapsed() >= limit {
+                Some(Ended::TimedOut)
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                // It may have ended this moment; then the next look finds it.
+                let _ = kill_process_group(group, Signal::TERM);
+                stopped = Some((why, Instant::now()));
+            }
+        }
+        if let Some(status) = status {
+            return Ok(match (stopped, status.code(), status.signal()) {
+                (Some((why, _)), _, _) => why,
                 (None, Some(code), _) => Ended::Code(code),
                 (None, None, signal) => Ended::Signal(signal.unwrap_or_default()),
             });
         }
-        match asked_to_end {
-            None if begun.elapsed() >= limit => {
-                // It may have ended this moment; then the next look finds it.
-                let _ = kill_process_group(group, Signal::TERM);
-                asked_to_end = Some(Instant::now());
-            }
-            Some(since) if since.elapsed() >= GRACE => {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            _ => {}
+        if let Some((why, since)) = stopped
+            && since.elapsed() >= why.grace()
+        {
+            let _ = kill_process_group(group, Signal::KILL);
         }
         look();
         match &watch {
@@ -193,6 +247,16 @@ fn wait(child: &mut Child, limit: Duration, mut look: impl FnMut()) -> io::Resul
             }
             // Kernels before 5.3 have no such thing.
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+impl Ended {
+    /// How long a program has that was asked to end for this.
+    fn grace(self) -> Duration {
+        match self {
+            Ended::SaidTooMuch => GRACE_OF_TALKERS,
+            Ended::TimedOut | Ended::Code(_) | Ended::Signal(_) => GRACE,
         }
     }
 }
@@ -224,6 +288,29 @@ mod tests {
         let ran = sh("sleep 300 & sleep 300", Duration::from_millis(100));
         assert_eq!(ran.ended, Ended::TimedOut);
         assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_program_that_does_not_stop_to_talk_is_stopped() {
+        let begun = Instant::now();
+        for script in ["yes", "yes >&2", "head -c 5000000 /dev/zero", "trap '' TERM; while :; do yes; done"] {
+            let ran = sh(script, Duration::from_secs(300));
+            assert_eq!(ran.ended, Ended::SaidTooMuch, "{script}");
+            assert_eq!(ran.output.len() as u64, KEEP);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "before\n").unwrap();
+        let ran = Run::new("yes", Duration::from_secs(300)).output_to(&path).run().unwrap();
+        assert_eq!(ran.ended, Ended::SaidTooMuch);
+        assert!(std::fs::metadata(&path).unwrap().len() > KEEP_IN_FILE);
+        assert!(begun.elapsed() < Duration::from_secs(120));
+    }
+
+    #[test]
+    fn long_output_comes_whole() {
+        let ran = sh("head -c 4000000 /dev/zero | tr '\\0' x; echo end", Duration::from_secs(60));
+        assert_eq!((ran.ended, ran.output.len()), (Ended::Code(0), 4_000_004));
     }
 
     #[test]

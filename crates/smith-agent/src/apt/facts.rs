@@ -1,0 +1,27 @@
+//! The packages of a machine in a few figures.
+
+use smith_agent::protocol::Failure;
+
+use super::drive;
+use super::status::Machine;
+use crate::op::Host;
+
+/// What the facts of a machine say of its packages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Summary {
+    pub(crate) packages: u32,
+    pub(crate) packages_sha256: String,
+    pub(crate) holds: Vec<String>,
+    /// The last lines of `dpkg --audit`.
+    pub(crate) audit: Vec<String>,
+}
+
+pub(crate) fn facts(host: &Host) -> Result<Summary, Failure> {
+    let machine = Machine::read(host, &drive::native()?)?;
+    Ok(Summary {
+        packages: u32::try_from(machine.packages.len()).unwrap_or(u32::MAX),
+        packages_sha256: machine.digest(),
+        holds: machine.holds(),
+        audit: drive::audit(&host.path("/"))?,
+    })
+}

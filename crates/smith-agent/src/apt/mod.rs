@@ -1,0 +1,28 @@
+//! Checking and patching by the machine's own apt, with a configuration that sees nothing but the build.
+
+mod act;
+mod base64;
+mod conffiles;
+mod disk;
+mod drive;
+mod facts;
+mod fresh;
+mod home;
+mod judge;
+mod kernels;
+mod lists;
+mod lock;
+mod plan;
+mod repair;
+mod stanza;
+mod status;
+#[cfg(test)]
+mod tests;
+mod version;
+mod wish;
+mod words;
+
+pub(crate) use act::{check, patch};
+pub(crate) use facts::{Summary, facts};
+pub(crate) use status::Machine;
+pub(crate) use version::compare;

@@ -1,0 +1,6 @@
+//! Patches of a machine in a folder, with the real apt and dpkg.
+
+mod broken;
+mod fixture;
+mod refused;
+mod upgrade;

@@ -1,0 +1,9 @@
+//! Reading the machine's files within bounds, and keeping our own so that a fall of the machine leaves the old or the new.
+
+mod read;
+mod tail;
+mod write;
+
+pub(crate) use read::{end_of, text_of};
+pub(crate) use tail::{clean, tail_of};
+pub(crate) use write::{Sync, keep};
