@@ -36,7 +36,7 @@ fn lists_that_are_there_are_fetched_again_only_if_they_are_not_the_builds() {
     world.job.sources[0].releases[0].in_release_sha256 = Some(world.in_release_sha256());
     world.check().expect("checked");
     let updates = |world: &World| world.said().contains("stable InRelease");
-    let lists = world.root("var/lib/smith/apt/lists");
+    let lists = world.root("var/cache/smith-agent/lists");
     let list = |end: &str| {
         let found = fs::read_dir(&lists)
             .expect("a folder")
