@@ -5,6 +5,7 @@ mod build;
 mod channel;
 mod demo;
 mod fleet;
+mod lab;
 mod mirror;
 mod pipeline;
 mod rollout;
@@ -41,6 +42,7 @@ enum Command {
     Mirror(mirror::Mirror),
     Channel(channel::Channel),
     Audit(audit::Audit),
+    Lab(lab::Lab),
 }
 
 pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
@@ -53,5 +55,6 @@ pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
         Command::Mirror(mirror) => mirror::run(mirror),
         Command::Channel(channel) => channel::run(&channel),
         Command::Audit(audit) => audit::run(audit),
+        Command::Lab(lab) => lab::run(lab),
     }
 }

@@ -16,8 +16,19 @@ const TABLE: [(&str, &[&str]); 11] = [
         "smith-server",
         &["smith-domain", "smith-journal", "smith-repo", "smith-patchfile", "smith-agent", "smith-api"],
     ),
-    // The domain for plans made without a server, the simulator for `smith rollout simulate`.
-    ("smith", &["smith-api", "smith-server", "smith-repo", "smith-journal", "smith-sim", "smith-domain"]),
+    // The domain for plans made without a server, the simulator for `smith rollout simulate`, the lab for `smith lab`.
+    (
+        "smith",
+        &[
+            "smith-api",
+            "smith-server",
+            "smith-repo",
+            "smith-journal",
+            "smith-sim",
+            "smith-domain",
+            "smith-lab",
+        ],
+    ),
     ("smith-sim", &["smith-domain", "smith-journal", "smith-server"]),
     ("smith-lab", &["smith-agent"]),
     ("xtask", &[]),

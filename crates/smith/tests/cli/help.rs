@@ -17,6 +17,7 @@ Commands:
   mirror    Bring builds to mirrors, check what lies there, hand it out
   channel   Point a name such as `prod` to a build, at once for every client
   audit     Verify, read, export and import the journal
+  lab       Real Debian machines on this computer, to rehearse on
   help      Print this message or the help of the given subcommand(s)
 
 Options:

@@ -1,0 +1,7 @@
+set -eu
+case $1 in
+break)
+    ;;
+heal)
+    ;;
+esac
