@@ -45,6 +45,18 @@ if [[ ${1:-} == test ]] && command -v apt-get >/dev/null; then
     elif ((${#missing[@]})); then
         printf 'packages: the tests leave out what needs %s\n' "${missing[*]}" >&2
     fi
+    # Machines of the lab.
+    missing=()
+    for pair in ip:iproute2 mkfs.ext4:e2fsprogs nft:nftables nsenter:util-linux ssh:openssh-client \
+        systemd-nspawn:systemd-container tc:iproute2; do
+        tool=${pair%%:*}
+        command -v "$tool" >/dev/null || [[ -x /usr/sbin/$tool ]] || missing+=("${pair#*:}")
+    done
+    if ((${#missing[@]})) && [[ $(id -u) == 0 ]]; then
+        install_packages "${missing[@]}"
+    elif ((${#missing[@]})); then
+        printf 'packages: the tests leave out machines of the lab, for want of %s\n' "${missing[*]}" >&2
+    fi
 fi
 
 command -v cargo >/dev/null ||

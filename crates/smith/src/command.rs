@@ -6,6 +6,7 @@ mod build;
 mod channel;
 mod demo;
 mod fleet;
+mod lab;
 mod mirror;
 mod pipeline;
 mod report;
@@ -45,6 +46,7 @@ enum Command {
     Agent(agent::Agent),
     Report(report::Report),
     Audit(audit::Audit),
+    Lab(lab::Lab),
 }
 
 pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
@@ -59,5 +61,6 @@ pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
         Command::Agent(agent) => agent::run(&agent),
         Command::Report(report) => report::run(&report),
         Command::Audit(audit) => audit::run(audit),
+        Command::Lab(lab) => lab::run(lab),
     }
 }

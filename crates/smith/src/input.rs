@@ -2,6 +2,7 @@
 
 mod fleet;
 mod journal;
+mod lab;
 mod mirrors;
 mod pipelines;
 mod place;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
+pub(crate) use lab::{LabArgs, LabPlaceArgs, lab_failed};
 pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registry, tell};
 pub(crate) use pipelines::load;
 pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};

@@ -16,7 +16,8 @@ const TABLE: [(&str, &[&str]); 11] = [
         "smith-server",
         &["smith-domain", "smith-journal", "smith-repo", "smith-patchfile", "smith-agent", "smith-api"],
     ),
-    // The domain for plans made without a server, the simulator for `smith rollout simulate`.
+    // The domain for plans made without a server, the simulator for `smith rollout simulate`, the lab for `smith lab`, the agent
+    // for the protocol that people ask it in.
     (
         "smith",
         &[

@@ -20,6 +20,7 @@ Commands:
   report    Collect what explains a failure from machines: logs of the agent, apt and dpkg, units,
             disks, kernels, holds
   audit     Verify, read, export and import the journal
+  lab       Real Debian machines on this computer, to rehearse on
   help      Print this message or the help of the given subcommand(s)
 
 Options:

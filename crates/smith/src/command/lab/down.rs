@@ -1,0 +1,23 @@
+//! `smith lab down`: removes a lab.
+
+use clap::Args;
+use smith_lab::Lab;
+
+use crate::failure::{Exit, Failure};
+use crate::input::{self, LabArgs};
+use crate::output::{self, GOOD, styled};
+
+/// Remove a lab: its processes, links, cgroups and files, also of one that is half made.
+///
+/// The base stays in the cache for the next lab.
+#[derive(Debug, Args)]
+pub(super) struct Down {
+    #[command(flatten)]
+    lab: LabArgs,
+}
+
+pub(super) fn run(args: &Down) -> Result<Exit, Failure> {
+    Lab::down(&args.lab.place.place()?, &args.lab.name).map_err(input::lab_failed)?;
+    output::data(&format!("{} lab {} is gone\n", styled(GOOD, "good:"), args.lab.name))?;
+    Ok(Exit::Good)
+}
