@@ -57,6 +57,15 @@ if [[ ${1:-} == test ]] && command -v apt-get >/dev/null; then
     elif ((${#missing[@]})); then
         printf 'packages: the tests leave out machines of the lab, for want of %s\n' "${missing[*]}" >&2
     fi
+    # An sshd for the tests to start by themselves; the machine's own door stays shut where it was.
+    if [[ ! -x /usr/sbin/sshd ]]; then
+        if [[ $(id -u) == 0 ]]; then
+            install_packages openssh-server
+            [[ ! -d /run/systemd/system ]] || systemctl disable --now ssh.service
+        else
+            printf 'packages: the tests leave out what needs openssh-server\n' >&2
+        fi
+    fi
 fi
 
 command -v cargo >/dev/null ||

@@ -100,7 +100,10 @@ fn failing_postinst(world: &World) {
 
 fn network_lost(world: &World) {
     // A session would hang with the network, so the run begins without it.
-    world.on_good(MACHINE, &format!("systemd-run --quiet --collect --on-active=1 sh -c {:?}", UNPACK.replace('\n', "; ")));
+    world.on_good(
+        MACHINE,
+        &format!("systemd-run --quiet --collect --on-active=1 sh -c {:?}", UNPACK.replace('\n', "; ")),
+    );
     world.eventually("a lost network", || (world.on(MACHINE, "true").code == Some(255)).then_some(()));
     assert_eq!(world.machine(MACHINE)["condition"], "running");
 }
