@@ -17,8 +17,8 @@ use crate::output;
 /// whose key stands in the source itself.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// Where the machine's file system begins
-    #[arg(long, value_name = "FOLDER", default_value = "/")]
+    /// Where the machine's file system begins, or its `etc/apt`
+    #[arg(long, value_name = "FOLDER", default_value = "/", default_missing_value = "/", num_args = 0..=1)]
     from_apt: PathBuf,
     /// What dpkg calls the machine's architecture
     #[arg(long, value_name = "NAME", default_value = "amd64")]
@@ -29,7 +29,11 @@ pub(super) struct Init {
 }
 
 pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
-    let machine = Machine { root: args.from_apt.clone(), architecture: args.architecture.clone() };
+    let root = match args.from_apt.ancestors().nth(2) {
+        Some(root) if args.from_apt.ends_with("etc/apt") => root.to_owned(),
+        _ => args.from_apt.clone(),
+    };
+    let machine = Machine { root, architecture: args.architecture.clone() };
     let (upstreams, unread) = machine.upstreams().map_err(|error| Failure::new(Exit::BadInput, error))?;
     for one in &unread {
         output::note(&format!("{}:{}: left out: {}", one.file, one.line, one.why));
