@@ -88,7 +88,7 @@ pub(super) fn hooks(host: &Host) -> String {
     let mut text = String::new();
     for folder in [Folder::Drain, Folder::Undrain, Folder::Health] {
         let word = folder.word();
-        match list(host, folder, Owner::ROOT) {
+        match list(host, folder, Owner::of(host)) {
             Ok(listed) => {
                 for hook in listed {
                     text.push_str(&match hook {

@@ -12,10 +12,14 @@ use crate::world::{World, attach, drain, job, wait_for};
 const FOR_LONG: &str = "sleep 30";
 
 /// Random moments that are the same in each run.
-struct Draw(u64);
+pub(crate) struct Draw(u64);
 
 impl Draw {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         // xorshift64*
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -29,7 +33,7 @@ const KILLS: u32 = 120;
 
 #[test]
 fn killed_at_any_moment_it_is_done_once_or_not_at_all() {
-    let mut draw = Draw(20_261_120);
+    let mut draw = Draw::new(20_261_120);
     let begun = Instant::now();
     let world = World::new();
     world.drain_by("sleep 0.03");

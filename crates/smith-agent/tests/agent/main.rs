@@ -8,7 +8,10 @@
 
 mod bounds;
 mod hostile;
+mod judged;
 mod killed;
 mod once;
+mod patched;
+mod rebooted;
 mod shapes;
 mod world;
