@@ -180,6 +180,14 @@ fn see(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, native: &str) 
     }
     let plan = drive.simulate(ctx, &machine, &upgrade(wish))?;
     let offers = Offers::read(drive.home, &machine, &plan.install.keys().cloned().collect())?;
+    // A build for another architecture would be "already so" on every machine.
+    if offers.is_empty() && !machine.packages.is_empty() {
+        let (build, count) = (wish.patch.build, machine.packages.len());
+        let message = format!(
+            "expected build {build} to have packages of this {native} machine, found none of its {count}"
+        );
+        return Err(Failure::new(Cause::Mismatch, message));
+    }
     let verdict = judge::judge(wish, &machine, &plan, &offers);
     judge::refuse(wish, &machine, &plan, &verdict)?;
     let need = disk::need(&plan, &machine, &offers, drive.home);

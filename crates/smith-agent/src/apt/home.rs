@@ -13,6 +13,10 @@ use smith_agent::protocol::{Cause, Conffiles, Failure};
 use super::wish::Wish;
 use crate::op::Host;
 
+/// Not below /var/lib/smith, which is for root alone: the user of apt that has no rights fetches the lists and checks their
+/// signatures. All of it can be lost.
+const HOME: &str = "/var/cache/smith-agent";
+
 /// A mirror that says nothing for so long is not there; apt tries three times.
 const MIRROR_TIMEOUT_S: u32 = 30;
 
@@ -25,7 +29,6 @@ pub(crate) struct Home {
     root: PathBuf,
     is_whole_machine: bool,
     folder: PathBuf,
-    cache: PathBuf,
     /// What the lists were or are to be fetched with.
     pub(crate) fetched_with: Vec<u8>,
 }
@@ -36,8 +39,7 @@ impl Home {
         let mut home = Self {
             is_whole_machine: root == Path::new("/"),
             root,
-            folder: host.path("/var/lib/smith/apt"),
-            cache: host.path("/var/cache/smith-agent"),
+            folder: host.path(HOME),
             fetched_with: Vec::new(),
         };
         let cannot = |error: io::Error| {
@@ -60,9 +62,9 @@ impl Home {
             fs::create_dir_all(self.folder.join(folder))?;
         }
         fs::create_dir_all(self.folder.join("lists/partial"))?;
-        fs::create_dir_all(self.cache.join("archives/partial"))?;
-        // apt's own user, who has no rights, fetches the lists and checks their signatures.
-        for folder in [&self.folder, &self.cache] {
+        fs::create_dir_all(self.folder.join("archives/partial"))?;
+        // Whatever the mask of the process is.
+        for folder in [&self.folder, &self.lists(), &self.archives()] {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         }
         let sources = wish.sources_list(&self.keyring().to_string_lossy());
@@ -84,15 +86,14 @@ impl Home {
 
     fn configuration(&self, conffiles: Conffiles) -> String {
         let folder = self.folder.display();
-        let cache = self.cache.display();
         let of_machine = |path: &str| self.root.join(path).display().to_string();
         let mut text = format!(
             "Dir::Etc \"{folder}/etc/\";\n\
              Dir::State \"{}\";\n\
              Dir::State::status \"{}\";\n\
              Dir::State::lists \"{folder}/lists/\";\n\
-             Dir::Cache \"{cache}/\";\n\
-             Dir::Cache::archives \"{cache}/archives/\";\n\
+             Dir::Cache \"{folder}/\";\n\
+             Dir::Cache::archives \"{folder}/archives/\";\n\
              Dir::Log \"{}\";\n",
             of_machine("var/lib/apt/"),
             of_machine("var/lib/dpkg/status"),
@@ -148,7 +149,7 @@ impl Home {
     }
 
     pub(crate) fn archives(&self) -> PathBuf {
-        self.cache.join("archives")
+        self.folder.join("archives")
     }
 
     /// Says which wish the lists were fetched for.

@@ -12,7 +12,7 @@ const TAIL_LINES: usize = 20;
 const LINE_CHARS: usize = 300;
 
 /// Words and what they mean, the surest first: a full disk makes packages fail and signatures unreadable.
-const MEANINGS: [(Cause, &[&str]); 8] = [
+const MEANINGS: [(Cause, &[&str]); 9] = [
     (Cause::DiskFull, &["No space left on device", "have enough free space", "Disk quota exceeded"]),
     (
         Cause::Busy,
@@ -37,8 +37,6 @@ const MEANINGS: [(Cause, &[&str]); 8] = [
             "EXPKEYSIG",
             "REVKEYSIG",
             "ERRSIG",
-            "is not signed",
-            "no longer signed",
             "signatures were invalid",
             "couldn't be verified",
             "signature verification failed",
@@ -82,6 +80,8 @@ const MEANINGS: [(Cause, &[&str]); 8] = [
             "File not found",
         ],
     ),
+    // The least sure: apt says so of what it could not fetch, too.
+    (Cause::BadSignature, &["is not signed", "no longer signed"]),
 ];
 
 /// A failure of a program of apt or dpkg, from what it said. `expected` ends the sentence `expected …`.
@@ -187,6 +187,11 @@ mod tests {
                 Cause::MirrorUnreachable,
                 "E: Failed to fetch http://m/pool/a.deb  404  Not Found [IP: 1.2.3.4 80]",
             ),
+            (
+                Cause::MirrorUnreachable,
+                "E: The repository 'http://m s InRelease' is not signed.\nE: Failed to fetch http://m/dists/s/InRelease  400  Bad Request",
+            ),
+            (Cause::BadSignature, "E: The repository 'http://m s Release' is not signed."),
             (
                 Cause::MirrorUnreachable,
                 "W: Failed to fetch http://m/dists/s/InRelease  Could not resolve 'm'",

@@ -234,6 +234,9 @@ impl World {
         ] {
             fs::create_dir_all(self.root(folder)).expect("made");
         }
+        // As the agent keeps it.
+        fs::create_dir_all(self.root("var/lib/smith")).expect("made");
+        fs::set_permissions(self.root("var/lib/smith"), fs::Permissions::from_mode(0o700)).expect("set");
         for file in ["status", "available", "lock", "lock-frontend"] {
             fs::write(self.root(&format!("var/lib/dpkg/{file}")), "").expect("written");
         }

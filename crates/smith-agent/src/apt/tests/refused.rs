@@ -36,7 +36,7 @@ fn lists_that_are_there_are_fetched_again_only_if_they_are_not_the_builds() {
     world.job.sources[0].releases[0].in_release_sha256 = Some(world.in_release_sha256());
     world.check().expect("checked");
     let updates = |world: &World| world.said().contains("stable InRelease");
-    let lists = world.root("var/lib/smith/apt/lists");
+    let lists = world.root("var/cache/smith-agent/lists");
     let list = |end: &str| {
         let found = fs::read_dir(&lists)
             .expect("a folder")
@@ -128,6 +128,14 @@ fn another_end_than_expected_is_a_mismatch() {
     assert_eq!(expecting(&[("a", "2"), ("b", "1")]), format!("{begin}b nothing instead of 1"));
     assert_eq!(expecting(&[]), format!("{begin}a 2, which nobody expects"));
     assert_eq!(world.installed(), ["a 1"]);
+}
+
+#[test]
+fn a_build_that_knows_nothing_of_the_machine_is_not_its_build() {
+    let Some(mut world) = one_behind() else { return };
+    world.publish(&[deb("other", "1")]);
+    let found = "expected build 7 to have packages of this amd64 machine, found none of its 1";
+    assert_eq!(world.fails(Cause::Mismatch).message, found);
 }
 
 #[test]

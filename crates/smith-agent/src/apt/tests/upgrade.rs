@@ -35,6 +35,7 @@ fn packages_and_their_new_dependencies_come_to_the_build() {
     assert_eq!((checked.work, checked.changes.as_slice()), (Work::Install, changes.as_slice()));
     assert!(checked.download_bytes > 500, "{}", checked.download_bytes);
     assert_eq!(facts(&world.host()).expect("facts"), before);
+    assert!(!world.said().contains("unsandboxed"), "{}", world.said());
 
     let patched = world.patched();
     assert_eq!(patched.changes, changes);
