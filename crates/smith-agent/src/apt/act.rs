@@ -47,6 +47,7 @@ pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     // Also what is there: a check says whether the mirror is.
     fetch(ctx, &drive, &wish, lists)?;
     let seen = see(ctx, &drive, &wish, &native)?;
+    room(ctx, &drive, &wish, &seen)?;
     let purge = kernels::plan(ctx, &drive, &wish, &seen.machine)?;
     let (restarts, reboot) = restart::needs(ctx.host);
     let is_broken = seen.machine.has_journal || !seen.machine.unfinished().is_empty();
@@ -96,12 +97,15 @@ pub(super) fn patch_within(
     if let Some(failure) = repair.failed.as_ref().filter(|_| seen.plan.is_empty()) {
         return Err(Failure { cause: Cause::DpkgBroken, ..failure.clone() });
     }
+    let first = room(ctx, &drive, &wish, &seen)?;
     let beside = Beside::of(ctx.host);
     if !seen.plan.is_empty() {
         health::changing(ctx)?;
     }
+    kernels::purge(ctx, &drive, &first)?;
     install(ctx, &drive, &wish, &seen)?;
-    finish(ctx, &drive, Finish { wish: &wish, before: &before, seen: &seen, repair, beside })
+    let purged = first.releases;
+    finish(ctx, &drive, Finish { wish: &wish, before: &before, seen: &seen, repair, beside, purged })
 }
 
 /// What the end of a patch needs of its beginning.
@@ -111,10 +115,12 @@ struct Finish<'a> {
     seen: &'a Seen,
     repair: Repair,
     beside: Beside,
+    /// Kernels that had to go before there was room.
+    purged: Vec<String>,
 }
 
 fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<Outcome, Failure> {
-    let Finish { wish, before, seen, repair, beside } = end;
+    let Finish { wish, before, seen, repair, beside, purged } = end;
     let machine =
         if seen.plan.is_empty() { seen.machine.clone() } else { Machine::read(ctx.host, &before.native)? };
     let purge = kernels::plan(ctx, drive, wish, &machine)?;
@@ -138,7 +144,7 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
         held: verdict.held,
         newer: verdict.newer,
         repaired: repair.done,
-        kernels_purged: releases,
+        kernels_purged: [purged, releases].concat(),
         kernels_left: left,
         conffiles: Beside::of(ctx.host).since(&beside, ctx.host),
         download_bytes: seen.need.download,
@@ -180,13 +186,30 @@ fn see(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, native: &str) 
     }
     let plan = drive.simulate(ctx, &machine, &upgrade(wish))?;
     let offers = Offers::read(drive.home, &machine, &plan.install.keys().cloned().collect())?;
+    // A build for another architecture would be "already so" on every machine.
+    if offers.is_empty() && !machine.packages.is_empty() {
+        let (build, count) = (wish.patch.build, machine.packages.len());
+        let message = format!(
+            "expected build {build} to have packages of this {native} machine, found none of its {count}"
+        );
+        return Err(Failure::new(Cause::Mismatch, message));
+    }
     let verdict = judge::judge(wish, &machine, &plan, &offers);
     judge::refuse(wish, &machine, &plan, &verdict)?;
     let need = disk::need(&plan, &machine, &offers, drive.home);
-    if !plan.install.is_empty() {
-        disk::check(&need, ctx.host, drive.home)?;
-    }
     Ok(Seen { machine, plan, offers, verdict, need })
+}
+
+/// Sees that the plan fits onto the disks, and says which old kernels have to go before it does: a small /boot is full of them.
+fn room(ctx: &mut Context<'_>, drive: &Drive<'_>, wish: &Wish<'_>, seen: &Seen) -> Result<Purge, Failure> {
+    if seen.plan.install.is_empty() {
+        return Ok(Purge::default());
+    }
+    let Err(full) = disk::check(&seen.need, &[], ctx.host, drive.home) else { return Ok(Purge::default()) };
+    let purge = kernels::plan(ctx, drive, wish, &seen.machine)?;
+    disk::check(&seen.need, &purge.releases, ctx.host, drive.home)?;
+    ctx.log(format!("{}: old kernels go first", full.message));
+    Ok(purge)
 }
 
 /// Downloads and installs in one run of apt, which begins to unpack only when everything is there.

@@ -75,8 +75,8 @@ fn is_downloaded(home: &Home, key: &Key, version: &str, size: u64) -> bool {
     is_there(&key.architecture) || is_there("all")
 }
 
-/// Compares what is needed with what is free, file system by file system.
-pub(crate) fn check(need: &Need, host: &Host, home: &Home) -> Result<(), Failure> {
+/// Compares what is needed with what is free, file system by file system, when these kernels are gone.
+pub(crate) fn check(need: &Need, gone: &[String], host: &Host, home: &Home) -> Result<(), Failure> {
     let mut wanted: BTreeMap<u64, Wanted> = BTreeMap::new();
     let mut want = |path: &'static str, place: &Path, bytes: u64, files: u64| {
         if let Ok(found) = fs::metadata(place) {
@@ -90,7 +90,10 @@ pub(crate) fn check(need: &Need, host: &Host, home: &Home) -> Result<(), Failure
     want("/usr", &host.path("/usr"), need.growth, need.files);
     want("/var", &host.path("/var"), SLACK, FILES_OF_TOOLS);
     want("/var/cache/smith-agent", &home.archives(), need.download, FILES_OF_TOOLS);
-    want("/boot", &host.path("/boot"), need.kernels * boot_files(host), FILES_OF_TOOLS);
+    let of = boot_files(host);
+    let largest = of.values().copied().max().unwrap_or(BOOT_FILES);
+    let freed: u64 = gone.iter().filter_map(|release| of.get(release)).sum();
+    want("/boot", &host.path("/boot"), (need.kernels * largest).saturating_sub(freed), FILES_OF_TOOLS);
     for one in wanted.values() {
         let Ok(free) = statvfs(host.path(one.path)) else { continue };
         compare(one, &free)?;
@@ -113,10 +116,10 @@ fn compare(wanted: &Wanted, free: &StatVfs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the largest kernel of the machine has in /boot.
-fn boot_files(host: &Host) -> u64 {
-    let Ok(folder) = fs::read_dir(host.path("/boot")) else { return BOOT_FILES };
+/// What each kernel of the machine has in /boot.
+fn boot_files(host: &Host) -> BTreeMap<String, u64> {
     let mut of: BTreeMap<String, u64> = BTreeMap::new();
+    let Ok(folder) = fs::read_dir(host.path("/boot")) else { return of };
     for entry in folder.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((kind, release)) = name.split_once('-') else { continue };
@@ -124,5 +127,5 @@ fn boot_files(host: &Host) -> u64 {
             *of.entry(release.to_owned()).or_default() += entry.metadata().map_or(0, |found| found.len());
         }
     }
-    of.into_values().max().unwrap_or(BOOT_FILES)
+    of
 }

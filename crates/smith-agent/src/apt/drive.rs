@@ -131,9 +131,17 @@ fn missing(stopped: &Stopped) -> Failure {
 
 fn failed(expected: &str, ended: Ended, said: &str) -> Failure {
     let mut failure = words::failure(expected, said, &ended.to_string());
-    if ended == Ended::TimedOut {
-        failure.cause = Cause::TimedOut;
-        failure.message = format!("expected {expected} within the action's time, found none");
+    match ended {
+        Ended::TimedOut => {
+            failure.cause = Cause::TimedOut;
+            failure.message = format!("expected {expected} within the action's time, found none");
+        }
+        // What it said is cut where it was stopped, and says nothing of a reason.
+        Ended::SaidTooMuch => {
+            failure.cause = Cause::Mismatch;
+            failure.message = format!("expected {expected}, found {ended}");
+        }
+        Ended::Code(_) | Ended::Signal(_) => {}
     }
     failure
 }

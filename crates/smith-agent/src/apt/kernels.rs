@@ -59,7 +59,7 @@ fn left(releases: &[String], why: &str) -> Purge {
     Purge { left: releases.iter().map(|release| format!("{release}: {why}")).collect(), ..Purge::default() }
 }
 
-/// Purges what was planned. The build is installed by now, which the message of a failure says.
+/// Purges what was planned. The message of a failure tells it from one of the build's own packages.
 pub(crate) fn purge(ctx: &mut Context<'_>, drive: &Drive<'_>, purge: &Purge) -> Result<(), Failure> {
     if purge.packages.is_empty() {
         return Ok(());

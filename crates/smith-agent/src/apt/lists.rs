@@ -97,6 +97,11 @@ impl Offers {
         self.of.get(key)?.iter().find(|offer| offer.version == version)
     }
 
+    /// Whether the build has nothing of what was asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     pub(crate) fn knows(&self, key: &Key) -> bool {
         self.of.contains_key(key)
     }

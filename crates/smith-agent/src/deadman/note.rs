@@ -1,14 +1,15 @@
 //! Before a change: what works, and what the network's configuration is.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use smith_agent::protocol::{Cause, Failure};
+use smith_agent::protocol::Failure;
 
 use super::path::{Path, machine_of};
 use super::saved::{self, Saved};
-use crate::files::{Sync, keep, text_of};
+use crate::files::{Sync, cause, keep, text_of};
 use crate::health::{gateways, resolve};
 use crate::op::Context;
 use crate::tool::Run;
@@ -55,10 +56,10 @@ pub(crate) fn note_paths(ctx: &mut Context<'_>, mirrors: &[String]) -> Result<()
         0 => "no path out of the machine is known to work: a lost network would not be noticed".to_owned(),
         _ => format!("paths out of the machine that work: {}", words.join(", ")),
     });
-    let saved = saved::save(ctx.host, ctx.folder).map_err(|why| unkept(&why))?;
+    let saved = saved::save(ctx.host, ctx.folder).map_err(|error| unkept(&error))?;
     let noted = Noted { paths, services: services(ctx), saved, kernel: crate::reboot::running(ctx.host) };
-    let bytes = serde_json::to_vec(&noted).map_err(|error| unkept(&error.to_string()))?;
-    keep(&ctx.folder.join(FILE), &bytes, Sync::Now).map_err(|error| unkept(&error.to_string()))
+    let bytes = serde_json::to_vec(&noted).map_err(|error| unkept(&error.into()))?;
+    keep(&ctx.folder.join(FILE), &bytes, Sync::Now).map_err(|error| unkept(&error))
 }
 
 pub(super) fn load(folder: &std::path::Path) -> Result<Noted, String> {
@@ -69,11 +70,9 @@ pub(super) fn load(folder: &std::path::Path) -> Result<Noted, String> {
 }
 
 /// A promise to save the machine that cannot be kept is not given.
-fn unkept(why: &str) -> Failure {
-    Failure::new(
-        Cause::DiskFull,
-        format!("expected to keep what the network is before the change, found {why}"),
-    )
+fn unkept(error: &io::Error) -> Failure {
+    let message = format!("expected to keep what the network is before the change, found {error}");
+    Failure::new(cause(error), message)
 }
 
 fn services(ctx: &Context<'_>) -> Vec<String> {

@@ -54,14 +54,15 @@ enum Kind {
     },
 }
 
-/// Copies everything. The error is for a person.
-pub(super) fn save(host: &Host, folder: &Path) -> Result<Vec<Saved>, String> {
-    let paths =
-        listed(host).map_err(|error| format!("the network's configuration cannot be read: {error}"))?;
+/// Copies everything.
+pub(super) fn save(host: &Host, folder: &Path) -> io::Result<Vec<Saved>> {
+    let of = |what: &str, error: io::Error| io::Error::new(error.kind(), format!("{what}: {error}"));
+    let paths = listed(host).map_err(|error| of("the network's configuration cannot be read", error))?;
     let mut saved = Vec::new();
     for (copy, path) in paths.into_iter().enumerate() {
-        let kind = save_one(host, &path, &folder.join(format!("network/{copy}")), copy);
-        saved.push(Saved { kind: kind.map_err(|error| format!("{path} cannot be copied: {error}"))?, path });
+        let kind = save_one(host, &path, &folder.join(format!("network/{copy}")), copy)
+            .map_err(|error| of(&format!("{path} cannot be copied"), error))?;
+        saved.push(Saved { path, kind });
     }
     Ok(saved)
 }
@@ -230,7 +231,7 @@ mod tests {
         fs::create_dir_all(root.path().join("etc/network")).unwrap();
         fs::File::create(root.path().join("etc/network/x")).unwrap().set_len(LONGEST + 1).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let why = save(&Host::at(root.path()), folder.path()).unwrap_err();
+        let why = save(&Host::at(root.path()), folder.path()).unwrap_err().to_string();
         assert_eq!(why, "/etc/network/x cannot be copied: expected at most 1048576 bytes, found 1048577");
     }
 }

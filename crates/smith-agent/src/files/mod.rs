@@ -6,4 +6,4 @@ mod write;
 
 pub(crate) use read::{end_of, text_of};
 pub(crate) use tail::{clean, tail_of};
-pub(crate) use write::{Sync, keep};
+pub(crate) use write::{Sync, cause, keep};

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use smith_agent::protocol::Cause;
+
 /// Whether the file must outlive a fall of the machine that comes the next moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sync {
@@ -33,6 +35,12 @@ pub(crate) fn keep(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
         Sync::Now => File::open(folder)?.sync_all(),
         Sync::Soon => Ok(()),
     }
+}
+
+/// Why something could not be kept, in the words of the protocol.
+pub(crate) fn cause(error: &io::Error) -> Cause {
+    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    if is_full { Cause::DiskFull } else { Cause::Mismatch }
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

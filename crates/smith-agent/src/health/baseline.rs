@@ -4,13 +4,14 @@
 //! first: otherwise what the change broke would count as broken before.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use smith_agent::protocol::{Cause, Failure};
+use smith_agent::protocol::Failure;
 
 use super::{dns, names, route, units};
-use crate::files::{Sync, keep, text_of};
+use crate::files::{Sync, cause, keep, text_of};
 use crate::op::{Context, Host};
 
 const PATH: &str = "/var/lib/smith/baseline.json";
@@ -90,9 +91,10 @@ pub(super) fn well(host: &Host) -> Result<(), Failure> {
 }
 
 fn store(host: &Host, baseline: &Baseline) -> Result<(), Failure> {
-    let failed = |why: String| Failure::new(Cause::DiskFull, format!("expected to keep {PATH}, found {why}"));
-    let bytes = serde_json::to_vec(baseline).map_err(|error| failed(error.to_string()))?;
-    keep(&host.path(PATH), &bytes, Sync::Now).map_err(|error| failed(error.to_string()))
+    let kept = serde_json::to_vec(baseline)
+        .map_err(io::Error::from)
+        .and_then(|bytes| keep(&host.path(PATH), &bytes, Sync::Now));
+    kept.map_err(|error| Failure::new(cause(&error), format!("expected to keep {PATH}, found {error}")))
 }
 
 /// A clock before 1970 is a clock at 1970.

@@ -9,8 +9,8 @@ use crate::hooks::{Folder, Listed, Owner, hook, list};
 use crate::op::Context;
 
 /// Every file is run, whatever the others say: who repairs the machine wants to know all at once.
-pub(super) fn judge(ctx: &mut Context<'_>, limit: Duration, owner: Owner) -> Result<Vec<Finding>, Failure> {
-    let hooks = match list(ctx.host, Folder::Health, owner) {
+pub(super) fn judge(ctx: &mut Context<'_>, limit: Duration) -> Result<Vec<Finding>, Failure> {
+    let hooks = match list(ctx.host, Folder::Health, Owner::of(ctx.host)) {
         Ok(hooks) => hooks,
         Err(text) => return Ok(vec![bad("health.d", text)]),
     };

@@ -22,7 +22,14 @@ pub(crate) enum Folder {
 pub(crate) struct Owner(pub(crate) u32);
 
 impl Owner {
-    pub(crate) const ROOT: Owner = Owner(0);
+    /// Root; on a machine that is a folder, whoever made it.
+    pub(crate) fn of(host: &Host) -> Self {
+        let root = host.path("/");
+        if root == Path::new("/") {
+            return Owner(0);
+        }
+        Owner(fs::metadata(root).map_or(0, |meta| meta.uid()))
+    }
 }
 
 /// A file of the folder whose name makes it a hook.

@@ -21,26 +21,21 @@ pub(crate) struct Hooked {
 
 /// Takes the machine's work off it. The first file that refuses ends it: the machine keeps its work.
 pub(crate) fn drain(ctx: &mut Context<'_>) -> Result<Outcome, Failure> {
-    all(ctx, Folder::Drain, Done::Drained, Owner::ROOT)
+    all(ctx, Folder::Drain, Done::Drained)
 }
 
 /// Gives the machine its work again. Every file is run even if one fails, for each gives back what only it can.
 pub(crate) fn undrain(ctx: &mut Context<'_>) -> Result<Outcome, Failure> {
-    all(ctx, Folder::Undrain, Done::Undrained, Owner::ROOT)
+    all(ctx, Folder::Undrain, Done::Undrained)
 }
 
-pub(super) fn all(
-    ctx: &mut Context<'_>,
-    folder: Folder,
-    done: Done,
-    owner: Owner,
-) -> Result<Outcome, Failure> {
+pub(super) fn all(ctx: &mut Context<'_>, folder: Folder, done: Done) -> Result<Outcome, Failure> {
     let (settings, wrong) = settings::read(ctx.host);
     if let Some(wrong) = wrong {
         ctx.log(wrong);
     }
     let limit = Duration::from_secs(settings.hooks.drain_s.into());
-    let hooks = list(ctx.host, folder, owner).map_err(refused)?;
+    let hooks = list(ctx.host, folder, Owner::of(ctx.host)).map_err(refused)?;
     // A file that cannot be trusted is found before any is run: to stop half way is worse.
     for hook in &hooks {
         if let Listed::Refused { name, why } = hook {

@@ -53,7 +53,7 @@ fn ran(root: &Path, folder: Folder) -> (Result<Outcome, Failure>, Vec<String>) {
     let ops = root.join("op-1");
     let mut ctx = Context::new(&host, &ops, &mut told, Duration::from_secs(60));
     let done = if folder == Folder::Drain { Done::Drained } else { Done::Undrained };
-    let result = all(&mut ctx, folder, done, me());
+    let result = all(&mut ctx, folder, done);
     (result, told.0)
 }
 

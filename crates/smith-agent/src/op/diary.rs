@@ -84,9 +84,11 @@ impl Diary {
         OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(no_link).open(&self.path)
     }
 
-    /// Moves the file aside, unless another process has just done it.
+    /// Moves the file aside, unless another process does it or has just done it.
     fn rotate(&self, full: &File) -> io::Result<()> {
-        full.lock()?;
+        if full.try_lock().is_err() {
+            return Ok(());
+        }
         if fs::metadata(&self.path)?.ino() == full.metadata()?.ino() {
             let mut aside = self.path.clone().into_os_string();
             aside.push(".1");

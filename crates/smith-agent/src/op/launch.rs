@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::tool::Run;
 /// systemd answers in milliseconds; a machine that swaps takes longer.
 const SYSTEMD: Duration = Duration::from_secs(30);
 
-/// A worker that was started says so in milliseconds.
+/// A worker that was started says so in milliseconds; a unit waits its turn where the machine is busy.
 const STARTING: Duration = Duration::from_secs(30);
 
 /// Where the package puts the agent, for a running one that was replaced meanwhile.
@@ -33,27 +33,41 @@ pub(crate) fn launch(
     diary: &Diary,
     _begin: &Begin,
 ) -> Result<(), CannotKeep> {
-    let args = |word: &str| worker_args(store, operation, word);
-    let started = if store.host.path("/run/systemd/system").is_dir() {
-        as_unit(operation, &args("worker")).or_else(|why| {
-            diary.about(operation.id()).line(&format!("no unit could be made, so a session is: {why}"));
-            in_session(operation.folder(), &args("worker"))
-        })
-    } else {
-        in_session(operation.folder(), &args("worker"))
-    };
+    let mut started = start(store, operation, diary);
     let begun = Instant::now();
-    while started.is_ok() && begun.elapsed() < STARTING {
+    while let Ok(worker) = &mut started
+        && begun.elapsed() < STARTING
+    {
+        // Looked at first: a worker may begin, do all there is to be done, and be gone.
+        let is_gone =
+            worker.as_mut().is_some_and(|worker| worker.try_wait().is_ok_and(|gone| gone.is_some()));
         if operation.is_started() || operation.ended_at().is_ok_and(|ended| ended.is_some()) {
             return Ok(());
+        }
+        if is_gone {
+            break;
         }
         thread::sleep(Duration::from_millis(2));
     }
     let why = started.map_or_else(
         |error| format!("its worker could not be started: {error}"),
-        |()| format!("its worker did not begin within {} s", STARTING.as_secs()),
+        |_| "its worker was gone before it began, or did not begin in time".to_owned(),
     );
     give_up(operation, diary, &why)
+}
+
+/// The worker, where it is a child of this process.
+fn start(store: &Store<'_>, operation: &Operation, diary: &Diary) -> io::Result<Option<Child>> {
+    let args = worker_args(store, operation);
+    if store.host.path("/run/systemd/system").is_dir() {
+        match as_unit(operation, &args) {
+            Ok(()) => return Ok(None),
+            Err(why) => {
+                diary.about(operation.id()).line(&format!("no unit could be made, so a session is: {why}"))
+            }
+        }
+    }
+    in_session(operation.folder(), &args).map(Some)
 }
 
 /// A worker that comes after this finds the operation ended.
@@ -66,12 +80,12 @@ fn give_up(operation: &Operation, diary: &Diary, why: &str) -> Result<(), Cannot
     recorder.end(interrupted(why))
 }
 
-fn worker_args(store: &Store<'_>, operation: &Operation, word: &str) -> Vec<OsString> {
+fn worker_args(store: &Store<'_>, operation: &Operation) -> Vec<OsString> {
     let mut args: Vec<OsString> = Vec::new();
     if store.host.root() != Path::new("/") {
         args.extend(["--root".into(), store.host.root().into()]);
     }
-    args.extend([word.into(), operation.id().as_str().into()]);
+    args.extend(["worker".into(), operation.id().as_str().into()]);
     args
 }
 
@@ -113,7 +127,7 @@ fn installed() -> PathBuf {
 }
 
 /// It outlives this process, and then has init for a parent.
-fn in_session(folder: &Path, args: &[OsString]) -> io::Result<()> {
+fn in_session(folder: &Path, args: &[OsString]) -> io::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     // The link leads to this program also where its file was replaced.
     Command::new("/proc/self/exe")
@@ -123,6 +137,5 @@ fn in_session(folder: &Path, args: &[OsString]) -> io::Result<()> {
         .stdout(log.try_clone()?)
         .stderr(log)
         .current_dir("/")
-        .spawn()?;
-    Ok(())
+        .spawn()
 }

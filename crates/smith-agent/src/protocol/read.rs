@@ -13,6 +13,9 @@ pub const JOB_MAX: usize = 1 << 20;
 /// The longest reply, its newline included. The outcome of a patch of four thousand packages is half of it.
 pub const LINE_MAX: usize = 1 << 20;
 
+/// What is told of a job that is none. The parser repeats words of the job, which are as long as a hostile controller likes.
+const WHY_MAX: usize = 1 << 10;
+
 /// Why a reply could not be read.
 #[derive(Debug)]
 pub enum ReadError {
@@ -47,7 +50,7 @@ impl std::error::Error for ReadError {}
 
 /// Reads the one job of a talk. What follows the line is not read: it is left where it is.
 pub fn read_job(input: &mut impl BufRead) -> Result<Job, Refusal> {
-    let malformed = |message: String| Refusal::Malformed { message };
+    let malformed = |message: String| Refusal::Malformed { message: short(message) };
     let mut line = Vec::new();
     let limit = JOB_MAX as u64 + 1;
     input
@@ -72,8 +75,9 @@ fn job_of(line: &[u8]) -> Result<Job, Refusal> {
     struct Spoken {
         protocol: u32,
     }
-    let malformed =
-        |error: serde_json::Error| Refusal::Malformed { message: format!("expected a job, found {error}") };
+    let malformed = |error: serde_json::Error| Refusal::Malformed {
+        message: short(format!("expected a job, found {error}")),
+    };
     let spoken: Spoken = serde_json::from_slice(line).map_err(malformed)?;
     if spoken.protocol != VERSION {
         let message = format!("expected a job of protocol {VERSION}, found one of {}", spoken.protocol);
@@ -87,11 +91,16 @@ fn job_of(line: &[u8]) -> Result<Job, Refusal> {
         let message = error.to_string();
         // A wish that this agent does not know may be one that a newer agent knows.
         if message.starts_with("unknown field") || message.starts_with("unknown variant") {
-            Refusal::OldAgent { message }
+            Refusal::OldAgent { message: short(message) }
         } else {
             malformed(error)
         }
     })
+}
+
+fn short(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(WHY_MAX));
+    text
 }
 
 /// One whole line, without its newline.
@@ -149,6 +158,20 @@ mod tests {
         assert!(old(&FACTS.replace("\"action\"", "\"also\":1,\"action\"").replace('}', "}\n")));
         assert!(old(&FACTS.replace("facts", "run-a-command").replace('}', "}\n")));
         assert!(!old(&FACTS.replace(":1", ":0").replace('}', "}\n")));
+    }
+
+    #[test]
+    fn a_refusal_is_short_whatever_was_sent() {
+        let long = "ä".repeat(200_000);
+        for text in [
+            FACTS.replace("\"action\"", &format!("\"{long}\":1,\"action\"")),
+            FACTS.replace("facts", &long),
+            FACTS.replace("a-1", &long),
+            FACTS.replace("60", &format!("\"{long}\"")),
+        ] {
+            let refusal = read(&text.replace('}', "}\n")).unwrap_err();
+            assert!(serde_json::to_vec(&refusal).unwrap().len() < 4 * WHY_MAX, "{refusal:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Telling the pieces, one after the other.
 
+use std::collections::VecDeque;
+
 use sha2::{Digest, Sha256};
 use smith_agent::protocol::{Body, Done, Failure, Outcome, Piece};
 
-use super::pieces::{self, Found};
+use super::pieces::{self, Found, Source};
 use crate::files::clean;
 use crate::op::Context;
 
@@ -19,8 +21,14 @@ const ALL: u64 = 4 << 20;
 /// What cannot be found says so in its own piece: a report never fails because the machine is broken.
 pub(crate) fn collect(ctx: &mut Context<'_>) -> Result<Outcome, Failure> {
     let (mut told, mut all) = (Vec::new(), 0);
-    for (name, found) in pieces::all(ctx)? {
-        let piece = piece(name, &found);
+    let mut sources: VecDeque<(String, Source)> = pieces::all().into();
+    ctx.phase("collect");
+    while let Some((name, source)) = sources.pop_front() {
+        ctx.progress("collect", None, &name);
+        let found = pieces::find(ctx, &source)?;
+        sources.extend(pieces::after(&name, &found));
+        let (text, cut) = text_of(&found);
+        let piece = piece(name, &text, cut);
         if all + piece.bytes > ALL {
             ctx.log(format!(
                 "the report is long enough: {} and what comes after it are left out",
@@ -29,7 +37,6 @@ pub(crate) fn collect(ctx: &mut Context<'_>) -> Result<Outcome, Failure> {
             break;
         }
         all += piece.bytes;
-        let text = text_of(&found).0;
         for part in parts(&text) {
             ctx.teller.tell(Body::piece(&piece, part.to_owned()));
         }
@@ -38,8 +45,7 @@ pub(crate) fn collect(ctx: &mut Context<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome::Done(Done::Reported(told)))
 }
 
-fn piece(name: String, found: &Found) -> Piece {
-    let (text, cut) = text_of(found);
+fn piece(name: String, text: &str, cut: bool) -> Piece {
     let digest = Sha256::digest(text.as_bytes());
     let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Piece { name, bytes: text.len() as u64, cut, sha256 }
@@ -84,8 +90,7 @@ mod tests {
     #[test]
     fn a_piece_is_its_end() {
         let found = Found { text: format!("begin{}end", "ä".repeat(PIECE)), cut: false };
-        let piece = piece("x".to_owned(), &found);
-        assert!(piece.cut && piece.bytes <= PIECE as u64 && piece.bytes > PIECE as u64 - 2);
-        assert!(text_of(&found).0.ends_with("äend"));
+        let (text, cut) = text_of(&found);
+        assert!(cut && text.len() <= PIECE && text.len() > PIECE - 2 && text.ends_with("äend"));
     }
 }

@@ -6,7 +6,7 @@ use smith_agent::protocol::Failure;
 
 use super::{sources, state};
 use crate::files::end_of;
-use crate::op::Context;
+use crate::op::{Context, Host};
 use crate::tool::{Ended, Run};
 
 /// A program that only looks has its answer at once, or hangs on what is broken.
@@ -40,10 +40,13 @@ const LOGS: [(&str, &str); 5] = [
     ("resolv.conf", "/etc/resolv.conf"),
 ];
 
+/// The list of failed units, of which each has a piece of its own.
+const UNITS_PIECE: &str = "units";
+
 /// Programs, by the names of their pieces.
 const PROGRAMS: [(&str, &[&str]); 13] = [
     (
-        "units",
+        UNITS_PIECE,
         &["systemctl", "list-units", "--state=failed", "--full", "--plain", "--no-legend", "--no-pager"],
     ),
     ("jobs", &["systemctl", "list-jobs", "--full", "--no-pager"]),
@@ -60,29 +63,52 @@ const PROGRAMS: [(&str, &[&str]); 13] = [
     ("dmesg", &["dmesg"]),
 ];
 
+/// Where a piece comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Known(fn(&Host) -> String),
+    AgentLog,
+    Log(&'static str),
+    Program(&'static [&'static str]),
+    Journal(String),
+}
+
+/// The pieces of every report, in order. They are found one at a time: all together are more than an agent should hold.
+pub(super) fn all() -> Vec<(String, Source)> {
+    let known: [(&str, Source); 6] = [
+        ("machine", Source::Known(state::machine)),
+        ("agent.log", Source::AgentLog),
+        ("operations", Source::Known(state::operations)),
+        ("hooks", Source::Known(state::hooks)),
+        ("holds", Source::Known(state::holds)),
+        ("sources", Source::Known(sources::all)),
+    ];
+    let logs = LOGS.map(|(name, path)| (name, Source::Log(path)));
+    let programs = PROGRAMS.map(|(name, words)| (name, Source::Program(words)));
+    let all = known.into_iter().chain(logs).chain(programs);
+    all.map(|(name, source)| (name.to_owned(), source)).collect()
+}
+
+/// The pieces that another one leads to.
+pub(super) fn after(name: &str, found: &Found) -> Vec<(String, Source)> {
+    if name != UNITS_PIECE {
+        return Vec::new();
+    }
+    let journal = |unit: String| (format!("journal-{unit}"), Source::Journal(unit));
+    failed_units(&found.text).into_iter().map(journal).collect()
+}
+
 /// The time that the whole action has is the only failure.
-pub(super) fn all(ctx: &mut Context<'_>) -> Result<Vec<(String, Found)>, Failure> {
-    let mut pieces: Vec<(String, Found)> = Vec::new();
-    ctx.phase("collect");
-    pieces.push(("machine".to_owned(), state::machine(ctx.host).into()));
-    pieces.push(("agent.log".to_owned(), log(ctx, &state::agent_log(ctx.host))));
-    pieces.push(("operations".to_owned(), state::operations(ctx.host).into()));
-    pieces.push(("hooks".to_owned(), state::hooks(ctx.host).into()));
-    pieces.push(("holds".to_owned(), state::holds(ctx.host).into()));
-    pieces.push(("sources".to_owned(), sources::all(ctx.host).into()));
-    for (name, path) in LOGS {
-        pieces.push((name.to_owned(), log(ctx, path)));
-    }
-    for (name, words) in PROGRAMS {
-        ctx.progress("collect", None, name);
-        pieces.push((name.to_owned(), program(ctx, words)?));
-    }
-    for unit in failed_units(&pieces) {
-        let words = ["journalctl", "--no-pager", "--lines=80", "--unit", unit.as_str()];
-        let found = program(ctx, &words)?;
-        pieces.push((format!("journal-{unit}"), found));
-    }
-    Ok(pieces)
+pub(super) fn find(ctx: &mut Context<'_>, source: &Source) -> Result<Found, Failure> {
+    Ok(match source {
+        Source::Known(what) => what(ctx.host).into(),
+        Source::AgentLog => log(ctx, &state::agent_log(ctx.host)),
+        Source::Log(path) => log(ctx, path),
+        Source::Program(words) => program(ctx, words)?,
+        Source::Journal(unit) => {
+            program(ctx, &["journalctl", "--no-pager", "--lines=80", "--unit", unit.as_str()])?
+        }
+    })
 }
 
 fn log(ctx: &Context<'_>, path: &str) -> Found {
@@ -102,8 +128,7 @@ fn program(ctx: &Context<'_>, words: &[&str]) -> Result<Found, Failure> {
 }
 
 /// Names of units have nothing in them that could be a path or an option.
-fn failed_units(pieces: &[(String, Found)]) -> Vec<String> {
-    let list = pieces.iter().find(|(name, _)| name == "units").map_or("", |(_, found)| found.text.as_str());
+fn failed_units(list: &str) -> Vec<String> {
     let is_unit = |word: &&str| {
         word.contains('.')
             && !word.starts_with(['-', '.'])
@@ -122,7 +147,6 @@ mod tests {
     fn only_names_of_units_are_asked_for() {
         let list = "● ssh.service loaded failed failed OpenBSD\na@b.service loaded failed failed x\n\
                     --x.service loaded failed failed x\n../y.mount loaded failed failed x\nsystemctl: exit code 1\n";
-        let pieces = [("units".to_owned(), list.to_owned().into())];
-        assert_eq!(failed_units(&pieces), ["ssh.service", "a@b.service"]);
+        assert_eq!(failed_units(list), ["ssh.service", "a@b.service"]);
     }
 }

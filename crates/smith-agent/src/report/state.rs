@@ -1,6 +1,7 @@
 //! What the agent itself knows, without asking a program.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
 
 use crate::deadman;
 use crate::files::{end_of, text_of};
@@ -14,6 +15,9 @@ const OPERATIONS: usize = 20;
 
 /// Of each, its last events.
 const EVENTS: u64 = 4 << 10;
+
+/// A status of four thousand packages is 4 MiB.
+const STATUS: u64 = 64 << 20;
 
 /// Where the agent's log is unless the site says otherwise.
 const LOG: &str = "/opt/smith-agent.log";
@@ -88,7 +92,7 @@ pub(super) fn hooks(host: &Host) -> String {
     let mut text = String::new();
     for folder in [Folder::Drain, Folder::Undrain, Folder::Health] {
         let word = folder.word();
-        match list(host, folder, Owner::ROOT) {
+        match list(host, folder, Owner::of(host)) {
             Ok(listed) => {
                 for hook in listed {
                     text.push_str(&match hook {
@@ -104,19 +108,24 @@ pub(super) fn hooks(host: &Host) -> String {
     text
 }
 
-/// Packages whose wanted state is `hold`.
+/// Packages whose wanted state is `hold`. The status of a machine is some MiB long and read line by line.
 pub(super) fn holds(host: &Host) -> String {
-    // A status of four thousand packages is 4 MiB.
-    let status = text_of(&host.path("/var/lib/dpkg/status"), 64 << 20).unwrap_or_default();
-    let mut text = String::new();
-    for stanza in status.split("\n\n").filter(|stanza| stanza.contains("\nStatus: hold ")) {
-        let field = |name: &str| stanza.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        text.push_str(&format!(
-            "{}:{} {}\n",
-            field("Package: "),
-            field("Architecture: "),
-            field("Version: ")
-        ));
+    let Ok(status) = File::open(host.path("/var/lib/dpkg/status")) else { return String::new() };
+    let (mut text, mut package, mut architecture, mut is_held) =
+        (String::new(), String::new(), String::new(), false);
+    for line in BufReader::new(status.take(STATUS)).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        match line.split_once(": ") {
+            Some(("Package", name)) => {
+                (package, is_held) = (name.to_owned(), false);
+            }
+            Some(("Status", state)) => is_held = state.starts_with("hold "),
+            Some(("Architecture", name)) => name.clone_into(&mut architecture),
+            Some(("Version", version)) if is_held => {
+                text.push_str(&format!("{package}:{architecture} {version}\n"));
+            }
+            _ => {}
+        }
     }
     text
 }

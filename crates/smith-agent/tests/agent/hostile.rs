@@ -55,6 +55,8 @@ fn endless_jobs_are_refused() {
     let long = "x".repeat(JOB_MAX + 1);
     assert_refused(&world, &long, "long");
     assert_refused(&world, &format!("{{\"protocol\":1,\"id\":\"{long}\"}}\n"), "long in a field");
+    let field = "y".repeat(JOB_MAX - 200);
+    assert_refused(&world, &format!("{{\"protocol\":1,\"{field}\":1}}\n"), "a long field");
     assert_refused(&world, &format!("{}\n", "[".repeat(JOB_MAX - 1)), "deep");
     assert_refused(&world, &format!("{}\n", "{\"protocol\":".repeat(1000)), "deep objects");
 }

@@ -8,6 +8,7 @@
 
 mod bounds;
 mod hostile;
+mod judged;
 mod killed;
 mod once;
 mod patched;

@@ -225,3 +225,16 @@ fn people_can_read_it() {
     assert!(said(&["--version"]).starts_with("smith-agent "));
     assert_eq!(world.agent(&["run", "id"]).output().unwrap().status.code(), Some(2));
 }
+
+#[test]
+fn where_no_unit_can_be_made_a_session_is() {
+    let world = World::new();
+    world.drain_by("");
+    // A machine with systemd, as far as its files say. Where this one runs it too, a unit is made.
+    fs::create_dir_all(world.root().join("run/systemd/system")).unwrap();
+    assert_eq!(world.talk(&drain("a-1")).outcome(), Outcome::Done(Done::Drained));
+    let is_real = std::path::Path::new("/run/systemd/system").is_dir();
+    let said = world.log().contains(" a-1 no unit could be made, so a session is: ");
+    assert!(is_real || said, "{}", world.log());
+    assert_eq!(world.drains(), 1);
+}

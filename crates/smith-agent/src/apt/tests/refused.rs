@@ -131,6 +131,14 @@ fn another_end_than_expected_is_a_mismatch() {
 }
 
 #[test]
+fn a_build_that_knows_nothing_of_the_machine_is_not_its_build() {
+    let Some(mut world) = one_behind() else { return };
+    world.publish(&[deb("other", "1")]);
+    let found = "expected build 7 to have packages of this amd64 machine, found none of its 1";
+    assert_eq!(world.fails(Cause::Mismatch).message, found);
+}
+
+#[test]
 fn what_does_not_fit_is_not_downloaded() {
     let Some(mut world) = one_behind() else { return };
     world.publish(&[deb("a", "2").with("Installed-Size: 99999999999")]);

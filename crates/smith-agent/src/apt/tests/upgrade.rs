@@ -6,7 +6,7 @@ use smith_agent::protocol::{
     Body, Cause, Change, Conffiles, Done, Downgrades, Holds, Outcome, Removals, Work,
 };
 
-use super::fixture::{deb, world};
+use super::fixture::{World, deb, world};
 use crate::apt::facts;
 
 fn change(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
@@ -184,6 +184,37 @@ fn old_kernels_go_and_the_running_and_the_newest_stay() {
     assert_eq!(world.installed(), expected);
     let Ok(Outcome::Done(Done::Checked(checked))) = world.check() else { panic!("{}", world.said()) };
     assert_eq!(checked.work, Work::RebootOnly);
+}
+
+#[test]
+fn old_kernels_go_first_where_there_is_no_room_for_a_new_one() {
+    let Some(mut world) = world() else { return };
+    let kernel = |release: &str| {
+        deb(&format!("linux-image-{release}-amd64"), "1").file(&format!("boot/vmlinuz-{release}-amd64"), "x")
+    };
+    let meta = |version: &str, release: &str| {
+        deb("linux-image-amd64", version).with(&format!("Depends: linux-image-{release}-amd64"))
+    };
+    world.install(&[kernel("6.1.0-8"), kernel("6.1.0-9"), meta("1", "6.1.0-9")]);
+    world.running("6.1.0-9-amd64");
+    world.publish(&[kernel("6.1.0-11"), meta("2", "6.1.0-11")]);
+    // Larger than any disk, and without a byte on this one.
+    let grow = |world: &World, release: &str| {
+        let path = world.root(&format!("boot/vmlinuz-{release}-amd64"));
+        fs::File::options().write(true).open(path).expect("a file").set_len(8 << 40).expect("a sparse file");
+    };
+    grow(&world, "6.1.0-9");
+    assert!(world.fails(Cause::DiskFull).message.contains("MiB free on /"));
+    assert_eq!(world.installed().len(), 3);
+    grow(&world, "6.1.0-8");
+    let Ok(Outcome::Done(Done::Checked(checked))) = world.check() else { panic!("{}", world.said()) };
+    assert_eq!(checked.work, Work::Install);
+    assert_eq!(world.patched().kernels_purged, ["6.1.0-8-amd64"]);
+    let said = world.said();
+    assert!(
+        said.find("Removing linux-image-6.1.0-8") < said.find("Unpacking linux-image-6.1.0-11"),
+        "{said}"
+    );
 }
 
 #[test]
