@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 
+use crate::down::refuse_mounts;
 use crate::error::{Doing as _, LabError};
 use crate::name::Suite;
 use crate::place::Place;
@@ -100,9 +101,10 @@ pub(crate) fn ensure(
     progress(&format!("fetching {suite} from {}, once for all labs", upstream.address));
     let partial = cache.join(format!("{key}.partial"));
     if partial.exists() {
+        refuse_mounts(&partial)?;
         fs::remove_dir_all(&partial).doing("removing", &partial)?;
     }
-    Tool::new("mmdebstrap", LONG)
+    Tool::apart("mmdebstrap", LONG)
         .args(["--mode=root", "--variant=apt", "--format=directory", "--quiet"])
         .args(["--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Retries \"3\""])
         .arg(format!("--include={}", PACKAGES.join(",")))

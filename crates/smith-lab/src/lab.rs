@@ -145,6 +145,8 @@ impl Lab {
         let mut command = Command::new("ssh");
         command.args(["-F", "none", "-l", "root", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]);
         command.args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]);
+        // A session ends soon after its machine or its network.
+        command.args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]);
         command.arg("-o").arg(format!("UserKnownHostsFile={}", self.folder().known_hosts().display()));
         command.arg("-i").arg(keys::admin(&self.folder()));
         command.arg(self.state.subnet.machine(member.slot).to_string());

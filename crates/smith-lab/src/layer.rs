@@ -57,9 +57,9 @@ fn install(partial: &Path, base: &Path, agent: &Path) -> Result<(), LabError> {
     for dir in [&work, &root] {
         fs::create_dir_all(dir).doing("making", dir)?;
     }
-    Tool::new("unshare", INSTALL)
+    Tool::apart("sh", INSTALL)
         .called("the agent's package")
-        .args(["--mount", "sh", "-c", SCRIPT, "sh"])
+        .args(["-c", SCRIPT, "sh"])
         .args([base, &upper, &work, &root, &agent])
         .run()?;
     Ok(())

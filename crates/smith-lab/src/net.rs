@@ -4,12 +4,15 @@
 //! moment, and one that only has the name is somebody else's and stays.
 
 use std::fmt;
+use std::fs::File;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::str::FromStr;
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::error::LabError;
+use crate::error::{Doing as _, LabError};
 use crate::name::LabName;
 use crate::state::{State, Token};
 use crate::tool::{SHORT, Tool, ToolError};
@@ -43,8 +46,7 @@ impl Subnet {
 
     /// The first network of the block that no route of this computer leads into.
     pub(crate) fn find() -> Result<Self, LabError> {
-        let routes = ip(["-4", "-o", "route", "show", "table", "all"])?;
-        let taken: Vec<(u32, u8)> = routes.lines().filter_map(destination).collect();
+        let taken = taken()?;
         (0..=255)
             .map(|third| Self([BLOCK[0], BLOCK[1], third]))
             .find(|subnet| !taken.iter().any(|&route| subnet.overlaps(route)))
@@ -56,6 +58,12 @@ impl Subnet {
         let mask = u32::MAX.checked_shl(32 - u32::from(shared)).unwrap_or(0);
         u32::from(self.address(0)) & mask == other & mask
     }
+}
+
+/// Where all routes of this computer lead to.
+fn taken() -> Result<Vec<(u32, u8)>, ToolError> {
+    let routes = ip(["-4", "-o", "route", "show", "table", "all"])?;
+    Ok(routes.lines().filter_map(destination).collect())
 }
 
 /// Where a route leads to; the default route leads everywhere and means nothing here.
@@ -126,11 +134,31 @@ pub(crate) fn outer(name: &LabName, slot: u8) -> String {
     format!("sm-{name}-{slot}")
 }
 
+/// Held from the choice of a network until its bridge is there, by all labs of this computer wherever their folders are.
+#[derive(Debug)]
+pub(crate) struct Choosing {
+    _links: File,
+}
+
+impl Choosing {
+    pub(crate) fn begin() -> Result<Self, LabError> {
+        let path = Path::new("/sys/class/net");
+        let links = File::open(path).doing("opening", path)?;
+        flock(&links, FlockOperation::LockExclusive).doing("locking", path)?;
+        Ok(Self { _links: links })
+    }
+}
+
 /// Makes the bridge if it is not there, and sees to its address.
 pub(crate) fn ensure_bridge(state: &State) -> Result<(), LabError> {
     let name = bridge(&state.name);
     let mac = mark(state.token, End::Bridge);
     if whose(&name, &mac)? == Whose::Nobodys {
+        // A lab that was stopped for long finds that others took its network.
+        if taken()?.iter().any(|&route| state.subnet.overlaps(route)) {
+            let found = "a route into it".to_owned();
+            return Err(LabError::Foreign { what: format!("use of the network {}", state.subnet), found });
+        }
         ip(["link", "add", name.as_str(), "address", mac.as_str(), "type", "bridge"])?;
     }
     let address = format!("{}/24", state.subnet.gateway());

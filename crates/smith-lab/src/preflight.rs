@@ -6,7 +6,7 @@ use crate::cgroup;
 use crate::error::LabError;
 
 /// Programs and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 14] = [
+const PROGRAMS: [(&str, &str); 15] = [
     ("apt-get", "apt"),
     ("ip", "iproute2"),
     ("mkfs.ext4", "e2fsprogs"),
@@ -14,6 +14,7 @@ const PROGRAMS: [(&str, &str); 14] = [
     ("mount", "mount"),
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),

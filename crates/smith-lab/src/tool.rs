@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ pub(crate) const SHORT: Duration = Duration::from_secs(60);
 /// mmdebstrap over a slow line.
 pub(crate) const LONG: Duration = Duration::from_secs(30 * 60);
 
-/// What `timeout` ends with when it had to kill.
-const KILLED: i32 = 137;
+/// What ends a program whose time is over.
+const KILL: i32 = 9;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
@@ -37,11 +38,20 @@ pub(crate) struct Tool {
 
 impl Tool {
     pub(crate) fn new(program: &str, limit: Duration) -> Self {
-        let mut command = Command::new("timeout");
-        command.arg("--signal=KILL").arg(limit.as_secs().to_string()).arg(program);
+        // Programs end with whoever started them: nothing may still be made after a lab whose maker was killed is removed.
+        let ends_with_us = ["--pdeathsig", "KILL"];
+        let mut command = Command::new("setpriv");
+        command.args(ends_with_us).arg("timeout").arg("--signal=KILL").arg(limit.as_secs().to_string());
+        command.arg("setpriv").args(ends_with_us).arg(program);
         // Programs must say the same in every language.
         command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).current_dir("/");
         Self { name: program.to_owned(), limit, command }
+    }
+
+    /// A program that mounts and starts others: its mounts are seen by nobody else, and all that it starts ends with it.
+    pub(crate) fn apart(program: &str, limit: Duration) -> Self {
+        let apart = ["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", program];
+        Self::new("unshare", limit).called(program).args(apart)
     }
 
     /// What it is called in complaints, where the program itself says little.
@@ -69,9 +79,11 @@ impl Tool {
         }
         let said = if output.stderr.trim_ascii().is_empty() { &output.stdout } else { &output.stderr };
         let said = last(said);
-        Err(match output.status.code() {
-            Some(KILLED) => ToolError::Time { program: name, seconds },
-            _ => ToolError::Failed { program: name, how: output.status.to_string(), said },
+        // `timeout` does not outlive the signal that it sends.
+        let is_killed = output.status.signal() == Some(KILL) || output.status.code() == Some(128 + KILL);
+        Err(match is_killed {
+            true => ToolError::Time { program: name, seconds },
+            false => ToolError::Failed { program: name, how: output.status.to_string(), said },
         })
     }
 

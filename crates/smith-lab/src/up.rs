@@ -19,7 +19,7 @@ use crate::lab::Lab;
 use crate::layer;
 use crate::machine::{self, Condition};
 use crate::name::{LabName, MachineName, Suite};
-use crate::net::{self, Subnet};
+use crate::net::{self, Choosing, Subnet};
 use crate::place::{Folder, Place};
 use crate::preflight::preflight;
 use crate::state::{Held, Member, Stage, State};
@@ -75,6 +75,7 @@ pub(crate) fn up(
     let folder = place.lab(name);
     let _held = open(place, name)?;
     let upstream = Upstream::find(&wanted.suite, wanted.mirror.as_deref())?;
+    let choosing = Choosing::begin()?;
     let mut state = remember(place, name, wanted, &upstream)?;
     let known: BTreeSet<MachineName> = state.machines.iter().map(|member| member.name().clone()).collect();
     for planned in planned.into_iter().filter(|planned| !known.contains(&planned.name)) {
@@ -84,11 +85,12 @@ pub(crate) fn up(
     }
     net::check(&state)?;
     state.save(&folder)?;
+    net::ensure_bridge(&state)?;
+    drop(choosing);
     let base = base::ensure(place, &state.base, &wanted.suite, &upstream, progress)?;
     let layer = wanted.agent.as_deref().map(|agent| layer::ensure(&folder, &base, agent)).transpose()?;
     let keys = keys::ensure(&folder, wanted.controller.as_deref())?;
     keeper::write_script(&folder)?;
-    net::ensure_bridge(&state)?;
     let yard =
         Yard { groups: Groups::of(&state)?, folder, base, layer, keys, state: Mutex::new(state), progress };
     let made = yard.start_all(wanted.at_once);

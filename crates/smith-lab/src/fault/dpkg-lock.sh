@@ -11,7 +11,8 @@ my @held;
 for my $path ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock") {
     open(my $file, "+>>", $path) or die "$path: $!";
     # struct flock of 64 bits: type, whence, start, length, process.
-    fcntl($file, F_SETLKW, pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0)) or die "$path: $!";
+    my $lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0);
+    fcntl($file, F_SETLKW, $lock) or die "$path: $!";
     push @held, $file;
 }
 system("systemd-notify", "--ready");
@@ -31,7 +32,7 @@ ExecStart=/usr/bin/perl $dir/hold-lock.pl
 WantedBy=multi-user.target
 UNIT
     systemctl daemon-reload
-    systemctl --quiet enable --now "$unit"
+    systemctl enable --now "$unit"
     ;;
 heal)
     systemctl --quiet disable --now "$unit" 2>/dev/null || true

@@ -2,11 +2,11 @@
 set -eu
 case $1 in
 break)
-    systemctl --quiet mask --now ssh.service
+    systemctl mask --now ssh.service
     pkill -KILL -x sshd || true
     ;;
 heal)
-    systemctl --quiet unmask ssh.service
+    systemctl unmask ssh.service
     systemctl start ssh.service
     ;;
 esac
