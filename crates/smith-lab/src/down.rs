@@ -60,3 +60,28 @@ fn remove(path: &Path) -> Result<(), LabError> {
     let is_dir = path.symlink_metadata().is_ok_and(|found| found.is_dir());
     if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) }.doing("removing", path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lab_that_was_interrupted_before_it_was_written_down_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path().join("labs"), dir.path().join("cache")).unwrap();
+        let name: LabName = "lab".parse().unwrap();
+        let folder = place.lab(&name);
+        fs::create_dir_all(folder.path()).unwrap();
+        fs::write(folder.state().with_extension("new"), "{\"for").unwrap();
+        down(&place, &name).unwrap();
+        assert!(!folder.path().exists());
+        assert!(matches!(down(&place, &name), Err(LabError::NoLab { .. })));
+    }
+
+    #[test]
+    fn what_is_mounted_in_a_lab_is_seen() {
+        assert!(refuse_mounts(Path::new("/proc")).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        assert!(refuse_mounts(dir.path()).is_ok());
+    }
+}

@@ -54,3 +54,35 @@ fn known_hosts(state: &State) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Shape;
+
+    #[test]
+    fn machines_that_were_made_are_told() {
+        let subnet = "10.213.7.0/24".parse().unwrap();
+        let suite = "bookworm".parse().unwrap();
+        let mut state = State::new("lab".parse().unwrap(), subnet, suite, String::new()).unwrap();
+        let planned = Shape { clusters: 1, machines: 2, regions: 1 }.machines().unwrap();
+        state.machines =
+            planned.into_iter().zip(4..).map(|(planned, slot)| Member::planned(planned, slot)).collect();
+        state.machines[1].host_key = Some("ssh-ed25519 AAAA".to_owned());
+        let expected = "\
+machines:
+  - name: prod-syd01-carrier1-worker-1002
+    address: 10.213.7.15
+    host-key: \"ssh-ed25519 AAAA\"
+    environment: prod
+    region: ap-south
+    zone: syd01
+    cluster: prod-syd01-carrier1
+    role: worker
+    number: \"1002\"
+    lab: lab
+";
+        assert_eq!(machines(&state), expected);
+        assert_eq!(known_hosts(&state), "prod-syd01-carrier1-worker-1002,10.213.7.15 ssh-ed25519 AAAA\n");
+    }
+}

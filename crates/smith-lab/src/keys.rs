@@ -78,3 +78,35 @@ pub(crate) fn public(path: &Path) -> Result<String, LabError> {
     }
     Ok(line.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controllers_key_can_only_run_the_agent() {
+        let keys = Keys { admin: "ssh-ed25519 A".to_owned(), controller: "ssh-ed25519 C".to_owned() };
+        assert_eq!(
+            keys.authorized(),
+            "command=\"/usr/sbin/smith-agent\",restrict ssh-ed25519 C\nssh-ed25519 A\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_one_public_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.pub");
+        // A second line would be a second key, without the restriction.
+        for bad in [
+            "",
+            "ssh-ed25519 A\nssh-ed25519 B\n",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "command=\"x\" ssh-rsa A",
+        ] {
+            fs::write(&path, bad).unwrap();
+            assert!(public(&path).is_err(), "{bad:?}");
+        }
+        fs::write(&path, "ssh-ed25519 AAAA somebody\n").unwrap();
+        assert_eq!(public(&path).unwrap(), "ssh-ed25519 AAAA somebody");
+    }
+}

@@ -56,7 +56,8 @@ impl FromStr for Token {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 8);
+        let is_hex = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok().filter(|_| is_hex);
         number
             .map(|number| Self(number.to_be_bytes()))
             .ok_or_else(|| format!("expected a mark of eight hex digits, found {text:?}"))
@@ -215,3 +216,6 @@ impl From<BadName> for LabError {
         Self::Place { expected: "a name", found: error.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,9 @@ pub(crate) fn disks(host: &Host) -> Vec<Disk> {
     let content = read_bounded(&host.path("/proc/self/mounts"), MOUNTS_MAX).ok().flatten();
     let text = String::from_utf8_lossy(&content.unwrap_or_default()).into_owned();
     let paths = paths(&text);
-    paths.iter().take(DISKS_MAX).filter_map(|path| disk(host, path)).collect()
+    // What is mounted onto a single file, as containers have it, is not a place where anything is put.
+    let folders = paths.iter().filter(|path| host.path(path).is_dir());
+    folders.take(DISKS_MAX).filter_map(|path| disk(host, path)).collect()
 }
 
 fn paths(mounts: &str) -> Vec<String> {

@@ -38,8 +38,8 @@ pub(crate) fn gather(host: &Host) -> Facts {
         os: os.get("ID"),
         os_version: os.get("VERSION_ID"),
         codename: os.codename(),
-        architecture: ask("dpkg", "--print-architecture"),
-        virtualization: ask("systemd-detect-virt", "--vm"),
+        architecture: ask("dpkg", &["--print-architecture"]),
+        virtualization: ask("systemd-detect-virt", &[]),
         kernel: kernel::facts(host).unwrap_or_default(),
         memory_kib: memory(host),
         disks: disks(host),
@@ -62,9 +62,9 @@ fn word(host: &Host, path: &str) -> String {
     text(host, path).lines().next().unwrap_or_default().trim().to_owned()
 }
 
-fn ask(program: &str, arg: &str) -> String {
+fn ask(program: &str, args: &[&str]) -> String {
     // `systemd-detect-virt` answers `none` with a bad exit code.
-    let ran = Run::new(program, ASK).arg(arg).run();
+    let ran = Run::new(program, ASK).args(args).run();
     let output = ran.map(|ran| ran.output).unwrap_or_default();
     output.lines().next().unwrap_or_default().trim().to_owned()
 }

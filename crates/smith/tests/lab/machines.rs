@@ -1,6 +1,7 @@
 //! What machines are, over reboots, second calls and reloads.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use super::world::World;
@@ -97,17 +98,35 @@ fn a_reloaded_machine_is_another(world: &World) {
     let before = world.machine(FIRST);
     world.good(&["break", FIRST, "held-package"]);
     world.good(&["reload", FIRST]);
+    // The agent is there again, what was written before is not.
+    assert_eq!(
+        world.on_good(FIRST, "ls /usr/sbin/smith-agent; ls /root/file 2>/dev/null; true"),
+        "/usr/sbin/smith-agent"
+    );
+    let package = agent_package(world);
+    world.good(&["reload", FIRST, "--agent", &package]);
+    assert_eq!(world.on_good(FIRST, "dpkg-query -W smith-agent; cat /root/configured"), "smith-agent\t7\nso");
     let after = world.machine(FIRST);
     assert_eq!(after["address"], before["address"]);
     assert_ne!(after["host_key"], before["host_key"]);
     assert_eq!(after["faults"], serde_json::json!([]));
     let key = after["host_key"].as_str().unwrap();
     assert!(fs::read_to_string(world.folder().join("inventory/machines.yaml")).unwrap().contains(key));
-    // The agent is there again, what was written before is not.
-    assert_eq!(
-        world.on_good(FIRST, "ls /usr/sbin/smith-agent; ls /root/file 2>/dev/null; true"),
-        "/usr/sbin/smith-agent"
-    );
+}
+
+/// A package whose script leaves a word.
+fn agent_package(world: &World) -> String {
+    let tree = world.folder().with_extension("package");
+    fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    let control = "Package: smith-agent\nVersion: 7\nArchitecture: all\nMaintainer: a\nDescription: a\n";
+    fs::write(tree.join("DEBIAN/control"), control).unwrap();
+    let script = tree.join("DEBIAN/postinst");
+    fs::write(&script, "#!/bin/sh\necho so >/root/configured\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let package = tree.with_extension("deb");
+    let built = Command::new("dpkg-deb").arg("--build").args([&tree, &package]).output().unwrap();
+    assert!(built.status.success(), "{built:?}");
+    package.to_str().unwrap().to_owned()
 }
 
 fn nobody_elses_names(world: &World) {

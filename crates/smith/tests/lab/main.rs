@@ -4,6 +4,7 @@
 //! folder, or where `SMITH_LAB_CACHE` says, so that only the first run fetches it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
 mod faults;
 mod machines;
