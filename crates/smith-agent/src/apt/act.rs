@@ -43,6 +43,7 @@ pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
+    lock::wait(ctx, &lock::OF_OURS, LOCK_WAIT)?;
     let lists = fresh::look(&home, &wish, ctx.host, &native);
     // Also what is there: a check says whether the mirror is.
     fetch(ctx, &drive, &wish, lists)?;
@@ -85,7 +86,8 @@ pub(super) fn patch_within(
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
-    lock::wait(ctx, lock_wait)?;
+    lock::wait(ctx, &lock::OF_PACKAGES, lock_wait)?;
+    lock::wait(ctx, &lock::OF_OURS, lock_wait)?;
     let before = Machine::read(ctx.host, &native)?;
     keep(ctx, "packages.before", &before);
     let repair = repair::configure(ctx, &drive, &before)?;

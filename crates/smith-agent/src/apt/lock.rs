@@ -10,17 +10,22 @@ use smith_agent::protocol::{Cause, Failure};
 
 use crate::op::{Context, Host};
 
-const LOCKS: [&str; 2] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
+/// Held by whoever changes packages.
+pub(crate) const OF_PACKAGES: [&str; 2] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
+
+/// Held by an apt of ours that a killed agent left behind, until it ends by itself.
+pub(crate) const OF_OURS: [&str; 2] =
+    ["/var/cache/smith-agent/lists/lock", "/var/cache/smith-agent/archives/lock"];
 
 /// Between two looks. Whoever holds the lock holds it for seconds.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Waits until nobody works on the machine's packages, at most `limit`. Nothing is kept locked: apt takes the lock itself and
+/// Waits until nobody holds one of the locks, at most `limit`. Nothing is kept locked: apt takes the lock itself and
 /// waits once more if somebody came between.
-pub(crate) fn wait(ctx: &mut Context<'_>, limit: Duration) -> Result<(), Failure> {
+pub(crate) fn wait(ctx: &mut Context<'_>, locks: &[&'static str], limit: Duration) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut told = String::new();
-    while let Some((lock, holder)) = held(ctx.host) {
+    while let Some((lock, holder)) = held(ctx.host, locks) {
         if begun.elapsed() >= ctx.left(limit)? {
             let waited = begun.elapsed().as_secs();
             let message = format!("expected {lock} to be free, found it held by {holder} for {waited} s");
@@ -36,8 +41,8 @@ pub(crate) fn wait(ctx: &mut Context<'_>, limit: Duration) -> Result<(), Failure
 }
 
 /// The first lock that somebody holds, and who it is.
-pub(crate) fn held(host: &Host) -> Option<(&'static str, String)> {
-    LOCKS.into_iter().find_map(|lock| {
+fn held(host: &Host, locks: &[&'static str]) -> Option<(&'static str, String)> {
+    locks.iter().find_map(|&lock| {
         // Where there is no such file, there is nobody who could have locked it; xenial has no `lock-frontend`.
         let file = File::options().read(true).write(true).open(host.path(lock)).ok()?;
         match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {

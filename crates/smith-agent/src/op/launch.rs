@@ -109,7 +109,7 @@ fn as_unit(operation: &Operation, args: &[OsString]) -> io::Result<()> {
             .arg(format!("--description=smith-agent: operation {}", operation.id()))
             .args(properties)
             .arg("--")
-            .arg(installed())
+            .arg(own_file().unwrap_or_else(|| INSTALLED.into()))
             .args(args)
             .run()
             .map_err(|stopped| stopped.error)?;
@@ -121,16 +121,16 @@ fn as_unit(operation: &Operation, args: &[OsString]) -> io::Result<()> {
     Err(io::Error::other(why))
 }
 
-/// This program's own file, or the one that has taken its place.
-fn installed() -> PathBuf {
-    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| INSTALLED.into())
+/// This program's own file, unless another has taken its place meanwhile.
+fn own_file() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|path| path.exists())
 }
 
 /// It outlives this process, and then has init for a parent.
 fn in_session(folder: &Path, args: &[OsString]) -> io::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
-    // The link leads to this program also where its file was replaced.
-    Command::new("/proc/self/exe")
+    // The link leads to this program also where its file was replaced, but people would read `exe` in lists of processes.
+    Command::new(own_file().unwrap_or_else(|| "/proc/self/exe".into()))
         .args(args)
         .env_clear()
         .stdin(Stdio::null())

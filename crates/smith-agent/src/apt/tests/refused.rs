@@ -151,13 +151,13 @@ fn what_does_not_fit_is_not_downloaded() {
     assert_eq!(world.installed(), ["a 1"]);
 }
 
-/// A program that holds the lock of dpkg until it is told to end.
-fn holder(world: &World) -> Option<Child> {
+/// A program that holds a lock until it is told to end.
+fn holder(world: &World, lock: &str) -> Option<Child> {
     let script = "use Fcntl qw(:flock F_SETLK F_WRLCK); open(my $f, '+<', $ARGV[0]) or die; \
         my $lock = pack('s s x![q] q q i x![q]', F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $lock) or die; \
         $| = 1; print 'x'; <STDIN>";
     let mut command = Command::new("perl");
-    command.args(["-e", script]).arg(world.root("var/lib/dpkg/lock-frontend"));
+    command.args(["-e", script]).arg(world.root(lock));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
     let mut byte = [0];
     child.stdout.as_mut()?.read_exact(&mut byte).ok().map(|()| child)
@@ -166,7 +166,7 @@ fn holder(world: &World) -> Option<Child> {
 #[test]
 fn whoever_holds_the_lock_is_named_and_waited_for() {
     let Some(mut world) = one_behind() else { return };
-    let Some(mut child) = holder(&world) else {
+    let Some(mut child) = holder(&world, "var/lib/dpkg/lock-frontend") else {
         println!("skipped: perl is not on this machine");
         return;
     };
@@ -182,4 +182,19 @@ fn whoever_holds_the_lock_is_named_and_waited_for() {
     });
     world.patched();
     assert!(ender.join().expect("a thread").expect("an end").success());
+}
+
+#[test]
+fn an_apt_that_a_killed_agent_left_behind_is_waited_for() {
+    let Some(mut world) = one_behind() else { return };
+    world.check().expect("checked");
+    let Some(mut child) = holder(&world, "var/cache/smith-agent/lists/lock") else {
+        println!("skipped: perl is not on this machine");
+        return;
+    };
+    let failure = world.fails(Cause::Busy);
+    assert!(failure.message.contains(&format!("perl (process {})", child.id())), "{}", failure.message);
+    drop(child.stdin.take());
+    child.wait().expect("ended");
+    world.patched();
 }
