@@ -60,7 +60,7 @@ impl Groups {
         }
         // Absent where the first version has the controllers; only `slow` needs them.
         for above in [self.unified.parent().unwrap_or(Path::new("/")), &self.unified] {
-            let _ = fs::write(above.join("cgroup.subtree_control"), "+cpu +memory");
+            let _ = fs::write(above.join("cgroup.subtree_control"), "+cpu");
         }
         let mut joined = vec![unified.join("keeper")];
         if let Some(path) = self.cpu.as_ref().map(|cpu| cpu.join(machine.as_str())) {
@@ -89,6 +89,8 @@ impl Groups {
                 let quota = quota.map_or_else(|| "-1".to_owned(), |quota| quota.to_string());
                 fs::write(&path, quota).doing("writing", &path)
             }
+            // What cannot be limited was not.
+            None if quota.is_none() => Ok(()),
             None => Err(LabError::NoController { what: "a controller of the processor among the cgroups" }),
         }
     }

@@ -14,8 +14,8 @@ for group; do
     echo $$ >"$group/cgroup.procs"
 done
 
-# nspawn looks for its cgroups here, and writes below /run.
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
+# nspawn looks for its cgroups here, where the first version may stand, and writes below /run.
+[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -o loop,noatime "$folder/disk.ext4" "$folder/writable"
 mkdir -p "$folder/writable/upper" "$folder/writable/work"

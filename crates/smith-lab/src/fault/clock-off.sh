@@ -9,7 +9,7 @@ left_alone=FAKETIME_SKIP_CMDS=systemd,systemd-journald,systemd-logind,systemd-sh
 case $1 in
 break)
     [ -e "$library" ]
-    echo '+40d' >/etc/faketimerc
+    echo '-365d' >/etc/faketimerc
     mkdir -p "${defaults%/*}"
     printf '[Manager]\nDefaultEnvironment=%s FAKETIME_DONT_FAKE_MONOTONIC=1\n' "$left_alone" >"$defaults"
     grep -qx "$left_alone" /etc/environment || echo "$left_alone" >>/etc/environment

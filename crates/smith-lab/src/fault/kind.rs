@@ -81,7 +81,7 @@ impl Fault {
             }
             Self::SshdDead => "sshd and its sessions are gone and do not come back",
             Self::NoReboot => "the machine goes down to reboot and does not come up",
-            Self::ClockOff => "programs take the time for 40 days later than it is",
+            Self::ClockOff => "programs take the time for a year earlier than it is",
             Self::MirrorUnreachable => "no connection that the machine opens is answered",
             Self::Slow => "a tenth of a processor, and a line of 1 Mbit/s",
             Self::KernelPurgeFailing => "two old kernels are installed whose prerm fails",
