@@ -100,3 +100,28 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     File::open(path).map_err(failed)?.take(most).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_host_keys_are_for_machines_that_have_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("c.yaml", "sources:\n  - {name: a, file: a.yaml}\nhost-keys: keys\n");
+        write("a.yaml", "machines:\n  - one\n  - {name: two, host-key: ssh-rsa OWN}\n");
+        let config = load_config(&folder.path().join("c.yaml")).unwrap();
+        let keys = || -> Vec<Option<String>> {
+            let reading = load(&config, folder.path()).unwrap();
+            reading.machines().iter().map(|machine| machine.host_key.clone()).collect()
+        };
+        // Nothing was recorded yet.
+        assert_eq!(keys(), [None, Some("ssh-rsa OWN".to_owned())]);
+        write("keys", "one ssh-ed25519 AAAA\ntwo ssh-rsa OTHER\nthree ssh-rsa GONE\n");
+        assert_eq!(keys(), [Some("ssh-ed25519 AAAA".to_owned()), Some("ssh-rsa OWN".to_owned())]);
+        write("keys", "one\n");
+        let refused = load(&config, folder.path()).unwrap_err();
+        assert_eq!(refused.code(), "S0143");
+    }
+}

@@ -26,6 +26,23 @@ fn what_was_killed_on_the_way_is_removed() {
 }
 
 #[test]
+fn a_removal_that_was_killed_is_finished() {
+    let Some(world) = World::new('d') else { return };
+    for after in [3, 10, 25, 60, 120, 200] {
+        world.good(&["up", "--machines", "1"]);
+        let token = world.token();
+        let mut down = world.start(&["down"]);
+        std::thread::sleep(Duration::from_millis(after));
+        down.kill().unwrap();
+        down.wait().unwrap();
+        let again = world.lab(&["down"]);
+        // The first one may have been done by then.
+        assert!(matches!(again.code, Some(0 | 5)), "after {after} ms: {again:?}");
+        world.nothing_is_left(token.as_deref());
+    }
+}
+
+#[test]
 fn what_was_killed_on_the_way_is_finished() {
     let Some(world) = World::new('f') else { return };
     for after in [100, 400, 900] {
