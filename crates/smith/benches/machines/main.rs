@@ -1,6 +1,6 @@
 //! What reaching machines costs, beside the tools that people use for it.
 //!
-//! `cargo xtask bench machines [--runs N] [--only PART]`. Needs root: the machines of `fanout` and `hold` are one sshd in a
+//! `cargo xtask bench machines [--runs N] [--only PART]`. Needs root: `lab` and `patch` have real machines, and those of `fanout` and `hold` are one sshd in a
 //! network namespace of its own, under many addresses, so that every tool pays for the same server. Python's tools are looked
 //! for in the environment that `SMITH_BENCH_VENV` names; a tool that is not there is named and left out.
 
@@ -8,6 +8,7 @@
 
 mod fanout;
 mod hold;
+mod lab;
 #[path = "../repo/measure.rs"]
 mod measure;
 mod street;
@@ -23,7 +24,8 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 /// A part of the work, and what does it.
 type Part = (&'static str, fn(u32, &mut Table) -> Outcome);
 
-const PARTS: [Part; 2] = [("fanout", fanout::facts), ("hold", hold::sessions)];
+const PARTS: [Part; 4] =
+    [("fanout", fanout::facts), ("hold", hold::sessions), ("lab", lab::twelve), ("patch", lab::patch)];
 
 fn main() -> ExitCode {
     match run() {
