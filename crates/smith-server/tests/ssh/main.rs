@@ -7,5 +7,6 @@
 )]
 
 mod door;
+mod executor;
 mod links;
 mod stories;

@@ -7,7 +7,7 @@ use smith_server::machine::{Ending, Patience, perform};
 
 use crate::door::{Door, sshd_is_there};
 
-const HELLO: &str = r#"say() { printf '%s\n' "$1"; }
+pub(crate) const HELLO: &str = r#"say() { printf '%s\n' "$1"; }
 read -r JOB
 say '{"seq":0,"at_ms":1,"kind":"hello","value":{"protocol":1,"version":"9","boot":"b"}}'
 began() { say '{"seq":1,"at_ms":1,"kind":"began","value":{"id":"a-1","action":"drain"}}'; }
@@ -30,7 +30,14 @@ fn patience() -> Patience {
 async fn play(script: &str, patience: Patience) -> (Door, Ending, Vec<u64>) {
     let door = Door::with(&format!("{HELLO}{script}")).await;
     let mut seen = Vec::new();
-    let ending = perform(&door.links(), &door.address, &job(), patience, |reply| seen.push(reply.seq)).await;
+    let folder = door.dir.path().to_owned();
+    let (links, job) = (door.links(), job());
+    let ending = perform(&links, &door.address, &job, patience, |reply| {
+        seen.push(reply.seq);
+        // The script can wait until something was heard.
+        std::fs::write(folder.join(format!("heard-{}", reply.seq)), "").unwrap();
+    });
+    let ending = ending.await;
     (door, ending, seen)
 }
 
@@ -54,7 +61,8 @@ async fn a_broken_connection_is_made_again_and_nothing_is_told_twice() {
         return;
     }
     // The first talk breaks after two replies; the second is asked for the rest and tells all of it.
-    let script = "echo \"$JOB\" >>jobs; began; log 2; test $COUNT = 0 && exec kill -9 $PPID; log 3; ended 4";
+    let script = "echo \"$JOB\" >>jobs; began; log 2; \
+                  if test $COUNT = 0; then until test -e heard-2; do sleep 0.02; done; exec kill -9 $PPID; fi; log 3; ended 4";
     let (door, ending, seen) = play(script, patience()).await;
     assert_eq!((ending, seen), (drained(), vec![1, 2, 3, 4]));
     assert_eq!(door.starts(), 2);

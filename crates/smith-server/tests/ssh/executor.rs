@@ -1,0 +1,179 @@
+//! What a driver asks, done on a machine behind a real sshd, and what it is told.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use smith_agent::protocol::{Action as Wish, Job, Patch};
+use smith_domain::decide::Command;
+use smith_domain::errand::{ErrandId, ErrandKind};
+use smith_domain::fleet::{Fleet, FleetEvent, MachineFacts};
+use smith_domain::id::{AttrName, BuildNumber, MachineId, MachineName, RolloutId};
+use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand, Work};
+use smith_domain::state::State;
+use smith_domain::time::Timestamp;
+use smith_server::driver::{Effect, Executor, Input, Mode, Target};
+use smith_server::machine::{Answers, BuildAccess, MachineExecutor, NoBuild, Settings, plain_patch};
+use tokio::runtime::Handle;
+
+use crate::door::{Door, sshd_is_there};
+use crate::stories::HELLO;
+
+struct Kept(Sender<Input>);
+
+impl Answers for Kept {
+    fn answer(&self, input: Input) {
+        self.0.send(input).unwrap();
+    }
+}
+
+/// One build, and no other.
+struct OneBuild;
+
+impl BuildAccess for OneBuild {
+    fn patch_for(&self, fleet: &Fleet, machine: MachineId, build: BuildNumber) -> Result<Patch, NoBuild> {
+        if build == BuildNumber(1) {
+            return Ok(plain_patch(1, Vec::new(), b"key"));
+        }
+        let machine = fleet.machine(machine).name().to_owned();
+        Err(NoBuild { build, machine, why: "it was never made".to_owned() })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Errands(Vec<Effect>);
+
+impl Executor for Errands {
+    fn start(&mut self, _state: &State, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+fn state(door: &Door) -> State {
+    let mut facts = MachineFacts::named(MachineName::new("web-1").unwrap());
+    let socket = door.address.sockets[0];
+    facts.addresses = vec![socket.ip()];
+    facts.host_key = Some(door.address.host_key.to_openssh().unwrap());
+    facts.attrs = [(AttrName::new("ssh-port").unwrap(), socket.port().to_string())].into();
+    let unreachable = MachineFacts::named(MachineName::new("web-2").unwrap());
+    let mut state = State::default();
+    state.fleet.evolve(&FleetEvent::MachinesJoined { machines: vec![facts, unreachable] }, Timestamp(0));
+    state
+}
+
+fn executor(door: &Door) -> (MachineExecutor<Errands>, Receiver<Input>) {
+    let (sender, receiver) = channel();
+    let mut settings = Settings::new("test".parse().unwrap());
+    settings.reach = Duration::from_secs(5);
+    let kept = Arc::new(Kept(sender));
+    let executor = MachineExecutor::new(
+        Handle::current(),
+        door.links(),
+        Arc::new(OneBuild),
+        settings,
+        kept,
+        Errands::default(),
+    );
+    (executor, receiver)
+}
+
+fn effect(mode: Mode, machine: u32, action: Action, build: u32) -> Effect {
+    let target = Target::Machine {
+        rollout: RolloutId(7),
+        machine: MachineId(machine),
+        serial: 3,
+        action,
+        build: BuildNumber(build),
+    };
+    Effect { mode, tenure: 5, deadline: Timestamp(20_000), target }
+}
+
+async fn answered(answers: &Receiver<Input>) -> (Outcome, Option<String>) {
+    for _ in 0..2_000 {
+        if let Ok(input) = answers.try_recv() {
+            let Command::Rollout(RolloutCommand::Report { rollout, serial, outcome, note, .. }) =
+                input.command
+            else {
+                panic!("{input:?}");
+            };
+            assert_eq!((rollout, serial), (RolloutId(7), 3));
+            return (outcome, note);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no answer came");
+}
+
+#[tokio::test]
+async fn an_effect_becomes_a_job_and_its_end_a_report() {
+    if !sshd_is_there() {
+        return;
+    }
+    let checked =
+        r#"say '{"seq":2,"at_ms":1,"kind":"ended","value":{"done":{"checked":{"work":"reboot-only"}}}}'"#;
+    let door = Door::with(&format!("{HELLO}echo \"$JOB\" >job; began; {checked}")).await;
+    let (mut executor, answers) = executor(&door);
+    let state = state(&door);
+    executor.start(&state, effect(Mode::Act, 0, Action::Check, 1));
+    assert_eq!(answered(&answers).await, (Outcome::Found(Work::RebootOnly), None));
+    let text = std::fs::read_to_string(door.dir.path().join("job")).unwrap();
+    let job: Job = serde_json::from_str(&text).unwrap();
+    assert_eq!(job.id.as_str(), "test-r7-m0-s3");
+    let fence = job.fence.unwrap();
+    assert_eq!((fence.controller.as_str(), fence.tenure), ("test", 5));
+    assert!(matches!(job.action, Wish::Check(patch) if patch.build == 1));
+}
+
+#[tokio::test]
+async fn looking_begins_nothing() {
+    if !sshd_is_there() {
+        return;
+    }
+    let unknown = r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-m0-s3"}}}'"#;
+    let door = Door::with(&format!("{HELLO}echo \"$JOB\" >job; {unknown}")).await;
+    let (mut executor, answers) = executor(&door);
+    executor.start(&state(&door), effect(Mode::Seek, 0, Action::Patch, 1));
+    let (outcome, note) = answered(&answers).await;
+    assert_eq!(outcome, Outcome::NotBegun);
+    assert_eq!(note.as_deref(), Some("the machine was never asked for test-r7-m0-s3"));
+    let text = std::fs::read_to_string(door.dir.path().join("job")).unwrap();
+    let job: Job = serde_json::from_str(&text).unwrap();
+    let Wish::Attach(attach) = job.action else { panic!("{text}") };
+    assert_eq!(attach.to.as_str(), "test-r7-m0-s3");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_answered_at_once() {
+    if !sshd_is_there() {
+        return;
+    }
+    let door = Door::with("exit").await;
+    let (mut executor, answers) = executor(&door);
+    let state = state(&door);
+    executor.start(&state, effect(Mode::Act, 1, Action::Drain, 1));
+    let (outcome, note) = answered(&answers).await;
+    assert_eq!(outcome, Outcome::Failed(CauseKind::Unreachable));
+    assert_eq!(note.as_deref(), Some("expected an address of web-2 in the inventory, found none"));
+    executor.start(&state, effect(Mode::Act, 0, Action::Patch, 9));
+    let (outcome, note) = answered(&answers).await;
+    assert_eq!(outcome, Outcome::Failed(CauseKind::MirrorUnreachable));
+    assert!(note.unwrap().ends_with("build 9 to web-1: it was never made"));
+    // Whoever only looks and cannot has not found out anything.
+    executor.start(&state, effect(Mode::Seek, 1, Action::Drain, 1));
+    assert_eq!(answered(&answers).await.0, Outcome::Lost);
+    assert_eq!(door.starts(), 0);
+}
+
+#[tokio::test]
+async fn errands_are_passed_on() {
+    if !sshd_is_there() {
+        return;
+    }
+    let door = Door::with("exit").await;
+    let (mut executor, _answers) = executor(&door);
+    let kind = ErrandKind::Call(RolloutId(7), 0);
+    let target = Target::Errand { errand: ErrandId(4), kind, attempt: 1 };
+    let errand = Effect { mode: Mode::Act, tenure: 5, deadline: Timestamp(9), target };
+    executor.start(&state(&door), errand);
+    assert_eq!(executor.errands_mut().0, [errand]);
+}
