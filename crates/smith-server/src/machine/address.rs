@@ -25,7 +25,7 @@ pub enum AddressError {
     #[error("expected an address of {machine} in the inventory, found none")]
     NoAddress { machine: String },
     #[error(
-        "expected the host key of {machine} in the inventory, found none; `smith agent install` records it"
+        "expected the host key of {machine} in the inventory, found none; `smith agent enroll` records it"
     )]
     NoHostKey { machine: String },
     #[error("expected the host key of {machine} as `ssh-ed25519 AAAA…`, found {found:?}")]

@@ -7,7 +7,7 @@ use super::address::Address;
 use super::link::Links;
 
 /// Runs on the machine as root. Nothing is written into it: the key and the package's size come as its first two lines of
-/// input, the package after them.
+/// input, the package after them. The file of keys gets its name when it is whole: a full disk must lock nobody out.
 const SCRIPT: &str = r#"set -eu
 umask 077
 IFS= read -r key
@@ -28,7 +28,8 @@ if ! grep -qxF -- "$line" /root/.ssh/authorized_keys; then
     blob=${blob%% *}
     grep -vF -- "$blob" /root/.ssh/authorized_keys >"$dir/keys" || true
     printf '%s\n' "$line" >>"$dir/keys"
-    cat "$dir/keys" >/root/.ssh/authorized_keys
+    cat "$dir/keys" >/root/.ssh/.authorized_keys.smith
+    mv -f /root/.ssh/.authorized_keys.smith /root/.ssh/authorized_keys
 fi
 printf 'smith-agent %s\n' "$new""#;
 
