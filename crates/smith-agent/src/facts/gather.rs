@@ -66,7 +66,9 @@ fn ask(program: &str, args: &[&str]) -> String {
     // `systemd-detect-virt` answers `none` with a bad exit code.
     let ran = Run::new(program, ASK).args(args).run();
     let output = ran.map(|ran| ran.output).unwrap_or_default();
-    output.lines().next().unwrap_or_default().trim().to_owned()
+    // A warning may stand before the answer, which is one word.
+    let is_word = |line: &&str| !line.is_empty() && !line.contains(char::is_whitespace);
+    output.lines().map(str::trim).find(is_word).unwrap_or_default().to_owned()
 }
 
 fn uptime(host: &Host) -> u64 {
