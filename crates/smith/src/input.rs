@@ -46,6 +46,19 @@ impl Unwritable {
     }
 }
 
+/// Why somebody does something: it stands in tables and logs, where each line is somebody's.
+pub(crate) fn reason(text: &str) -> Result<String, crate::failure::Failure> {
+    let refused = |found: String| {
+        let error = format!("expected a reason: a sentence in one line that says why, found {found}");
+        Err(crate::failure::Failure::new(crate::failure::Exit::Usage, error))
+    };
+    match text.trim() {
+        "" => refused("none".to_owned()),
+        text if text.contains(char::is_control) => refused(format!("{text:?}")),
+        text => Ok(text.to_owned()),
+    }
+}
+
 pub(crate) fn unreadable(
     expected: &'static str,
     path: &Path,
