@@ -10,7 +10,7 @@ use crate::manifest::Area;
 use crate::mirror::held::{Held, HeldError, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED, is_difference};
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::{BuildNumber, ChannelName};
-use crate::retention::dead_builds;
+use crate::retention::dead_files;
 use crate::store::{Locked, Store, StoreError};
 
 /// What builds on this store know.
@@ -44,10 +44,9 @@ impl Known {
             known.read(store, number, &folder, Held::read_bare(&folder, number));
         }
         // What a purge has yet to sweep is on its way, whether it runs or was killed.
-        for dead in dead_builds(store)? {
-            let names = dead.files.iter().filter(|file| file.area == Area::Pool);
-            known.pool.extend(names.map(|file| file.path.to_string()));
-        }
+        let dead = dead_files(store)?;
+        let names = dead.iter().filter(|file| file.area == Area::Pool);
+        known.pool.extend(names.map(|file| file.path.to_string()));
         Ok(known)
     }
 

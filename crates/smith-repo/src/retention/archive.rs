@@ -14,6 +14,7 @@ use crate::mirror::{INFO, MANIFEST, SIGNED, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Found, Place, find, live};
+use crate::retention::marks::Marks;
 use crate::retention::plan::{Keep, Roots, reasons};
 use crate::retention::sweep::{Purged, Trash, from_trash, sweep};
 use crate::store::{Layout, Store, StoreError};
@@ -43,7 +44,7 @@ pub fn archive(
             archived.builds.push(*number);
         }
     }
-    let swept = sweep(store, now)?;
+    let swept = sweep(store, &Marks::default(), now)?;
     let locked = store.lock_now()?;
     write_index(store, &locked)?;
     drop(locked);

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
 }
 
 fn answer(plan: &PurgePlan, freed: u64) -> Answer {
-    let PurgePlan { builds, kept, unfinished: finished, objects, bytes } = plan.clone();
+    let PurgePlan { builds, kept, unfinished: finished, objects, bytes, .. } = plan.clone();
     Answer { builds, kept, finished, objects, bytes, freed }
 }
 
