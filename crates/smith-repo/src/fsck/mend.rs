@@ -1,4 +1,5 @@
-//! What is safe to put right: leftovers are taken up or cleared, permissions and lists made as they should be. What is
+//! What is safe to put right: leftovers are taken up or cleared, permissions, names and lists made as they should
+//! be. What is
 //! damaged needs another store that has it, and a person where somebody's wish is not known.
 
 use std::fs;
@@ -8,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::fsck::FsckError;
+use crate::fsck::names::relink;
 use crate::fsck::protection::protect;
 use crate::mirror::{clear_stale, stale_folders, write_index};
 use crate::retention::{empty_trash, finish_sweep, take_orphans};
@@ -28,6 +30,8 @@ pub struct Mended {
     pub taken_in: u64,
     pub orphans: u64,
     pub protected: u64,
+    /// Names that were files of their own and are links to their objects now.
+    pub relinked: u64,
     /// Bytes that are free now.
     pub freed: u64,
 }
@@ -51,6 +55,9 @@ pub fn mend(store: &Store, age: Age, now: Timestamp) -> Result<Mended, FsckError
         mended.cleared += count;
         mended.freed += bytes;
     }
+    let relinked = relink(store)?;
+    mended.relinked = relinked.names;
+    mended.freed += relinked.freed;
     mended.orphans = take_orphans(store, age, now)?;
     mended.freed += empty_trash(store, age, now)?;
     mended.protected = protect(store)?;

@@ -129,6 +129,36 @@ fn leftovers_are_told_from_damage_counted_and_mended() {
 }
 
 #[test]
+fn names_that_lost_their_links_are_led_to_good_objects_only() {
+    let (_folder, store) = two_builds();
+    let loosen = |path: &str| {
+        let path = store.root().join(path);
+        let bytes = fs::read(&path).expect("read");
+        fs::remove_file(&path).and_then(|()| fs::write(&path, &bytes)).expect("written");
+        bytes.len() as u64
+    };
+    let index = "builds/2/debian/dists/stable/main/binary-amd64/Packages";
+    let bytes = loosen(index) + loosen("pool/debian/main/p7/p7_1_all.deb");
+    // The name holds what its object has lost.
+    let name = "pool/debian/main/p8/p8_1_all.deb";
+    let object = store.object(&Sha256::of_file(&store.root().join(name)).expect("read").0);
+    loosen(name);
+    let mut bad = fs::read(&object).expect("read");
+    bad[100] ^= 1;
+    fs::set_permissions(&object, fs::Permissions::from_mode(0o644)).expect("opened");
+    fs::write(&object, bad)
+        .and_then(|()| fs::set_permissions(&object, fs::Permissions::from_mode(0o444)))
+        .expect("written");
+
+    let found = damaged(&store, Depth::Quick);
+    assert!(found.contains(&format!("{index}: a file of its own")) && found.len() == 3, "{found:?}");
+    let mended = mend(&store, Age::Day, now()).expect("mended");
+    assert_eq!((mended.relinked, mended.freed), (2, bytes));
+    assert_eq!(damaged(&store, Depth::Quick), [format!("{name}: a file of its own")]);
+    assert_eq!(mend(&store, Age::Day, now()).expect("mended").relinked, 0);
+}
+
+#[test]
 fn purges_beside_a_look_damage_nothing() {
     let roots = Roots::default();
     let (mut looks, mut beside) = (0, 0);

@@ -19,7 +19,7 @@ use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Place, find};
 use crate::retention::plan::{Keep, PurgePlan, Roots, each_staying, reasons};
-use crate::store::{Locked, Store, StoreError, unique};
+use crate::store::{Locked, Store, StoreError, rename_new, unique};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Purged {
@@ -288,8 +288,10 @@ fn return_object(store: &Store, from: &Path, hash: &Sha256) -> Result<bool, Rete
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
     }
-    match fs::rename(from, &to) {
+    match rename_new(from, &to) {
         Ok(()) => Ok(true),
+        // A run beside us has brought it anew; names may be links to that.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
         // A purge beside us has just deleted it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::io("renaming to", &to)(error).into()),

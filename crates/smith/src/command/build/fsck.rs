@@ -26,7 +26,7 @@ pub(super) struct Fsck {
     /// Read every object, not only its size
     #[arg(long)]
     deep: bool,
-    /// Clear up leftovers that are older than a day, and put permissions and lists right
+    /// Clear up leftovers that are older than a day, and put permissions, names and lists right
     #[arg(long)]
     mend: bool,
     /// Leftovers of any age, for good: room is needed
@@ -126,11 +126,12 @@ fn text(answer: &Answer) -> String {
         ));
     }
     if let Some(mended) = mended {
-        let Mended { cleared, taken_in, orphans, protected, freed } = mended;
+        let Mended { cleared, taken_in, orphans, protected, relinked, freed } = mended;
+        let names = counted(*relinked, "name");
         let orphans = counted(*orphans, "orphan");
         text.push_str(&format!(
             "mended: {cleared} cleared, {taken_in} taken in, {orphans} taken away, {protected} protected, \
-             {freed} bytes free now\n"
+             {names} made anew, {freed} bytes free now\n"
         ));
     }
     if !signatures_checked && !report.builds.is_empty() {
