@@ -12,15 +12,17 @@ use crate::fsck::FsckError;
 use crate::fsck::names::relink;
 use crate::fsck::protection::protect;
 use crate::mirror::{clear_stale, stale_folders, write_index};
-use crate::retention::{empty_trash, finish_sweep, take_orphans};
+use crate::retention::{empty_trash, empty_unpromised, finish_sweep, take_orphans};
 use crate::store::{Store, StoreError};
+
+/// Nobody is expected to go on with what failed a day ago, and so long a purged build can come back.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How old leftovers have to be that a run may yet take up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// Nobody is expected to go on with what failed a day ago.
     Day,
-    /// Somebody needs the room at once.
+    /// Somebody needs the room at once. Purged builds were promised for their day and stay for it.
     Any,
 }
 
@@ -38,7 +40,7 @@ pub struct Mended {
 
 pub fn mend(store: &Store, age: Age, now: Timestamp) -> Result<Mended, FsckError> {
     let age = match age {
-        Age::Day => SignedDuration::from_hours(24),
+        Age::Day => DAY,
         Age::Any => SignedDuration::ZERO,
     };
     let mut mended =
@@ -59,7 +61,8 @@ pub fn mend(store: &Store, age: Age, now: Timestamp) -> Result<Mended, FsckError
     mended.relinked = relinked.names;
     mended.freed += relinked.freed;
     mended.orphans = take_orphans(store, age, now)?;
-    mended.freed += empty_trash(store, age, now)?;
+    mended.freed += empty_trash(store, DAY, now)?;
+    mended.freed += empty_unpromised(store, age, now)?;
     mended.protected = protect(store)?;
     write_index(store, &store.lock_now()?)?;
     Ok(mended)

@@ -5,12 +5,13 @@ use std::thread;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::fetch::{Fetcher, Limits, Silent};
 use crate::fixture::{Recipe, store};
 use crate::fsck::{Age, Checked, Kind, Report, check, mend};
 use crate::hash::Sha256;
 use crate::mirror::{Depth, write_index};
 use crate::name::BuildNumber;
-use crate::retention::{Roots, Wish, plan, purge};
+use crate::retention::{Roots, Wish, bring_back, plan, purge, trashed};
 use crate::store::Store;
 
 /// No process has such a number.
@@ -156,6 +157,29 @@ fn names_that_lost_their_links_are_led_to_good_objects_only() {
     assert_eq!((mended.relinked, mended.freed), (2, bytes));
     assert_eq!(damaged(&store, Depth::Quick), [format!("{name}: a file of its own")]);
     assert_eq!(mend(&store, Age::Day, now()).expect("mended").relinked, 0);
+}
+
+#[test]
+fn purged_builds_stay_in_the_trash_for_their_day_whoever_needs_the_room() {
+    let (_folder, store) = two_builds();
+    let roots = Roots::default();
+    let wanted = plan(&store, &Wish::These(vec![BuildNumber(1)]), &roots).expect("a plan");
+    purge(&store, &wanted, &roots, now()).expect("purged");
+    let put_away = store.trash().join(format!("{}-repair-{DEAD}", now().as_second()));
+    fs::create_dir(&put_away).expect("made");
+    let later = |hours| now() + SignedDuration::from_hours(hours);
+    mend(&store, Age::Any, later(1)).expect("mended");
+    assert!(!put_away.exists());
+    assert_eq!(trashed(&store).expect("read").len(), 1);
+    let fetcher = Fetcher::new(Limits::default()).expect("a fetcher");
+    let restored = bring_back(&store, BuildNumber(1), &fetcher, &[], &Silent).expect("back");
+    assert!(restored.missing.is_empty() && restored.from_trash > 5, "{restored:?}");
+    assert!(look(&store, Depth::Full).is_clean(), "{:?}", look(&store, Depth::Full));
+
+    purge(&store, &wanted, &roots, now()).expect("purged");
+    mend(&store, Age::Day, later(25)).expect("mended");
+    assert!(trashed(&store).expect("read").is_empty());
+    assert_eq!(fs::read_dir(store.trash()).expect("read").count(), 0);
 }
 
 #[test]

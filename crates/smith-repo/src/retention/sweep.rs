@@ -201,9 +201,31 @@ pub(super) const SWEPT: &str = ".swept";
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
+    empty(store, ripe(store, grace, now)?)
+}
+
+/// The same with what nobody was promised to get back. A build that was purged or archived, and what only it referred to, is
+/// kept in the trash for its time.
+pub(crate) fn empty_unpromised(
+    store: &Store,
+    age: SignedDuration,
+    now: Timestamp,
+) -> Result<u64, RetentionError> {
+    let mut batches = ripe(store, age, now)?;
+    batches.retain(|batch| {
+        let name = batch.file_name().unwrap_or_default().to_string_lossy();
+        name.split('-').nth(1).is_some_and(|what| !PROMISED.contains(&what))
+    });
+    empty(store, batches)
+}
+
+/// Whose batches [`super::bring_back`] and [`super::restore`] need.
+const PROMISED: [&str; 3] = ["purge", "archive", "sweep"];
+
+fn empty(store: &Store, batches: Vec<PathBuf>) -> Result<u64, RetentionError> {
     let mut freed = 0;
     let unswept = unswept(store)?;
-    for batch in ripe(store, grace, now)? {
+    for batch in batches {
         // Only there it stands what its builds referred to.
         if unswept.iter().any(|build| build.starts_with(&batch)) {
             continue;

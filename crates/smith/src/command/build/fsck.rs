@@ -29,7 +29,8 @@ pub(super) struct Fsck {
     /// Clear up leftovers that are older than a day, and put permissions, names and lists right
     #[arg(long)]
     mend: bool,
-    /// Leftovers of any age, for good: room is needed
+    /// Leftovers of any age, for good: room is needed. Purged builds stay in the trash for their day; `smith build purge`
+    /// has a `--now` of its own
     #[arg(long, requires = "mend")]
     now: bool,
     /// The public keys that builds are believed for; those of the store unless said
