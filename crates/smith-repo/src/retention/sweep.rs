@@ -21,7 +21,7 @@ use crate::retention::find::{Place, find, look};
 use crate::retention::lines::{Key, Lists};
 use crate::retention::marks::{Marks, staying};
 use crate::retention::plan::{Keep, PurgePlan, Roots, reasons};
-use crate::store::{Locked, Store, StoreError, unique};
+use crate::store::{Locked, Store, StoreError, rename_new, unique};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Purged {
@@ -238,9 +238,31 @@ pub(super) const SWEPT: &str = ".swept";
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
+    empty(store, ripe(store, grace, now)?)
+}
+
+/// The same with what nobody was promised to get back. A build that was purged or archived, and what only it referred to, is
+/// kept in the trash for its time.
+pub(crate) fn empty_unpromised(
+    store: &Store,
+    age: SignedDuration,
+    now: Timestamp,
+) -> Result<u64, RetentionError> {
+    let mut batches = ripe(store, age, now)?;
+    batches.retain(|batch| {
+        let name = batch.file_name().unwrap_or_default().to_string_lossy();
+        name.split('-').nth(1).is_some_and(|what| !PROMISED.contains(&what))
+    });
+    empty(store, batches)
+}
+
+/// Whose batches [`super::bring_back`] and [`super::restore`] need.
+const PROMISED: [&str; 3] = ["purge", "archive", "sweep"];
+
+fn empty(store: &Store, batches: Vec<PathBuf>) -> Result<u64, RetentionError> {
     let mut freed = 0;
     let unswept = unswept(store)?;
-    let mut ripe = ripe(store, grace, now)?;
+    let mut ripe = batches;
     // Only there it stands what its builds referred to.
     ripe.retain(|batch| !unswept.iter().any(|build| build.starts_with(batch)));
     let mut objects = BTreeSet::new();
@@ -339,8 +361,10 @@ fn return_object(store: &Store, from: &Path, hash: &Sha256) -> Result<bool, Rete
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
     }
-    match fs::rename(from, &to) {
+    match rename_new(from, &to) {
         Ok(()) => Ok(true),
+        // A run beside us has brought it anew; names may be links to that.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
         // A purge beside us has just deleted it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::io("renaming to", &to)(error).into()),
