@@ -136,8 +136,13 @@ pub(crate) fn address(source: &str) -> String {
     if source.contains("://") {
         return source.to_owned();
     }
-    let path = std::fs::canonicalize(source).unwrap_or_else(|_| PathBuf::from(source));
+    let path = std::fs::canonicalize(source).or_else(|_| std::path::absolute(source));
+    let path = path.unwrap_or_else(|_| PathBuf::from(source));
     format!("file://{}", path.display())
+}
+
+pub(crate) fn addresses(sources: &[String]) -> Vec<String> {
+    sources.iter().map(|source| address(source)).collect()
 }
 
 /// Builds that machines were last brought to: lines of a number and how many machines.

@@ -74,7 +74,8 @@ pub(super) fn run(args: &Recover) -> Result<Exit, Failure> {
                 return Err(Failure::new(Exit::Usage, error));
             };
             let (believed, fetcher) = (Believed::load(keyring)?, args.net.fetcher()?);
-            let reach = Into { store: &store, fetcher: &fetcher, sources: &args.from };
+            let sources = input::addresses(&args.from);
+            let reach = Into { store: &store, fetcher: &fetcher, sources: &sources };
             tell(args, &of_store(&reach, &builds, &believed, mode)?, mode)
         }
         ([name], true) => {

@@ -229,12 +229,13 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
         Mode::DryRun => args.store.planned()?,
     };
     let fetcher = args.net.fetcher()?;
+    let sources = input::addresses(&args.from);
     let (builds, here) = match builds.is_empty() {
         true => parted(args, &store, &fetcher)?,
         false => (builds.to_vec(), Vec::new()),
     };
     let progress = &Silent;
-    let pull = Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+    let pull = Pull { store: &store, fetcher: &fetcher, sources: &sources, check: &check, progress };
     let differing = differing(&pull, &here);
     for error in &differing {
         output::data(&format!("{} {error}\n", styled(BAD, "bad:")))?;
@@ -244,8 +245,7 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
     }
     for build in &builds {
         let synced = input::watched(|progress| {
-            let pull =
-                Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+            let pull = Pull { store: &store, fetcher: &fetcher, sources: &sources, check: &check, progress };
             sync(&pull, *build, mode).map_err(|error| Failure::new(Exit::BadInput, error))
         });
         let synced = synced?;

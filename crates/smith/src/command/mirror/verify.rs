@@ -104,7 +104,7 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "expected --from with --repair, found none"));
     }
     let store = args.store.open()?;
-    let from = args.from.iter().map(|source| input::address(source)).collect::<Vec<_>>();
+    let from = input::addresses(&args.from);
     let fetcher = args.net.fetcher()?;
     let looked = of_store(args, &store, &builds, &Bases { fetcher: &fetcher, from: &from }, mode)?;
     if args.json {
@@ -218,7 +218,7 @@ fn of_mirror(
             let store = Store::open(planned.root()).map_err(|error| Failure::new(Exit::BadInput, error))?;
             let fetcher =
                 Fetcher::new(target.limits.clone()).map_err(|error| Failure::new(Exit::Bug, error))?;
-            let from: Vec<String> = target.sources.iter().map(|source| input::address(source)).collect();
+            let from = input::addresses(&target.sources);
             of_store(args, &store, builds, &Bases { fetcher: &fetcher, from: &from }, mode)
         }
         Reach::Bucket { bucket, .. } => {
