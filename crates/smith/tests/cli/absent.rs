@@ -5,6 +5,27 @@ use std::fs;
 use super::mirror::Site;
 
 #[test]
+fn a_disk_that_is_not_mounted_is_not_filled_though_no_sync_ended_well() {
+    let Some(site) = Site::new() else { return };
+    site.add("fra-01", "eu");
+    let there = site.path("mirrors/fra-01");
+    // The first sync ends badly: its builds are not those that are believed.
+    let (other, keys) = (site.text("other"), site.text("other.asc"));
+    site.good(&["build", "key", "new", "--user-id", "Other <a@other>", "--store", &other]);
+    site.good(&["build", "key", "export", &keys, "--store", &other]);
+    assert_eq!(site.run(&["mirror", "sync", "fra-01", "--keyring", &keys]).code, 1);
+    fs::rename(&there, site.path("mirrors/disk")).unwrap();
+    fs::create_dir(&there).unwrap();
+    let ran = site.run(&["mirror", "sync", "fra-01"]);
+    assert!(ran.code == 1 && ran.err.contains("is it mounted?"), "{}{}", ran.out, ran.err);
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
+    // Mounted again it goes on.
+    fs::remove_dir(&there).unwrap();
+    fs::rename(site.path("mirrors/disk"), &there).unwrap();
+    site.good(&["mirror", "sync", "fra-01"]);
+}
+
+#[test]
 fn a_folder_that_is_pulled_from_may_be_relative() {
     let Some(site) = Site::new() else { return };
     let root = super::run::root().canonicalize().unwrap();

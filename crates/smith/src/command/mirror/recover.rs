@@ -142,7 +142,8 @@ fn of_mirror(
     believed: &Believed,
     mode: Mode,
 ) -> Result<Answer, Failure> {
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::Yes, mode)
+    let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
+    let target = Target::of(site, mirror, &limits, &keys, Anew::Yes, mode, input::now())
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(store) => {

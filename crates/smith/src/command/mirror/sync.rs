@@ -126,7 +126,7 @@ fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Ta
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
     let (mut targets, mut outcomes) = (Vec::new(), Vec::new());
     for mirror in mirrors {
-        match Target::of(site, mirror, &limits, &keys, Anew::No, mode) {
+        match Target::of(site, mirror, &limits, &keys, Anew::No, mode, input::now()) {
             Ok(target) => targets.push(target),
             Err(error) => {
                 let why = smith_repo::fetch::chain(&error);

@@ -211,7 +211,8 @@ fn of_mirror(
     mode: Mode,
 ) -> Result<Looked, Failure> {
     // Never made here: a mirror that is not there holds nothing.
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::No, Mode::DryRun)
+    let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
+    let target = Target::of(site, mirror, &limits, &keys, Anew::No, Mode::DryRun, input::now())
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(planned) => {
