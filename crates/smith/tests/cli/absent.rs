@@ -45,3 +45,32 @@ fn a_folder_that_is_pulled_from_may_be_relative() {
     let ran = site.run(&[&args[..], &["--dry-run"]].concat());
     assert!(!ran.err.contains("begins with http"), "{}", ran.err);
 }
+
+#[test]
+fn what_is_no_build_stands_in_nobodys_way() {
+    let Some(site) = Site::new() else { return };
+    site.package("beta", "3.0", "");
+    site.build();
+    site.add("fra-01", "eu");
+    site.good(&["mirror", "sync", "fra-01"]);
+    let junk = site.path("mirrors/fra-01/builds/99");
+    fs::create_dir(&junk).unwrap();
+    let status = site.good(&["mirror", "status"]);
+    assert!(!status.contains("99"), "{status}");
+    assert_eq!(site.tried(&["mirror", "purge", "fra-01", "1"]).code, 0);
+    site.good(&["build", "purge", "1"]);
+    assert!(site.good(&["mirror", "purge", "--all"]).contains("fra-01: build 1"));
+    let none = site.run(&["mirror", "purge", "fra-01", "99"]);
+    assert!(none.code == 5 && none.err.contains("found 99"), "{}", none.err);
+    let verify = site.run(&["mirror", "verify", "fra-01"]);
+    assert!(verify.code == 1 && verify.out.contains("foreign  builds/99"), "{}", verify.out);
+    let would = site.tried(&["mirror", "recover", "fra-01"]).out;
+    assert!(would.contains("Would put away into the trash: builds/99."), "{would}");
+    let did = site.good(&["mirror", "recover", "fra-01"]);
+    assert!(
+        did.contains(": builds/99.") && did.contains("1 file put away") && would.contains("1 file put away"),
+        "{did}"
+    );
+    assert!(!junk.exists());
+    site.good(&["mirror", "verify", "fra-01"]);
+}
