@@ -47,6 +47,42 @@ fn a_folder_that_is_pulled_from_may_be_relative() {
 }
 
 #[test]
+fn one_damaged_build_hides_no_other() {
+    let Some(site) = Site::new() else { return };
+    site.package("beta", "3.0", "");
+    site.build();
+    site.add("fra-01", "eu");
+    site.good(&["mirror", "sync", "fra-01"]);
+    let words = site.path("site/builds/2/build.json");
+    let mut bytes = fs::read(&words).unwrap();
+    bytes.insert(1, b'\0');
+    fs::remove_file(&words).unwrap();
+    fs::write(&words, bytes).unwrap();
+    let list = site.run(&["build", "list"]);
+    assert_eq!(list.code, 1, "{}", list.err);
+    let states: Vec<&str> =
+        list.out.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(states, ["ready", "damaged", "ready"], "{}", list.out);
+    assert!(list.err.contains("bad: build 2: ") && list.err.contains("smith mirror recover"), "{}", list.err);
+    let json: serde_json::Value = serde_json::from_str(&site.run(&["build", "list", "--json"]).out).unwrap();
+    assert_eq!((json[1]["state"].as_str(), json[0]["packages"].as_u64()), (Some("damaged"), Some(2)));
+    assert!(json[1]["damage"].as_str().unwrap().contains("builds/2/build.json"), "{json}");
+    let purge = site.run(&["build", "purge", "1", "--dry-run"]);
+    assert_eq!(purge.code, 3);
+    assert!(
+        purge.err.contains("builds/2/build.json") && purge.err.contains("smith mirror recover"),
+        "{}",
+        purge.err
+    );
+    // What it says mends it.
+    let (keys, from) = (site.text("keys.asc"), site.text("mirrors/fra-01"));
+    site.good(&["build", "key", "export", &keys]);
+    site.good(&["mirror", "recover", "--from", &from, "--keyring", &keys]);
+    site.good(&["build", "list"]);
+    site.good(&["build", "purge", "1", "--dry-run"]);
+}
+
+#[test]
 fn what_is_no_build_stands_in_nobodys_way() {
     let Some(site) = Site::new() else { return };
     site.package("beta", "3.0", "");
