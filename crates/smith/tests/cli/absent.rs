@@ -47,6 +47,31 @@ fn a_folder_that_is_pulled_from_may_be_relative() {
 }
 
 #[test]
+fn an_archived_build_says_how_it_comes_back() {
+    let Some(site) = Site::new() else { return };
+    site.good(&["build", "archive", "1"]);
+    let asked: [&[&str]; 6] = [
+        &["build", "show", "1"],
+        &["build", "packages", "1"],
+        &["build", "diff", "1", "2"],
+        &["build", "diff", "2", "1"],
+        &["channel", "set", "prod", "1", "--reason", "a trial"],
+        &["mirror", "verify", "1"],
+    ];
+    for args in asked {
+        let ran = site.run(args);
+        assert_eq!(ran.code, 5, "{args:?}: {}{}", ran.out, ran.err);
+        assert!(
+            ran.err.contains("build 1 is archived; `smith build restore 1` brings it back"),
+            "{args:?}: {}",
+            ran.err
+        );
+    }
+    site.good(&["build", "restore", "1"]);
+    site.good(&["build", "show", "1"]);
+}
+
+#[test]
 fn one_damaged_build_hides_no_other() {
     let Some(site) = Site::new() else { return };
     site.package("beta", "3.0", "");

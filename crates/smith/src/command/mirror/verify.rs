@@ -132,6 +132,7 @@ fn of_store(
     mode: Mode,
 ) -> Result<Looked, Failure> {
     let scope = if args.quick { Scope::QUICK } else { Scope::FULL };
+    builds.iter().try_for_each(|build| input::not_archived(store, *build))?;
     let mut looked = Looked::default();
     if args.repair && mode == Mode::Do {
         let all = || store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error));
@@ -233,6 +234,7 @@ fn of_mirror(
                 let mirror = &mirror.name;
                 output::note(&format!("{mirror}: {them} {are} not at the site, and cannot be compared"));
             }
+            builds.iter().try_for_each(|build| input::not_archived(site, *build))?;
             let builds = if builds.is_empty() { known } else { builds.to_vec() };
             let kept = Kept { site, name: &mirror.name, bucket, held: &held };
             kept.look(args, &builds, mode)
