@@ -22,7 +22,9 @@ pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};
 pub(crate) use recipe::RecipeFile;
 pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
-pub(crate) use store::{NetArgs, StoreArgs, address, now, rate, recorded, watched, who};
+pub(crate) use store::{
+    NetArgs, StoreArgs, address, addresses, not_archived, now, rate, recorded, watched, who,
+};
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]

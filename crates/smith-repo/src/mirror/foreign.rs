@@ -126,7 +126,8 @@ pub(super) fn seek_foreign(
 /// What lies where only builds, channels and their views are, and is handed out, and is none of them.
 fn strays(store: &Store) -> Result<Vec<String>, StoreError> {
     let is_channel = |name: &str| ChannelName::new(name).is_ok();
-    let is_build = |name: &str| name.parse::<BuildNumber>().is_ok() || name == "index.json";
+    let is_build =
+        |name: &str| name.parse().is_ok_and(|number| store.is_build(number)) || name == "index.json";
     let is_in_channels = |name: &str| name.strip_suffix(".json").is_some_and(is_channel) || is_channel(name);
     let is_view = |name: &str| {
         name.rsplit_once('-')
@@ -143,7 +144,9 @@ fn strays(store: &Store) -> Result<Vec<String>, StoreError> {
             let entry = entry.map_err(StoreError::io("reading", folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_known = entry.file_type().is_ok_and(|kind| is_ours(&name, &kind));
-            if !is_known && !name.starts_with(".tmp-") {
+            // Somebody has taken it away since the folder was listed.
+            let is_gone = || fs::symlink_metadata(entry.path()).is_err();
+            if !is_known && !is_gone() && !name.starts_with(".tmp-") {
                 strays.push(relative(store, &entry.path()));
             }
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::fetch::{Fetcher, Limits, Progress, chain};
 use crate::mirror::log::{Action, Outcome};
-use crate::mirror::record::{folder_of, synced_at};
+use crate::mirror::record::{folder_of, record_begun, seen_at};
 use crate::mirror::registry::{Mirror, Place};
 use crate::mirror::sync::{Check, Mode, Pull, Synced, base_url, builds_at, sync_after};
 use crate::mirror::turn::Turn;
@@ -65,6 +65,7 @@ impl Target {
         keys: &Keys,
         anew: Anew,
         mode: Mode,
+        now: Timestamp,
     ) -> Result<Self, TargetError> {
         let bandwidth = mirror.bandwidth.or(limits.bandwidth);
         let reach = match &mirror.place {
@@ -76,11 +77,18 @@ impl Target {
                 let store = Store::planned(path)?;
                 if anew == Anew::No && !store.marker().exists() {
                     let name = mirror.name.clone();
-                    if let Some(at) = synced_at(&folder_of(site, &name))? {
+                    if let Some(at) = seen_at(&folder_of(site, &name))? {
                         return Err(TargetError::Gone { name, path: path.clone(), at });
                     }
                 }
-                Reach::Store(if mode == Mode::Do { Store::create(path)? } else { store })
+                Reach::Store(match mode {
+                    Mode::Do => {
+                        let store = Store::create(path)?;
+                        record_begun(site, &mirror.name, now)?;
+                        store
+                    }
+                    Mode::DryRun => store,
+                })
             }
         };
         let mut sources = mirror.sources.clone();

@@ -384,7 +384,16 @@ fn a_mirror_of_the_registry_pulls_from_its_site() {
     };
     add_mirror(&site, mirror.clone(), Mode::Do).expect("added");
     let of = |mode| {
-        Target::of(&site, &mirror, &limits(), &Keys::FromEnvironment, Anew::No, mode).expect("a target")
+        Target::of(
+            &site,
+            &mirror,
+            &limits(),
+            &Keys::FromEnvironment,
+            Anew::No,
+            mode,
+            jiff::Timestamp::UNIX_EPOCH,
+        )
+        .expect("a target")
     };
     // Objects that two builds share are counted once, and nothing is made.
     let would = sync_all(&[of(Mode::DryRun)], &Which::All, Mode::DryRun, &check, &Silent, &|_| {});

@@ -74,7 +74,8 @@ pub(super) fn run(args: &Recover) -> Result<Exit, Failure> {
                 return Err(Failure::new(Exit::Usage, error));
             };
             let (believed, fetcher) = (Believed::load(keyring)?, args.net.fetcher()?);
-            let reach = Into { store: &store, fetcher: &fetcher, sources: &args.from };
+            let sources = input::addresses(&args.from);
+            let reach = Into { store: &store, fetcher: &fetcher, sources: &sources };
             tell(args, &of_store(&reach, &builds, &believed, mode)?, mode)
         }
         ([name], true) => {
@@ -141,7 +142,8 @@ fn of_mirror(
     believed: &Believed,
     mode: Mode,
 ) -> Result<Answer, Failure> {
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::Yes, mode)
+    let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
+    let target = Target::of(site, mirror, &limits, &keys, Anew::Yes, mode, input::now())
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(store) => {

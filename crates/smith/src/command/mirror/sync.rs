@@ -126,7 +126,7 @@ fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Ta
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
     let (mut targets, mut outcomes) = (Vec::new(), Vec::new());
     for mirror in mirrors {
-        match Target::of(site, mirror, &limits, &keys, Anew::No, mode) {
+        match Target::of(site, mirror, &limits, &keys, Anew::No, mode, input::now()) {
             Ok(target) => targets.push(target),
             Err(error) => {
                 let why = smith_repo::fetch::chain(&error);
@@ -229,12 +229,13 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
         Mode::DryRun => args.store.planned()?,
     };
     let fetcher = args.net.fetcher()?;
+    let sources = input::addresses(&args.from);
     let (builds, here) = match builds.is_empty() {
         true => parted(args, &store, &fetcher)?,
         false => (builds.to_vec(), Vec::new()),
     };
     let progress = &Silent;
-    let pull = Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+    let pull = Pull { store: &store, fetcher: &fetcher, sources: &sources, check: &check, progress };
     let differing = differing(&pull, &here);
     for error in &differing {
         output::data(&format!("{} {error}\n", styled(BAD, "bad:")))?;
@@ -244,8 +245,7 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
     }
     for build in &builds {
         let synced = input::watched(|progress| {
-            let pull =
-                Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+            let pull = Pull { store: &store, fetcher: &fetcher, sources: &sources, check: &check, progress };
             sync(&pull, *build, mode).map_err(|error| Failure::new(Exit::BadInput, error))
         });
         let synced = synced?;
