@@ -55,6 +55,14 @@ pub enum Anew {
     Yes,
 }
 
+/// How a mirror is opened, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    pub anew: Anew,
+    pub mode: Mode,
+    pub now: Timestamp,
+}
+
 impl Target {
     /// What the registry says of a mirror, with its store, which is made if it is not there, but not by a dry run. The
     /// site's own store is the last of its sources.
@@ -63,10 +71,9 @@ impl Target {
         mirror: &Mirror,
         limits: &Limits,
         keys: &Keys,
-        anew: Anew,
-        mode: Mode,
-        now: Timestamp,
+        opening: Opening,
     ) -> Result<Self, TargetError> {
+        let Opening { anew, mode, now } = opening;
         let bandwidth = mirror.bandwidth.or(limits.bandwidth);
         let reach = match &mirror.place {
             Place::S3(bucket) => {

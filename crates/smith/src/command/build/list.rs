@@ -1,5 +1,7 @@
 //! `smith build list`: the builds of a store.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -114,6 +116,8 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
                 line.told = Some(Told { created, packages: info.package_count, bytes: info.bytes });
                 line.lazy = lazy;
             }
+            // Somebody has taken it away since the folders were listed.
+            Err(_) if !folder(&store, number, state).exists() => continue,
             Err(why) => {
                 output::note(&format!("{} build {number}: {why}; {MENDED_BY}", styled(BAD, "bad:")));
                 line.state = State::Damaged(Damaged::Damaged);
@@ -141,6 +145,14 @@ fn builds(store: &Store) -> Result<Vec<(BuildNumber, BuildState)>, Failure> {
     let mut builds: Vec<_> = ready.chain(waiting).chain(archived).collect();
     builds.sort_unstable();
     Ok(builds)
+}
+
+fn folder(store: &Store, number: BuildNumber, state: BuildState) -> PathBuf {
+    match state {
+        BuildState::Ready => store.build(number),
+        BuildState::Unsigned => store.unsigned_build(number),
+        BuildState::Archived => store.archived(number),
+    }
 }
 
 /// What is said of a build, or why that cannot be read.

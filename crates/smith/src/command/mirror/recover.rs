@@ -8,8 +8,8 @@ use serde::Serialize;
 use smith_repo::channel::{Order, Switched, Way};
 use smith_repo::fetch::{Fetcher, Progress, chain};
 use smith_repo::mirror::{
-    Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Outcome, Pull, Push, Reach, S3, Target, Turn,
-    mirror, mirror_channels, record_bucket_verify, recover, status,
+    Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Opening, Outcome, Pull, Push, Reach, S3, Target,
+    Turn, mirror, mirror_channels, record_bucket_verify, recover, status,
 };
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::Signer;
@@ -143,7 +143,8 @@ fn of_mirror(
     mode: Mode,
 ) -> Result<Answer, Failure> {
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
-    let target = Target::of(site, mirror, &limits, &keys, Anew::Yes, mode, input::now())
+    let opening = Opening { anew: Anew::Yes, mode, now: input::now() };
+    let target = Target::of(site, mirror, &limits, &keys, opening)
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(store) => {

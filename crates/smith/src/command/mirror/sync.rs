@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::{Fetcher, Silent, Size};
 use smith_repo::mirror::{
-    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, SyncError, Target, Which,
-    builds_at, clashes, record_mirror_sync, record_sync, sync, sync_all,
+    Action, Anew, Keys, Mirror, Mode, Opening, Outcome, Pull, Reach, State, StatusError, SyncError, Target,
+    Which, builds_at, clashes, record_mirror_sync, record_sync, sync, sync_all,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -125,8 +125,9 @@ fn which(args: &Sync, site: &Store, listed: &[BuildNumber]) -> Result<Which, Fai
 fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Target>, Vec<Outcome>) {
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
     let (mut targets, mut outcomes) = (Vec::new(), Vec::new());
+    let opening = Opening { anew: Anew::No, mode, now: input::now() };
     for mirror in mirrors {
-        match Target::of(site, mirror, &limits, &keys, Anew::No, mode, input::now()) {
+        match Target::of(site, mirror, &limits, &keys, opening) {
             Ok(target) => targets.push(target),
             Err(error) => {
                 let why = smith_repo::fetch::chain(&error);

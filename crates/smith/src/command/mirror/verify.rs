@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::{Fetcher, chain};
 use smith_repo::mirror::{
-    Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Outcome, Push, Reach, RepairPlan, Scope, Supply,
-    Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify, verify_present,
+    Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Opening, Outcome, Push, Reach, RepairPlan,
+    Scope, Supply, Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify,
+    verify_present,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -213,7 +214,8 @@ fn of_mirror(
 ) -> Result<Looked, Failure> {
     // Never made here: a mirror that is not there holds nothing.
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
-    let target = Target::of(site, mirror, &limits, &keys, Anew::No, Mode::DryRun, input::now())
+    let opening = Opening { anew: Anew::No, mode: Mode::DryRun, now: input::now() };
+    let target = Target::of(site, mirror, &limits, &keys, opening)
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(planned) => {
