@@ -48,13 +48,14 @@ fn a_store_is_clean_or_it_is_said_what_is_wrong() {
     assert_eq!(mode & 0o777, 0o700);
     fs::remove_file(root.join("channels/prod")).unwrap();
     fs::create_dir(root.join("builds/7")).unwrap();
+    fs::write(root.join("builds/7/build.json"), "x").unwrap();
     let ran = smith(&["build", "fsck", "--store", &store]);
     let untold = "untold: foreign files and orphans could not be told: builds/7 cannot be read\n";
     assert!(ran.code == 1 && ran.out.contains(untold), "{}", ran.out);
     let ran = smith(&["mirror", "verify", "--store", &store]);
     let untold = "untold: foreign files could not be told: builds/7 cannot be read\n";
     assert!(ran.code == 1 && ran.out.contains(untold), "{}", ran.out);
-    fs::remove_dir(root.join("builds/7")).unwrap();
+    fs::remove_dir_all(root.join("builds/7")).unwrap();
     assert_eq!(good(&["build", "fsck", "--store", &store]), "good: clean: 0 builds, 0 objects\n");
 }
 
