@@ -73,6 +73,7 @@ impl CreateError {
             | Self::Password { .. }
             | Self::Taken { .. }
             | Self::Given { .. }
+            | Self::Last { .. }
             | Self::Folder { .. }
             | Self::Status { .. }
             | Self::Index(_)

@@ -150,7 +150,7 @@ text_name!(
     /// A path below a folder of ours. It has no part that leads out of it.
     RelPath,
     "a relative path without empty parts, `.`, `..`, control characters or backslashes, up to 1024 bytes",
-    |text| is_path(text, |byte| byte >= 0x20 && byte != 0x7f && byte != b'\\')
+    RelPath::is_one
 );
 
 fn is_plain(text: &str) -> bool {
@@ -163,18 +163,23 @@ fn is_suite_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".-_+~".contains(&byte)
 }
 
-fn is_path(text: &str, byte_is_good: fn(u8) -> bool) -> bool {
+fn is_path(text: &str, byte_is_good: impl Fn(u8) -> bool) -> bool {
     let part_is_good = |part: &str| {
         !part.is_empty()
             && part.len() <= PART_MAX
             && part != "."
             && part != ".."
-            && part.bytes().all(byte_is_good)
+            && part.bytes().all(&byte_is_good)
     };
     text.len() <= PATH_MAX && text.split('/').all(part_is_good)
 }
 
 impl RelPath {
+    /// Whether a text is such a path.
+    pub(crate) fn is_one(text: &str) -> bool {
+        is_path(text, |byte| byte >= 0x20 && byte != 0x7f && byte != b'\\')
+    }
+
     /// Where it lies below a folder.
     pub fn below(&self, folder: &Path) -> PathBuf {
         folder.join(&*self.0)

@@ -26,7 +26,9 @@ pub(crate) use reach::ReachArgs;
 pub(crate) use recipe::RecipeFile;
 pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
-pub(crate) use store::{NetArgs, StoreArgs, address, now, rate, recorded, watched, who};
+pub(crate) use store::{
+    NetArgs, StoreArgs, address, addresses, not_archived, now, rate, recorded, watched, who,
+};
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]
@@ -47,6 +49,19 @@ pub(crate) struct Unwritable {
 impl Unwritable {
     pub(crate) fn new(path: &Path, source: std::io::Error) -> Self {
         Self { path: path.to_owned(), source }
+    }
+}
+
+/// Why somebody does something: it stands in tables and logs, where each line is somebody's.
+pub(crate) fn reason(text: &str) -> Result<String, crate::failure::Failure> {
+    let refused = |found: String| {
+        let error = format!("expected a reason: a sentence in one line that says why, found {found}");
+        Err(crate::failure::Failure::new(crate::failure::Exit::Usage, error))
+    };
+    match text.trim() {
+        "" => refused("none".to_owned()),
+        text if text.contains(char::is_control) => refused(format!("{text:?}")),
+        text => Ok(text.to_owned()),
     }
 }
 

@@ -40,6 +40,8 @@ pub enum CreateError {
         "expected a number for the build above {highest}, the highest that was ever given here, found {number}"
     )]
     Given { number: BuildNumber, highest: BuildNumber },
+    #[error("expected a number below {}, after which others can come, found {number}", u32::MAX)]
+    Last { number: BuildNumber },
     #[error("{} cannot be published", .path.display())]
     Deb { path: PathBuf, source: Box<DebError> },
     #[error("reading {}", .path.display())]

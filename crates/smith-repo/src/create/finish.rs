@@ -246,6 +246,7 @@ fn no_conflict(
 
 /// One more than the highest number that any build here has or had.
 fn next(create: &Run<'_>) -> Result<BuildNumber, CreateError> {
-    let highest = create.store.highest_number()?;
-    Ok(BuildNumber(highest.map_or(0, |highest| highest.0) + 1))
+    let highest = create.store.highest_number()?.unwrap_or(BuildNumber(0));
+    let next = highest.0.checked_add(1).map(BuildNumber).ok_or(CreateError::Last { number: highest })?;
+    if next.0 == u32::MAX { Err(CreateError::Last { number: next }) } else { Ok(next) }
 }

@@ -281,6 +281,9 @@ impl Run<'_> {
         if places.iter().any(|place| place.exists()) {
             return Err(CreateError::Taken { number });
         }
+        if number.0 == u32::MAX {
+            return Err(CreateError::Last { number });
+        }
         match store.highest_number()?.filter(|highest| number <= *highest) {
             Some(highest) => Err(CreateError::Given { number, highest }),
             None => Ok(()),

@@ -1,4 +1,5 @@
-//! What is safe to put right: leftovers are taken up or cleared, permissions and lists made as they should be. What is
+//! What is safe to put right: leftovers are taken up or cleared, permissions, names and lists made as they should
+//! be. What is
 //! damaged needs another store that has it, and a person where somebody's wish is not known.
 
 use std::fs;
@@ -8,17 +9,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::fsck::FsckError;
+use crate::fsck::names::relink;
 use crate::fsck::protection::protect;
 use crate::mirror::{clear_stale, stale_folders, write_index};
-use crate::retention::{empty_trash, finish_sweep, take_orphans};
+use crate::retention::{empty_trash, empty_unpromised, finish_sweep, take_orphans};
 use crate::store::{Store, StoreError};
+
+/// Nobody is expected to go on with what failed a day ago, and so long a purged build can come back.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How old leftovers have to be that a run may yet take up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// Nobody is expected to go on with what failed a day ago.
     Day,
-    /// Somebody needs the room at once.
+    /// Somebody needs the room at once. Purged builds were promised for their day and stay for it.
     Any,
 }
 
@@ -28,13 +32,15 @@ pub struct Mended {
     pub taken_in: u64,
     pub orphans: u64,
     pub protected: u64,
+    /// Names that were files of their own and are links to their objects now.
+    pub relinked: u64,
     /// Bytes that are free now.
     pub freed: u64,
 }
 
 pub fn mend(store: &Store, age: Age, now: Timestamp) -> Result<Mended, FsckError> {
     let age = match age {
-        Age::Day => SignedDuration::from_hours(24),
+        Age::Day => DAY,
         Age::Any => SignedDuration::ZERO,
     };
     let mut mended =
@@ -51,8 +57,12 @@ pub fn mend(store: &Store, age: Age, now: Timestamp) -> Result<Mended, FsckError
         mended.cleared += count;
         mended.freed += bytes;
     }
+    let relinked = relink(store)?;
+    mended.relinked = relinked.names;
+    mended.freed += relinked.freed;
     mended.orphans = take_orphans(store, age, now)?;
-    mended.freed += empty_trash(store, age, now)?;
+    mended.freed += empty_trash(store, DAY, now)?;
+    mended.freed += empty_unpromised(store, age, now)?;
     mended.protected = protect(store)?;
     write_index(store, &store.lock_now()?)?;
     Ok(mended)

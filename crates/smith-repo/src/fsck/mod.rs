@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod leftover;
 mod mend;
+mod names;
 mod protection;
 mod report;
 #[cfg(test)]

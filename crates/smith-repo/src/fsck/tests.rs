@@ -5,12 +5,13 @@ use std::thread;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::fetch::{Fetcher, Limits, Silent};
 use crate::fixture::{Recipe, store};
 use crate::fsck::{Age, Checked, Kind, Report, check, mend};
 use crate::hash::Sha256;
 use crate::mirror::{Depth, write_index};
 use crate::name::BuildNumber;
-use crate::retention::{Roots, Wish, plan, purge};
+use crate::retention::{Roots, Wish, bring_back, plan, purge, trashed};
 use crate::store::Store;
 
 /// No process has such a number.
@@ -126,6 +127,59 @@ fn leftovers_are_told_from_damage_counted_and_mended() {
     let mended = mend(&store, Age::Any, now() + SignedDuration::from_secs(2)).expect("mended");
     assert_eq!((mended.orphans, mended.freed), (4, 3 + 8 + 4 + 8));
     assert!(look(&store, Depth::Full).is_clean());
+}
+
+#[test]
+fn names_that_lost_their_links_are_led_to_good_objects_only() {
+    let (_folder, store) = two_builds();
+    let loosen = |path: &str| {
+        let path = store.root().join(path);
+        let bytes = fs::read(&path).expect("read");
+        fs::remove_file(&path).and_then(|()| fs::write(&path, &bytes)).expect("written");
+        bytes.len() as u64
+    };
+    let index = "builds/2/debian/dists/stable/main/binary-amd64/Packages";
+    let bytes = loosen(index) + loosen("pool/debian/main/p7/p7_1_all.deb");
+    // The name holds what its object has lost.
+    let name = "pool/debian/main/p8/p8_1_all.deb";
+    let object = store.object(&Sha256::of_file(&store.root().join(name)).expect("read").0);
+    loosen(name);
+    let mut bad = fs::read(&object).expect("read");
+    bad[100] ^= 1;
+    fs::set_permissions(&object, fs::Permissions::from_mode(0o644)).expect("opened");
+    fs::write(&object, bad)
+        .and_then(|()| fs::set_permissions(&object, fs::Permissions::from_mode(0o444)))
+        .expect("written");
+
+    let found = damaged(&store, Depth::Quick);
+    assert!(found.contains(&format!("{index}: a file of its own")) && found.len() == 3, "{found:?}");
+    let mended = mend(&store, Age::Day, now()).expect("mended");
+    assert_eq!((mended.relinked, mended.freed), (2, bytes));
+    assert_eq!(damaged(&store, Depth::Quick), [format!("{name}: a file of its own")]);
+    assert_eq!(mend(&store, Age::Day, now()).expect("mended").relinked, 0);
+}
+
+#[test]
+fn purged_builds_stay_in_the_trash_for_their_day_whoever_needs_the_room() {
+    let (_folder, store) = two_builds();
+    let roots = Roots::default();
+    let wanted = plan(&store, &Wish::These(vec![BuildNumber(1)]), &roots).expect("a plan");
+    purge(&store, &wanted, &roots, now()).expect("purged");
+    let put_away = store.trash().join(format!("{}-repair-{DEAD}", now().as_second()));
+    fs::create_dir(&put_away).expect("made");
+    let later = |hours| now() + SignedDuration::from_hours(hours);
+    mend(&store, Age::Any, later(1)).expect("mended");
+    assert!(!put_away.exists());
+    assert_eq!(trashed(&store).expect("read").len(), 1);
+    let fetcher = Fetcher::new(Limits::default()).expect("a fetcher");
+    let restored = bring_back(&store, BuildNumber(1), &fetcher, &[], &Silent).expect("back");
+    assert!(restored.missing.is_empty() && restored.from_trash > 5, "{restored:?}");
+    assert!(look(&store, Depth::Full).is_clean(), "{:?}", look(&store, Depth::Full));
+
+    purge(&store, &wanted, &roots, now()).expect("purged");
+    mend(&store, Age::Day, later(25)).expect("mended");
+    assert!(trashed(&store).expect("read").is_empty());
+    assert_eq!(fs::read_dir(store.trash()).expect("read").count(), 0);
 }
 
 #[test]

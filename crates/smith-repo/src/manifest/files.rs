@@ -171,17 +171,42 @@ impl FileEntry {
 
     pub(super) fn from_line(line: usize, text: &str) -> Result<Self, ManifestError> {
         let bad = |expected| ManifestError::Line { line, expected, found: text.chars().take(200).collect() };
-        let mut parts = text.splitn(3, ' ');
-        let mut next = || parts.next().ok_or_else(|| bad("a hash, a size and a path"));
-        let hash = next()?.parse().map_err(|_| bad("a sha256"))?;
-        let size = next()?;
-        let is_plain = size.bytes().all(|byte| byte.is_ascii_digit());
-        let size = size.parse().ok().filter(|_| is_plain).ok_or_else(|| bad("a size"))?;
-        let (area, path) = next()?.split_once('/').ok_or_else(|| bad("a path"))?;
-        let area = [Area::Pool, Area::Tree].into_iter().find(|one| one.word() == area);
-        let area = area.ok_or_else(|| bad("a path below pool or tree"))?;
+        let Line { area, path, hash, size } = Line::split(text).map_err(bad)?;
         let path = RelPath::new(path).map_err(|_| bad("a path that stays below its folder"))?;
         Ok(Self { area, path, hash, size })
+    }
+}
+
+/// A line where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    pub(crate) area: Area,
+    pub(crate) path: &'a str,
+    pub(crate) hash: Sha256,
+    pub(crate) size: u64,
+}
+
+impl<'a> Line<'a> {
+    /// Nothing where it is no line of a manifest.
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        Self::split(text).ok().filter(|line| RelPath::is_one(line.path))
+    }
+
+    pub(crate) fn of(file: &'a FileEntry) -> Self {
+        Self { area: file.area, path: file.path.as_str(), hash: file.hash, size: file.size }
+    }
+
+    /// Its path is not looked at. Says what was expected where it is no such line.
+    fn split(text: &'a str) -> Result<Self, &'static str> {
+        let mut parts = text.splitn(3, ' ');
+        let mut next = || parts.next().ok_or("a hash, a size and a path");
+        let hash = Sha256::from_hex(next()?.as_bytes()).ok_or("a sha256")?;
+        let size = next()?;
+        let is_plain = size.bytes().all(|byte| byte.is_ascii_digit());
+        let size = size.parse().ok().filter(|_| is_plain).ok_or("a size")?;
+        let (area, path) = next()?.split_once('/').ok_or("a path")?;
+        let area = [Area::Pool, Area::Tree].into_iter().find(|one| one.word() == area);
+        Ok(Self { area: area.ok_or("a path below pool or tree")?, path, hash, size })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::manifest::Area;
 use crate::mirror::held::{Held, HeldError, INFO, MANIFEST, PACKAGES, SIGNATURE, SIGNED, is_difference};
 use crate::mirror::verify::{pool_links, relative};
 use crate::name::{BuildNumber, ChannelName};
-use crate::retention::dead_builds;
+use crate::retention::dead_files;
 use crate::store::{Locked, Store, StoreError};
 
 /// What builds on this store know.
@@ -44,10 +44,9 @@ impl Known {
             known.read(store, number, &folder, Held::read_bare(&folder, number));
         }
         // What a purge has yet to sweep is on its way, whether it runs or was killed.
-        for dead in dead_builds(store)? {
-            let names = dead.files.iter().filter(|file| file.area == Area::Pool);
-            known.pool.extend(names.map(|file| file.path.to_string()));
-        }
+        let dead = dead_files(store)?;
+        let names = dead.iter().filter(|file| file.area == Area::Pool);
+        known.pool.extend(names.map(|file| file.path.to_string()));
         Ok(known)
     }
 
@@ -127,7 +126,8 @@ pub(super) fn seek_foreign(
 /// What lies where only builds, channels and their views are, and is handed out, and is none of them.
 fn strays(store: &Store) -> Result<Vec<String>, StoreError> {
     let is_channel = |name: &str| ChannelName::new(name).is_ok();
-    let is_build = |name: &str| name.parse::<BuildNumber>().is_ok() || name == "index.json";
+    let is_build =
+        |name: &str| name.parse().is_ok_and(|number| store.is_build(number)) || name == "index.json";
     let is_in_channels = |name: &str| name.strip_suffix(".json").is_some_and(is_channel) || is_channel(name);
     let is_view = |name: &str| {
         name.rsplit_once('-')
@@ -144,7 +144,9 @@ fn strays(store: &Store) -> Result<Vec<String>, StoreError> {
             let entry = entry.map_err(StoreError::io("reading", folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_known = entry.file_type().is_ok_and(|kind| is_ours(&name, &kind));
-            if !is_known && !name.starts_with(".tmp-") {
+            // Somebody has taken it away since the folder was listed.
+            let is_gone = || fs::symlink_metadata(entry.path()).is_err();
+            if !is_known && !is_gone() && !name.starts_with(".tmp-") {
                 strays.push(relative(store, &entry.path()));
             }
         }

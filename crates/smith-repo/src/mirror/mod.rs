@@ -46,8 +46,8 @@ pub use s3::{BucketPurge, Keys, Lead, Mended, Phase, Pointer, Push, S3, S3Error,
 pub use serve::{Counts, ServeError, ServeLimits, Serving};
 pub use status::{BuildStatus, Holding, Status, StatusError, status, status_all, table};
 pub use sync::{
-    Anew, Check, Mode, Pull, Reach, State, SyncError, Synced, Target, TargetError, Which, builds_at, sync,
-    sync_all, write_index,
+    Anew, Check, Mode, Opening, Pull, Reach, State, SyncError, Synced, Target, TargetError, Which, builds_at,
+    sync, sync_all, write_index,
 };
 pub use turn::{Turn, TurnError};
 pub use verify::{Depth, Findings, Foreign, Scope, Share, verify, verify_present};

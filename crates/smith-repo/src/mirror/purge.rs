@@ -120,7 +120,7 @@ fn purge_store(how: &MirrorPurging<'_>, store: &Store) -> Result<MirrorPurge, Mi
     let wish = Wish::These(going);
     let found = plan(store, &wish, how.roots)?;
     if how.mode == Mode::DryRun {
-        let crate::retention::PurgePlan { builds, kept, unfinished, objects, bytes } = found;
+        let crate::retention::PurgePlan { builds, kept, unfinished, objects, bytes, .. } = found;
         return Ok(MirrorPurge { builds, kept, finished: unfinished, objects, bytes, freed: 0 });
     }
     let purged = purge(store, &found, how.roots, how.now)?;

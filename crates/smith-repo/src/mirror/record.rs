@@ -22,6 +22,8 @@ const VERIFY: &str = "verify.json";
 
 const SYNC: &str = "sync.json";
 
+const BEGAN: &str = "began.json";
+
 const CHANNELS: &str = "channels.json";
 
 /// When a build was verified last, and what came of it.
@@ -74,6 +76,16 @@ pub fn record_sync(store: &Store, at: Timestamp) -> Result<(), StatusError> {
 /// The same at the site, which so knows that a mirror was there.
 pub fn record_mirror_sync(site: &Store, name: &MirrorName, at: Timestamp) -> Result<(), StatusError> {
     synced(&folder_of(site, name), at)
+}
+
+/// Writes down at the site, before the first byte comes, that a mirror was made there: its first sync may end badly, and
+/// a folder that is empty afterwards is one that lost its disk all the same. The first time counts.
+pub(super) fn record_begun(site: &Store, name: &MirrorName, at: Timestamp) -> Result<(), StatusError> {
+    let folder = folder_of(site, name);
+    match seen_at(&folder)? {
+        Some(_) => Ok(()),
+        None => write(&folder.join(BEGAN), &Synced { at }),
+    }
 }
 
 /// Where a channel of a mirror was when the site last moved it, and the dates that its clients have seen. If the mirror
@@ -134,6 +146,14 @@ pub(super) fn verified(folder: &Path) -> Result<BTreeMap<BuildNumber, Verified>,
 
 pub(super) fn synced_at(folder: &Path) -> Result<Option<Timestamp>, StatusError> {
     Ok(read::<Synced>(&folder.join(SYNC))?.map(|synced| synced.at))
+}
+
+/// When a site last knew a mirror to be where it is: synced well, or begun.
+pub(super) fn seen_at(folder: &Path) -> Result<Option<Timestamp>, StatusError> {
+    if let Some(at) = synced_at(folder)? {
+        return Ok(Some(at));
+    }
+    Ok(read::<Synced>(&folder.join(BEGAN))?.map(|begun| begun.at))
 }
 
 fn record(

@@ -56,7 +56,7 @@ pub fn recover(
     }
     let mut did = Vec::new();
     clear(pull, &mut did)?;
-    let broken = broken(pull, &mut did)?;
+    let broken = broken(pull, mode, &mut did)?;
     let mut present = pull.store.builds_present()?;
     present.retain(|build| !broken.contains(build));
     let bases: Vec<String> = pull.sources.iter().map(|source| base_url(source)).collect();
@@ -127,15 +127,9 @@ fn plan(pull: &Pull<'_>, builds: &[BuildNumber]) -> Result<Recovered, RecoverErr
                 counted(coming.len() as u64, "object")
             ));
         }
-        for build in pull.store.builds_present()? {
-            match Held::read(pull.store, build) {
-                Ok(_) => present.push(build),
-                Err(error) => {
-                    did.push(format!("Would set build {build} aside: {}.", chain(&error)));
-                    broken.push(build);
-                }
-            }
-        }
+        broken = self::broken(pull, Mode::DryRun, &mut did)?;
+        present = pull.store.builds_present()?;
+        present.retain(|build| !broken.contains(build));
     }
     let after = if is_there { verify(pull.store, &present, &Scope::FULL)? } else { Findings::default() };
     did.push(format!("Verified {}: {}.", many(&present, "build"), after.why()));
@@ -206,18 +200,22 @@ fn set_aside(pull: &Pull<'_>, broken: &[BuildNumber], now: Timestamp) -> Result<
 }
 
 /// Builds whose lists cannot be read and that can come again.
-fn broken(pull: &Pull<'_>, did: &mut Vec<String>) -> Result<Vec<BuildNumber>, StoreError> {
+fn broken(pull: &Pull<'_>, mode: Mode, did: &mut Vec<String>) -> Result<Vec<BuildNumber>, StoreError> {
     let offers = pull.sources.iter().map(|source| builds_at(pull.fetcher, &base_url(source)));
     let offered: BTreeSet<BuildNumber> = offers.flat_map(Result::unwrap_or_default).collect();
+    let (left, set) = match mode {
+        Mode::Do => ("Left", "Set"),
+        Mode::DryRun => ("Would leave", "Would set"),
+    };
     let mut broken = Vec::new();
     for build in pull.store.builds_present()? {
         let Err(error) = Held::read(pull.store, build) else { continue };
         // What cannot come again is worth more as it is.
         if !offered.contains(&build) {
-            did.push(format!("Left build {build}, which no source has: {}.", chain(&error)));
+            did.push(format!("{left} build {build}, which no source has: {}.", chain(&error)));
             continue;
         }
-        did.push(format!("Set build {build} aside: {}.", chain(&error)));
+        did.push(format!("{set} build {build} aside: {}.", chain(&error)));
         broken.push(build);
     }
     Ok(broken)
@@ -279,6 +277,21 @@ mod tests {
         }
         assert_eq!(mirror.builds_present().expect("read"), all);
         assert_eq!(fs::read_dir(mirror.leases()).expect("read").count(), 0);
+        // What is no build, and one that no source has and nobody can read.
+        fs::create_dir(mirror.build(BuildNumber(99))).expect("made");
+        fs::write(mirror.build(BuildNumber(99)).join("junk"), "x").expect("written");
+        fs::create_dir(mirror.build(BuildNumber(98))).expect("made");
+        fs::write(mirror.build(BuildNumber(98)).join("build.json"), "cut").expect("written");
+        let would = recover(&pull, &all, Mode::DryRun, Timestamp::UNIX_EPOCH).expect("planned");
+        let done = recover(&pull, &all, Mode::Do, Timestamp::UNIX_EPOCH).expect("recovered");
+        assert!(would.did[0].starts_with("Would leave build 98") && done.did[0].starts_with("Left build 98"));
+        assert_eq!((&would.did[1], would.did.len()), (&done.did[1], done.did.len()), "{:?}", done.did);
+        let words = |mode: &Recovered, verb| mode.did[2].strip_prefix(verb).map(str::to_owned);
+        assert!(words(&done, "Mended: ").is_some_and(|words| words.contains("1 file put away")));
+        assert_eq!(words(&would, "Would mend: "), words(&done, "Mended: "));
+        assert_eq!(would.did[3], "Would put away into the trash: builds/99.");
+        assert!(done.did[3].ends_with(": builds/99.") && !mirror.build(BuildNumber(99)).exists());
+        fs::remove_dir_all(mirror.build(BuildNumber(98))).expect("removed");
         let again = recover(&pull, &all, Mode::Do, Timestamp::UNIX_EPOCH).expect("recovered");
         assert_eq!(again.did, ["Verified 3 builds: good."]);
     }

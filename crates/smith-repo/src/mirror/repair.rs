@@ -19,7 +19,7 @@ use crate::mirror::held::{Held, INFO};
 use crate::mirror::repair_plan::RepairPlan;
 use crate::mirror::verify::{Findings, Scope, pool_links, relative, verify};
 use crate::name::{BuildNumber, ChannelName};
-use crate::store::{Layout, Store, StoreError, unique};
+use crate::store::{Layout, Store, StoreError, lead, unique};
 
 /// What was done, and what is still wrong.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl Mending<'_> {
     /// A name that outlived its object, with the right content, becomes the object again.
     fn save(&self, findings: &Findings, hash: &Sha256) -> Result<bool, StoreError> {
         let Some(name) = outlived(self.store, findings, hash) else { return Ok(false) };
-        lead(&name, &self.store.object(hash))?;
+        lead_anew(&name, &self.store.object(hash))?;
         Ok(true)
     }
 
@@ -234,7 +234,7 @@ impl Mending<'_> {
         if fs::symlink_metadata(name).is_ok_and(|metadata| !metadata.is_file()) {
             self.discard(name)?;
         }
-        lead(&object, name)?;
+        lead_anew(&object, name)?;
         Ok(1)
     }
 
@@ -294,16 +294,12 @@ pub(super) fn outlived(store: &Store, findings: &Findings, hash: &Sha256) -> Opt
     None
 }
 
-/// Makes `name` another name of `file`; readers see the old one or the new one.
-fn lead(file: &Path, name: &Path) -> Result<(), StoreError> {
-    let folder = name.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
-    let temporary = folder.join(format!(".tmp-{}", unique()));
-    fs::hard_link(file, &temporary).map_err(StoreError::io("linking", &temporary))?;
-    let renamed = fs::rename(&temporary, name).map_err(StoreError::io("renaming to", name));
-    // A rename between two names of one file does nothing and leaves both.
-    let _ = fs::remove_file(&temporary);
-    renamed
+/// The same as [`lead`], with the folders on the way.
+fn lead_anew(file: &Path, name: &Path) -> Result<(), StoreError> {
+    if let Some(folder) = name.parent() {
+        fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
+    }
+    lead(file, name)
 }
 
 fn refetch(store: &Store, wanted: &BTreeMap<Sha256, u64>, supply: Supply<'_>) -> Result<Came, StoreError> {

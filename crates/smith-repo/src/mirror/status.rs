@@ -13,7 +13,7 @@ use crate::hash::Sha256;
 use crate::mirror::clash::clash;
 use crate::mirror::objects::Objects;
 use crate::mirror::parallel::each_on;
-use crate::mirror::record::{Remembered, Verified, folder_of, mirror_channels, synced_at, verified};
+use crate::mirror::record::{Remembered, Verified, folder_of, mirror_channels, seen_at, synced_at, verified};
 use crate::mirror::{Depth, Held, HeldError, Keys, Mirror, Place, S3, S3Error};
 use crate::name::{BuildNumber, ChannelName, MirrorName};
 use crate::store::{Store, StoreError};
@@ -118,7 +118,7 @@ pub fn status(site: &Store, mirror: &Mirror, keys: &Keys) -> Result<Status, Stat
         Place::S3(bucket) => of_bucket(site, mirror, &S3::open(bucket, keys)?),
         // Nothing was synced yet.
         Place::Directory { path } if !path.exists() => {
-            if let Some(at) = synced_at(&folder_of(site, &mirror.name))? {
+            if let Some(at) = seen_at(&folder_of(site, &mirror.name))? {
                 return Err(StatusError::Gone { path: path.clone(), at });
             }
             let there = site.builds_present()?;

@@ -223,7 +223,13 @@ fn what_would_be_handed_out_and_is_of_nobody_is_named() {
     fs::create_dir(store.channels().join("evil")).expect("made");
     fs::write(store.builds().join("evil"), "x").expect("written");
     fs::create_dir(store.views().join("evil")).expect("made");
-    assert_eq!(full(&store).foreign, ["builds/evil", "channels/evil", "views/evil"]);
+    // A number makes no build.
+    fs::create_dir(store.build(BuildNumber(98))).expect("made");
+    fs::write(store.build(BuildNumber(99)), "x").expect("written");
+    let strangers = ["builds/98", "builds/99", "builds/evil", "channels/evil", "views/evil"];
+    assert_eq!(full(&store).foreign, strangers);
+    assert_eq!(store.builds_present().expect("read"), [ONE, TWO]);
+    assert_eq!(store.highest_number().expect("read"), Some(BuildNumber(99)));
 }
 
 #[test]
@@ -232,13 +238,14 @@ fn what_is_foreign_cannot_be_told_while_a_build_is_unreadable_and_that_is_said()
     let stranger = "pool/debian/main/p1/stranger.deb";
     fs::write(store.root().join(stranger), "stranger").expect("written");
     fs::create_dir(store.build(BuildNumber(7))).expect("made");
+    fs::write(store.build(BuildNumber(7)).join("manifest.zst"), "cut").expect("written");
     let findings = full(&store);
     assert!(findings.is_sound(), "{}", findings.why());
     assert_eq!(findings.why(), "foreign files could not be told: builds/7 cannot be read");
     fs::create_dir(store.unsigned_build(BuildNumber(8))).expect("made");
     assert_eq!(full(&store).untold, ["builds/7", "unsigned/8"]);
     for stray in [store.build(BuildNumber(7)), store.unsigned_build(BuildNumber(8))] {
-        fs::remove_dir(stray).expect("removed");
+        fs::remove_dir_all(stray).expect("removed");
     }
     let findings = full(&store);
     assert_eq!((findings.foreign.as_slice(), findings.caveat()), (&[stranger.to_owned()][..], None));

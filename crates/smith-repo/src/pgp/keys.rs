@@ -60,6 +60,11 @@ impl KeyError {
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
+
+    /// Others than their owner may read a secret key, so it is not used.
+    pub fn is_exposed(&self) -> bool {
+        matches!(self, Self::Mode { .. })
+    }
 }
 
 /// Where a passphrase comes from. It is read when it is needed, and kept nowhere.

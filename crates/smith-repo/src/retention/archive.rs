@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,9 +15,10 @@ use crate::mirror::{INFO, MANIFEST, SIGNED, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::retention::find::{Found, Place, find, live};
+use crate::retention::marks::Marks;
 use crate::retention::plan::{Keep, Roots, reasons};
 use crate::retention::sweep::{Purged, Trash, from_trash, sweep};
-use crate::store::{Layout, Store, StoreError};
+use crate::store::{Layout, Store, StoreError, lead};
 
 /// Archives builds that nobody uses. Those that somebody does are answered with the reasons.
 pub fn archive(
@@ -43,7 +45,7 @@ pub fn archive(
             archived.builds.push(*number);
         }
     }
-    let swept = sweep(store, now)?;
+    let swept = sweep(store, &Marks::default(), now)?;
     let locked = store.lock_now()?;
     write_index(store, &locked)?;
     drop(locked);
@@ -114,12 +116,24 @@ pub fn restore(
             file.in_pool().ok_or_else(|| RetentionError::Path { number, path: file.path.to_string() })?;
         store.link_pool(&upstream, &path, &file.hash)?;
     }
+    lead_names(store, &build.folder, manifest.files())?;
     let locked = store.lock_now()?;
     store.appear(&build.folder, &store.build(number))?;
     write_index(store, &locked)?;
     drop(locked);
     drop(lease);
     Ok(restored)
+}
+
+/// What was brought anew since the build went is an object of its own: what the build has of it is led there.
+pub(super) fn lead_names(store: &Store, folder: &Path, files: &[FileEntry]) -> Result<(), RetentionError> {
+    for file in files.iter().filter(|file| file.area == Area::Tree) {
+        let name = file.path.below(folder);
+        if store.is_loose(&name, &file.hash) {
+            lead(&store.object(&file.hash), &name)?;
+        }
+    }
+    Ok(())
 }
 
 fn fetch(

@@ -1,8 +1,8 @@
 //! A build where it is: live, archived, or waiting for its signatures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::mirror::Held;
+use crate::mirror::{Held, HeldError};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
 use crate::store::Store;
@@ -10,7 +10,7 @@ use crate::store::Store;
 /// A build is archived or restored once while somebody looks for it; so often in a row is something else.
 const LOOKS: u32 = 4;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     Live,
     Archived,
@@ -36,6 +36,19 @@ pub(super) fn live(store: &Store, number: BuildNumber) -> Result<Found, Retentio
 }
 
 pub(super) fn find(store: &Store, number: BuildNumber) -> Result<Found, RetentionError> {
+    let (place, folder, held) = look(store, number, |place, folder| match place {
+        Place::Live | Place::Archived => Held::read_in(folder, number),
+        Place::Unsigned => Held::read_bare(folder, number),
+    })?;
+    Ok(Found { number, place, folder, held })
+}
+
+/// Finds a build and reads of it what is wanted.
+pub(super) fn look<T>(
+    store: &Store,
+    number: BuildNumber,
+    mut read: impl FnMut(Place, &Path) -> Result<T, HeldError>,
+) -> Result<(Place, PathBuf, T), RetentionError> {
     let places = [
         (Place::Live, store.build(number)),
         (Place::Archived, store.archived(number)),
@@ -43,12 +56,8 @@ pub(super) fn find(store: &Store, number: BuildNumber) -> Result<Found, Retentio
     ];
     for _ in 0..LOOKS {
         let Some((place, folder)) = places.iter().find(|(_, folder)| folder.exists()) else { break };
-        let held = match place {
-            Place::Live | Place::Archived => Held::read_in(folder, number),
-            Place::Unsigned => Held::read_bare(folder, number),
-        };
-        match held {
-            Ok(held) => return Ok(Found { number, place: *place, folder: folder.clone(), held }),
+        match read(*place, folder) {
+            Ok(read) => return Ok((*place, folder.clone(), read)),
             // Somebody has taken it away, or to another place, while it was read.
             Err(_) if !folder.exists() => {}
             Err(error) => return Err(error.into()),

@@ -4,6 +4,8 @@
 mod archive;
 mod error;
 mod find;
+mod lines;
+mod marks;
 mod orphans;
 mod pins;
 mod plan;
@@ -18,5 +20,5 @@ pub use orphans::{Orphan, orphans, take_orphans};
 pub use pins::{Pin, Pins};
 pub use plan::{Keep, PurgePlan, Roots, Wish, plan};
 pub use sweep::{Purged, empty_trash, purge};
-pub(crate) use sweep::{dead_builds, finish_sweep, ripe, unswept};
+pub(crate) use sweep::{dead_files, empty_unpromised, finish_sweep, ripe, unswept};
 pub use undo::{Trashed, bring_back, trashed};

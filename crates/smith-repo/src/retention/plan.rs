@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::channel;
-use crate::hash::Sha256;
-use crate::manifest::{Area, FileEntry, Manifest};
+use crate::manifest::BuildInfo;
+use crate::mirror::Held;
 use crate::name::{BuildNumber, ChannelName};
-use crate::retention::find::{Place, find};
-use crate::retention::sweep::{DeadBuild, dead_builds, in_trash};
+use crate::retention::find::look;
+use crate::retention::marks::{Candidate, Marks, Whereabouts};
+use crate::retention::sweep::{dead, in_trash};
 use crate::retention::{Pins, RetentionError};
 use crate::store::Store;
 
@@ -67,6 +68,9 @@ pub struct PurgePlan {
     /// What no build refers to any more after it.
     pub objects: u64,
     pub bytes: u64,
+    /// What was read for it, so that the purge reads only what has come since.
+    #[serde(skip)]
+    pub(super) marks: Marks,
 }
 
 impl fmt::Display for Keep {
@@ -127,31 +131,20 @@ pub fn plan(store: &Store, wish: &Wish, roots: &Roots) -> Result<PurgePlan, Rete
             None => plan.builds.push(number),
         }
     }
-    let going: BTreeSet<BuildNumber> = plan.builds.iter().copied().collect();
-    let marked = marked(store, &going)?;
-    let mut freed: BTreeMap<Sha256, u64> = BTreeMap::new();
-    for DeadBuild { number, files, .. } in dead_builds(store)? {
-        let is_freed = |file: &&FileEntry| !marked.contains(&file.hash) && store.has(&file.hash);
-        freed.extend(files.iter().filter(is_freed).map(|file| (file.hash, file.size)));
-        plan.unfinished.push(number);
-    }
+    let dead = dead(store)?;
+    plan.unfinished.extend(dead.iter().map(|dead| dead.number));
     plan.unfinished.sort_unstable();
     plan.unfinished.dedup();
-    for number in &plan.builds {
-        let held = match find(store, *number) {
-            Ok(found) => found.held,
-            // Another purge beside this one was faster.
-            Err(RetentionError::Unknown { .. }) => continue,
-            Err(error) => return Err(error),
-        };
-        // Of what was left at its upstream only what has come since can be freed.
-        let is_here = |file: &&FileEntry| held.info.lazy_count == 0 || store.has(&file.hash);
-        let files = held.manifest.files().iter().filter(is_here);
-        let unmarked = files.filter(|file| !marked.contains(&file.hash));
-        freed.extend(unmarked.map(|file| (file.hash, file.size)));
+    let mut marks = Marks::of(store, &plan.builds, &dead)?;
+    marks.renew(store, &plan.builds.iter().copied().collect())?;
+    let is_here = |object: &&Candidate| object.whereabouts == Whereabouts::Here || store.has(&object.hash);
+    for object in marks.objects().filter(is_here) {
+        plan.objects += 1;
+        plan.bytes += object.size;
     }
-    plan.objects = freed.len() as u64;
-    plan.bytes = freed.values().sum();
+    if !marks.is_empty() {
+        plan.marks = marks;
+    }
     Ok(plan)
 }
 
@@ -165,7 +158,7 @@ fn wished(store: &Store, wish: &Wish) -> Result<Vec<BuildNumber>, RetentionError
             let purged = in_trash(store)?;
             let mut there = Vec::with_capacity(numbers.len());
             for number in numbers {
-                match find(store, number) {
+                match words(store, number) {
                     Ok(_) => there.push(number),
                     // Whoever repeats a purge that was killed wants it ended, not to be told that there is no such build.
                     Err(RetentionError::Unknown { .. }) if purged.contains(&number) => {}
@@ -182,8 +175,8 @@ fn wished(store: &Store, wish: &Wish) -> Result<Vec<BuildNumber>, RetentionError
         Wish::CreatedBefore(time) => {
             let mut old = Vec::new();
             for number in all {
-                match find(store, number) {
-                    Ok(found) if found.held.info.created_at < *time => old.push(number),
+                match words(store, number) {
+                    Ok(info) if info.created_at < *time => old.push(number),
                     // Somebody else has taken it away since the folder was read.
                     Ok(_) | Err(RetentionError::Unknown { .. }) => {}
                     Err(error) => return Err(error),
@@ -194,38 +187,7 @@ fn wished(store: &Store, wish: &Wish) -> Result<Vec<BuildNumber>, RetentionError
     }
 }
 
-/// Everything that builds refer to, but for those that go: all files of live ones, the indexes of archived ones.
-///
-/// A build whose manifest cannot be read keeps everything: what it refers to is not known.
-pub(super) fn marked(
-    store: &Store,
-    going: &BTreeSet<BuildNumber>,
-) -> Result<BTreeSet<Sha256>, RetentionError> {
-    let mut marked = BTreeSet::new();
-    each_staying(store, going, |place, manifest| {
-        let files = manifest.files().iter();
-        let counted = files.filter(|file| place != Place::Archived || file.area == Area::Tree);
-        marked.extend(counted.map(|file| file.hash));
-    })?;
-    Ok(marked)
-}
-
-/// Calls for every build that stays.
-pub(super) fn each_staying(
-    store: &Store,
-    going: &BTreeSet<BuildNumber>,
-    mut with: impl FnMut(Place, &Manifest),
-) -> Result<(), RetentionError> {
-    let mut staying = store.builds_present()?;
-    staying.extend(store.builds_archived()?);
-    staying.extend(store.builds_unsigned()?);
-    for number in staying.into_iter().filter(|number| !going.contains(number)) {
-        match find(store, number) {
-            Ok(found) => with(found.place, &found.held.manifest),
-            // Somebody else has taken it away since the folder was read.
-            Err(RetentionError::Unknown { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+/// Whether its lists can be read shows when they are.
+fn words(store: &Store, number: BuildNumber) -> Result<BuildInfo, RetentionError> {
+    Ok(look(store, number, |_, folder| Held::info_in(folder, number))?.2)
 }

@@ -17,9 +17,11 @@ use crate::manifest::{Area, FileEntry, Manifest};
 use crate::mirror::{Held, Maker, clear_stale, maker, stale_folders, write_index};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
-use crate::retention::find::{Place, find};
-use crate::retention::plan::{Keep, PurgePlan, Roots, each_staying, reasons};
-use crate::store::{Locked, Store, StoreError, unique};
+use crate::retention::find::{Place, find, look};
+use crate::retention::lines::{Key, Lists};
+use crate::retention::marks::{Marks, staying};
+use crate::retention::plan::{Keep, PurgePlan, Roots, reasons};
+use crate::store::{Locked, Store, StoreError, rename_new, unique};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Purged {
@@ -52,14 +54,14 @@ pub fn purge(
                 purged.kept.insert(*number, why.clone());
                 continue;
             }
-            let Ok(found) = find(store, *number) else { continue };
-            trash.take(&found.folder, &format!("build-{number}"))?;
+            let Some(folder) = readable(store, *number, &plan.marks) else { continue };
+            trash.take(&folder, &format!("build-{number}"))?;
             // What its publication left behind because it was killed.
             trash.take_if_there(&store.unsigned_build(*number), &format!("unsigned-{number}"))?;
             purged.builds.push(*number);
         }
     }
-    let swept = sweep(store, now)?;
+    let swept = sweep(store, &plan.marks, now)?;
     let locked = store.lock_now()?;
     write_index(store, &locked)?;
     drop(locked);
@@ -68,41 +70,54 @@ pub fn purge(
     Ok(Purged { objects: swept.objects, bytes: swept.bytes, finished, ..purged })
 }
 
+/// The folder of a build whose lists can be read. What cannot be read cannot be swept, so it stays where it is.
+fn readable(store: &Store, number: BuildNumber, marks: &Marks) -> Option<PathBuf> {
+    let known = look(store, number, |place, folder| Key::read(folder, number, Lists::of(place)));
+    match known {
+        Ok((_, folder, (key, _))) if marks.knows(&key) => Some(folder),
+        Ok(_) | Err(_) => find(store, number).ok().map(|found| found.folder),
+    }
+}
+
 /// Moves what only purged builds referred to into the trash: of this purge, and of any that was killed before its sweep.
-pub(super) fn sweep(store: &Store, now: Timestamp) -> Result<Purged, RetentionError> {
+///
+/// Marks that were made before are used as far as they are still true.
+pub(super) fn sweep(store: &Store, known: &Marks, now: Timestamp) -> Result<Purged, RetentionError> {
     let mut swept = Purged::default();
-    let builds = dead_builds(store)?;
+    let builds = dead(store)?;
     if builds.is_empty() {
         return Ok(swept);
     }
-    let dead: BTreeSet<&FileEntry> = builds.iter().flat_map(|build| &build.files).collect();
+    let mut marks = if known.is_of(&builds) { known.clone() } else { Marks::of(store, &[], &builds)? };
+    // Read while others may still work; under the lock there is little to read then.
+    marks.renew(store, &BTreeSet::new())?;
     let trash = Trash::new(store, now, "sweep")?;
     let locked = store.lock_now()?;
-    let living = Living::read(store, &locked)?;
-    for file in dead {
-        let is_path_used = file.area != Area::Pool || living.paths.contains(file.path.as_str());
-        let is_used = living.objects.contains(&file.hash);
-        if !is_path_used && !living.leased.contains(&file.hash) {
-            let name = file.path.below(&store.root().join("pool"));
+    let leased = store.leased(&locked)?;
+    marks.renew(store, &BTreeSet::new())?;
+    let pool = store.root().join("pool");
+    for (path, objects) in marks.names() {
+        if !objects.iter().all(|hash| leased.contains(hash)) {
+            let name = pool.join(path);
             remove(&name)?;
-            prune(&name, &store.root().join("pool"));
-        }
-        if !is_used {
-            let object = store.object(&file.hash);
-            if trash.take_if_there(&object, &file.hash.hex())? {
-                swept.objects += 1;
-                swept.bytes += file.size;
-            }
+            prune(&name, &pool);
         }
     }
+    for object in marks.objects().filter(|object| !leased.contains(&object.hash)) {
+        if trash.take_if_there(&store.object(&object.hash), &object.hash.hex())? {
+            swept.objects += 1;
+            swept.bytes += object.size;
+        }
+    }
+    let held: BTreeSet<Sha256> = leased.into_iter().filter(|hash| marks.has_candidate(hash)).collect();
     // Under the lock, so that nobody writes into a batch that another purge has led away to delete it.
-    for DeadBuild { number, folder, files } in &builds {
+    for build in &builds {
         // What a running operation holds may be nobody's when that ends: the next purge looks again.
-        if !files.iter().any(|file| living.leased.contains(&file.hash)) {
-            let mark = folder.join(SWEPT);
+        if !build.names_any(&held) {
+            let mark = build.folder.join(SWEPT);
             // Another purge may have swept it as well and emptied the trash since.
             fs::write(&mark, "").or_else(ignore_missing).map_err(StoreError::io("writing", &mark))?;
-            swept.finished.push(*number);
+            swept.finished.push(build.number);
         }
     }
     drop(locked);
@@ -121,7 +136,14 @@ impl Living {
     pub(super) fn read(store: &Store, locked: &Locked) -> Result<Self, RetentionError> {
         let leased = store.leased(locked)?;
         let mut living = Self { objects: leased.clone(), leased, paths: BTreeSet::new() };
-        each_staying(store, &BTreeSet::new(), |place, manifest| living.add(place, manifest))?;
+        for number in staying(store, &BTreeSet::new())? {
+            match find(store, number) {
+                Ok(found) => living.add(found.place, &found.held.manifest),
+                // Somebody else has taken it away since the folder was read.
+                Err(RetentionError::Unknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(living)
     }
 
@@ -141,25 +163,40 @@ impl Living {
     }
 }
 
-/// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
-/// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
-pub(crate) fn dead_builds(store: &Store) -> Result<Vec<DeadBuild>, StoreError> {
-    let mut dead = Vec::new();
-    for folder in unswept(store)? {
-        let Some(number) = number_of(&folder) else { continue };
-        // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
-        let held = Held::read_in(&folder, number).or_else(|_| Held::read_bare(&folder, number));
-        let files = held.map_or_else(|_| Vec::new(), |held| held.manifest.files().to_vec());
-        dead.push(DeadBuild { number, folder, files });
-    }
-    Ok(dead)
+/// A build that was purged, and whose objects were not swept.
+#[derive(Debug)]
+pub(super) struct Dead {
+    pub(super) number: BuildNumber,
+    pub(super) folder: PathBuf,
 }
 
-/// A build that was purged, and whose objects were not swept.
-pub(crate) struct DeadBuild {
-    pub(crate) number: BuildNumber,
-    folder: PathBuf,
-    pub(crate) files: Vec<FileEntry>,
+pub(super) fn dead(store: &Store) -> Result<Vec<Dead>, StoreError> {
+    let dead = |folder: PathBuf| Some(Dead { number: number_of(&folder)?, folder });
+    Ok(unswept(store)?.into_iter().filter_map(dead).collect())
+}
+
+impl Dead {
+    pub(super) fn key(&self) -> Option<Key> {
+        let read = |lists| Key::read(&self.folder, self.number, lists);
+        read(Lists::All).or_else(|_| read(Lists::Bare)).ok().map(|(key, _)| key)
+    }
+
+    fn files(&self) -> Vec<FileEntry> {
+        // Of one that could not be read when it was purged nothing is known, and nothing of it is taken away.
+        let held = Held::read_in(&self.folder, self.number);
+        let held = held.or_else(|_| Held::read_bare(&self.folder, self.number));
+        held.map_or_else(|_| Vec::new(), |held| held.manifest.files().to_vec())
+    }
+
+    fn names_any(&self, objects: &BTreeSet<Sha256>) -> bool {
+        !objects.is_empty() && self.files().iter().any(|file| objects.contains(&file.hash))
+    }
+}
+
+/// The files of builds that lie in the trash and were not swept yet. An archived build keeps its indexes, so only its pool
+/// files can be dead; the mark of [`super::archive`] stands in the trash like a build.
+pub(crate) fn dead_files(store: &Store) -> Result<Vec<FileEntry>, StoreError> {
+    Ok(dead(store)?.iter().flat_map(Dead::files).collect())
 }
 
 /// Folders of builds in the trash whose objects were not swept.
@@ -201,14 +238,40 @@ pub(super) const SWEPT: &str = ".swept";
 /// Deletes what lies in the trash for longer than the grace period, for good. An object that a build refers to again goes
 /// back to its place.
 pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Result<u64, RetentionError> {
+    empty(store, ripe(store, grace, now)?)
+}
+
+/// The same with what nobody was promised to get back. A build that was purged or archived, and what only it referred to, is
+/// kept in the trash for its time.
+pub(crate) fn empty_unpromised(
+    store: &Store,
+    age: SignedDuration,
+    now: Timestamp,
+) -> Result<u64, RetentionError> {
+    let mut batches = ripe(store, age, now)?;
+    batches.retain(|batch| {
+        let name = batch.file_name().unwrap_or_default().to_string_lossy();
+        name.split('-').nth(1).is_some_and(|what| !PROMISED.contains(&what))
+    });
+    empty(store, batches)
+}
+
+/// Whose batches [`super::bring_back`] and [`super::restore`] need.
+const PROMISED: [&str; 3] = ["purge", "archive", "sweep"];
+
+fn empty(store: &Store, batches: Vec<PathBuf>) -> Result<u64, RetentionError> {
     let mut freed = 0;
     let unswept = unswept(store)?;
-    for batch in ripe(store, grace, now)? {
-        // Only there it stands what its builds referred to.
-        if unswept.iter().any(|build| build.starts_with(&batch)) {
-            continue;
-        }
-        let Some(doomed) = set_aside(store, &batch)? else { continue };
+    let mut ripe = batches;
+    // Only there it stands what its builds referred to.
+    ripe.retain(|batch| !unswept.iter().any(|build| build.starts_with(batch)));
+    let mut objects = BTreeSet::new();
+    for batch in &ripe {
+        objects.extend(objects_in(batch)?.into_iter().map(|(hash, _)| hash));
+    }
+    let mut marks = Marks::of_objects(&objects);
+    for batch in ripe {
+        let Some(doomed) = set_aside(store, &batch, &mut marks)? else { continue };
         freed += size_below(&doomed);
         fs::remove_dir_all(&doomed).or_else(ignore_missing).map_err(StoreError::io("removing", &doomed))?;
     }
@@ -217,9 +280,9 @@ pub fn empty_trash(store: &Store, grace: SignedDuration, now: Timestamp) -> Resu
 
 /// A batch under a name by which no other purge finds it, so that nobody writes into what is being deleted. Nothing, if
 /// another was faster.
-fn set_aside(store: &Store, batch: &Path) -> Result<Option<PathBuf>, RetentionError> {
+fn set_aside(store: &Store, batch: &Path, marks: &mut Marks) -> Result<Option<PathBuf>, RetentionError> {
     let locked = store.lock_now()?;
-    put_back(store, batch, &locked)?;
+    put_back(store, batch, marks, &locked)?;
     let doomed = store.trash().join(format!(".tmp-{}", unique()));
     match fs::rename(batch, &doomed) {
         Ok(()) => Ok(Some(doomed)),
@@ -230,7 +293,7 @@ fn set_aside(store: &Store, batch: &Path) -> Result<Option<PathBuf>, RetentionEr
 
 /// What a purge that was killed had begun is ended.
 pub(crate) fn finish_sweep(store: &Store, now: Timestamp) -> Result<(), RetentionError> {
-    sweep(store, now).map(drop)
+    sweep(store, &Marks::default(), now).map(drop)
 }
 
 /// The batches of the trash whose time is over. One that another process is filling is not.
@@ -259,16 +322,26 @@ pub(super) fn since(name: &str) -> Option<Timestamp> {
 }
 
 /// Objects of a batch that are referred to return to their place.
-fn put_back(store: &Store, batch: &Path, locked: &Locked) -> Result<(), RetentionError> {
-    let living = Living::read(store, locked)?;
-    for path in list(batch)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Ok(hash) = name.parse::<Sha256>() else { continue };
-        if living.objects.contains(&hash) && !store.has(&hash) {
+fn put_back(store: &Store, batch: &Path, marks: &mut Marks, locked: &Locked) -> Result<(), RetentionError> {
+    let leased = store.leased(locked)?;
+    let objects = objects_in(batch)?;
+    if !objects.iter().all(|(hash, _)| marks.has_candidate(hash)) {
+        // What has come into it since it was listed.
+        *marks = Marks::of_objects(&objects.iter().map(|(hash, _)| *hash).collect());
+    }
+    marks.renew(store, &BTreeSet::new())?;
+    for (hash, path) in objects {
+        if (marks.refers_to(&hash) || leased.contains(&hash)) && !store.has(&hash) {
             return_object(store, &path, &hash)?;
         }
     }
     Ok(())
+}
+
+/// The objects that lie in a batch, and where.
+fn objects_in(batch: &Path) -> Result<Vec<(Sha256, PathBuf)>, StoreError> {
+    let object = |path: PathBuf| Some((path.file_name()?.to_str()?.parse().ok()?, path));
+    Ok(list(batch)?.into_iter().filter_map(object).collect())
 }
 
 /// Looks for an object in the trash and puts it back.
@@ -288,8 +361,10 @@ fn return_object(store: &Store, from: &Path, hash: &Sha256) -> Result<bool, Rete
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(StoreError::io("making", folder))?;
     }
-    match fs::rename(from, &to) {
+    match rename_new(from, &to) {
         Ok(()) => Ok(true),
+        // A run beside us has brought it anew; names may be links to that.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
         // A purge beside us has just deleted it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::io("renaming to", &to)(error).into()),

@@ -132,6 +132,54 @@ fn a_build_that_came_into_use_after_the_plan_stays() {
 }
 
 #[test]
+fn builds_that_come_and_go_after_the_plan_count_as_they_are_then() {
+    let (_folder, store) = store();
+    let roots = Roots::default();
+    let only = |wanted: usize, number: u32| Recipe::of(6, move |at| if at == wanted { number } else { 0 });
+    // The first two share a file, and so do the first and one that comes later.
+    only(0, 7).make(&store, 1, None);
+    only(0, 7).make(&store, 2, Some(1));
+    let mut both = only(1, 8);
+    both.pool.extend(only(0, 7).pool);
+    both.make(&store, 3, Some(2));
+    only(5, 9).make(&store, 4, Some(3));
+    let found = plan(&store, &these(&[1, 3]), &roots).expect("a plan");
+    // The one that kept the shared file goes, and one that needs what was to go comes.
+    let other = plan(&store, &these(&[2]), &roots).expect("a plan");
+    purge(&store, &other, &roots, now()).expect("purged");
+    let late = only(1, 8).make(&store, 5, Some(4));
+    let purged = purge(&store, &found, &roots, now()).expect("purged");
+    assert_eq!(purged.builds, [BuildNumber(1), BuildNumber(3)]);
+    assert!(late.objects().iter().all(|hash| store.has(hash)));
+    let mut left = late.objects();
+    left.extend(only(5, 9).make(&store, 6, Some(5)).objects());
+    assert_eq!(objects(&store), left.len());
+    is_good(&store);
+}
+
+#[test]
+fn while_a_build_cannot_be_read_nothing_goes() {
+    let (_folder, store) = store();
+    make(&store, 4);
+    let (before, roots) = (objects(&store), Roots::default());
+    let found = plan(&store, &these(&[1]), &roots).expect("a plan");
+    let manifest = store.build(BuildNumber(3)).join("manifest.zst");
+    let good = fs::read(&manifest).expect("read");
+    // Of another build: it can be read, and its hash is not the one that is signed.
+    fs::copy(store.build(BuildNumber(2)).join("manifest.zst"), &manifest).expect("copied");
+    assert!(matches!(plan(&store, &these(&[1]), &roots), Err(RetentionError::Held(_))));
+    assert!(matches!(plan(&store, &these(&[3]), &roots), Err(RetentionError::Held(_))));
+    let unaware = PurgePlan { builds: found.builds.clone(), ..PurgePlan::default() };
+    assert!(matches!(purge(&store, &unaware, &roots, now()), Err(RetentionError::Held(_))));
+    assert_eq!(objects(&store), before);
+    fs::write(&manifest, good).expect("written");
+    // What was not swept then is swept by the next.
+    let purged = purge(&store, &PurgePlan::default(), &roots, now()).expect("purged");
+    assert_eq!((purged.objects, purged.finished), (found.objects, found.builds));
+    is_good(&store);
+}
+
+#[test]
 fn what_a_killed_purge_left_is_swept_by_the_next() {
     let (_folder, store) = store();
     make(&store, 4);

@@ -18,7 +18,7 @@ use crate::manifest::{Area, BuildInfo, FileEntry};
 use crate::mirror::{Held, SIGNATURE};
 use crate::name::BuildNumber;
 use crate::retention::RetentionError;
-use crate::retention::archive::{Restored, restore};
+use crate::retention::archive::{Restored, lead_names, restore};
 use crate::retention::find::find;
 use crate::retention::sweep::{SWEPT, from_trash, since};
 use crate::store::{Store, StoreError};
@@ -114,6 +114,7 @@ fn take_out(store: &Store, lying: &Lying) -> Result<u64, RetentionError> {
                 store.link_pool(&upstream, &path, &file.hash)?;
             }
         }
+        lead_names(store, &lying.folder, held.manifest.files())?;
     }
     let mark = lying.folder.join(SWEPT);
     match fs::remove_file(&mark) {
@@ -172,13 +173,15 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, RetentionError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use jiff::SignedDuration;
 
     use super::*;
     use crate::fetch::{Limits, Silent};
     use crate::fixture::{Recipe, store};
     use crate::mirror::{Scope, verify};
-    use crate::retention::{Roots, Wish, empty_trash, plan, purge};
+    use crate::retention::{Roots, Wish, archive, empty_trash, plan, purge};
 
     fn purged(store: &Store, number: u32, at: Timestamp) {
         let roots = Roots::default();
@@ -210,6 +213,37 @@ mod tests {
         empty_trash(&store, SignedDuration::ZERO, now).expect("emptied");
         assert!(matches!(back(1), Err(RetentionError::Unknown { .. })));
         assert!(verify(&store, &present, &Scope::FULL).expect("verified").is_good());
+    }
+
+    #[test]
+    fn what_was_made_anew_meanwhile_is_not_there_twice() {
+        let (_folder, store) = store();
+        let same = Recipe::of(20, |_| 7);
+        Recipe::of(20, |_| 1).make(&store, 1, None);
+        same.make(&store, 2, None);
+        Recipe::of(20, |_| 3).make(&store, 3, None);
+        let now = Timestamp::UNIX_EPOCH;
+        purged(&store, 2, now);
+        same.make(&store, 4, None);
+        let fetcher = Fetcher::new(Limits::default()).expect("a fetcher");
+        let restored = bring_back(&store, BuildNumber(2), &fetcher, &[], &Silent).expect("back");
+        assert_eq!(restored, Restored::default());
+        let present = store.builds_present().expect("read");
+        let findings = verify(&store, &present, &Scope::FULL).expect("verified");
+        assert!(findings.is_good(), "{findings:?}");
+        // The same for one that was archived, of which an index has lost its link.
+        let roots = Roots::default();
+        archive(&store, &[BuildNumber(2)], &roots, now).expect("archived");
+        let name = "debian/dists/stable/InRelease";
+        let (here, there) =
+            (store.archived(BuildNumber(2)).join(name), store.build(BuildNumber(4)).join(name));
+        let bytes = fs::read(&here).expect("read");
+        fs::remove_file(&here).and_then(|()| fs::write(&here, bytes)).expect("written");
+        bring_back(&store, BuildNumber(2), &fetcher, &[], &Silent).expect("back");
+        let inode = |path: &Path| fs::metadata(path).expect("there").ino();
+        assert_eq!(inode(&store.build(BuildNumber(2)).join(name)), inode(&there));
+        let findings = verify(&store, &present, &Scope::FULL).expect("verified");
+        assert!(findings.is_good(), "{findings:?}");
     }
 
     #[test]

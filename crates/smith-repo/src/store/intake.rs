@@ -177,7 +177,7 @@ fn place(from: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 /// A new name that must be free.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // Not every file system can do it in one; each that holds a store can link.
         Err(Errno::INVAL | Errno::NOSYS) => {

@@ -11,7 +11,8 @@ use crate::store::{Locked, Store, StoreError};
 impl Store {
     /// The highest number that a build here has or had.
     pub fn highest_number(&self) -> Result<Option<BuildNumber>, StoreError> {
-        let present = self.builds_present()?;
+        // Also what is no build is in the way of one.
+        let present = self.numbers_taken()?;
         let archived = self.builds_archived()?;
         let unsigned = self.builds_unsigned()?;
         let here = [present.last(), archived.last(), unsigned.last()];

@@ -14,6 +14,9 @@ use crate::store::{Layout, StoreError};
 
 const FORMAT: &str = "smith store 1\n";
 
+/// The files of a build that say what it is.
+const NAMED_BY: [&str; 2] = ["build.json", "manifest.zst"];
+
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: Layout,
@@ -88,7 +91,24 @@ impl Store {
 
     /// The numbers of all whole builds, in order.
     pub fn builds_present(&self) -> Result<Vec<BuildNumber>, StoreError> {
+        let mut numbers = self.numbers_taken()?;
+        numbers.retain(|number| self.is_build(*number));
+        Ok(numbers)
+    }
+
+    /// Every number under which something lies where builds are, in order.
+    pub(super) fn numbers_taken(&self) -> Result<Vec<BuildNumber>, StoreError> {
         self.numbers_in(&self.builds())
+    }
+
+    /// Whether a build lies under this number. It may be damaged; what has nothing that says what it is, is none. Where
+    /// that cannot be found out it is taken for one, since nothing of a build may be lost.
+    pub(crate) fn is_build(&self, number: BuildNumber) -> bool {
+        let folder = self.build(number);
+        let is_there = |name: &str| folder.join(name).try_exists().unwrap_or(true);
+        let may_be = |error: io::Error| error.kind() != io::ErrorKind::NotFound;
+        fs::metadata(&folder).map_or_else(may_be, |metadata| metadata.is_dir())
+            && NAMED_BY.into_iter().any(is_there)
     }
 
     /// The numbers of all archived builds, in order.

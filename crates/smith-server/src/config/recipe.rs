@@ -204,7 +204,7 @@ fn filter(node: &Node, folder: &Path, report: &mut Report) -> Option<Filter> {
     let mut fields = Fields::open(node, "what is taken", report)?;
     let packages = optional_texts(fields.take("packages"), report);
     let sections = optional_texts(fields.take("sections"), report);
-    let priorities = optional_texts(fields.take("priorities"), report);
+    let priorities = optional(fields.take("priorities"), report, priorities);
     let sources = optional_texts(fields.take("sources"), report);
     let installed = optional_texts(fields.take("installed"), report);
     let without = optional_texts(fields.take("without"), report);
@@ -220,7 +220,7 @@ fn filter(node: &Node, folder: &Path, report: &mut Report) -> Option<Filter> {
     Some(Filter {
         packages: patterns(packages?),
         sections: patterns(sections?),
-        priorities: priorities?,
+        priorities: priorities?.unwrap_or_default(),
         sources: patterns(sources?),
         installed: installed?.iter().map(|path| folder.join(path)).collect(),
         closure: closure?.unwrap_or_default(),
@@ -331,6 +331,14 @@ fn optional<T>(
 
 fn optional_texts(node: Option<&Node>, report: &mut Report) -> Option<Vec<String>> {
     node.map_or_else(|| Some(Vec::new()), |node| texts(node, "names", report))
+}
+
+/// Policy has these and no others, so that a slip is one.
+fn priorities(node: &Node, report: &mut Report) -> Option<Vec<String>> {
+    const ALL: [&str; 5] = ["required", "important", "standard", "optional", "extra"];
+    let known = ALL.map(|name| (name, name));
+    let items = one_or_more(node, "priorities", report)?;
+    items.into_iter().map(|item| word(item, &known, report).map(str::to_owned)).collect()
 }
 
 /// One text or several, none of them empty.

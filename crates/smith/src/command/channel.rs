@@ -52,9 +52,6 @@ pub(super) fn run(channel: &Channel) -> Result<Exit, Failure> {
 
 impl OrderArgs {
     fn order(&self) -> Result<Order, Failure> {
-        if self.reason.trim().is_empty() {
-            return Err(Failure::new(Exit::Usage, "a reason is missing, expected a sentence that says why"));
-        }
-        Ok(Order { who: self.who.clone(), why: self.reason.clone(), at: input::now() })
+        Ok(Order { who: input::reason(&self.who)?, why: input::reason(&self.reason)?, at: input::now() })
     }
 }

@@ -193,6 +193,7 @@ impl Place {
     pub(crate) fn check(&self, channel: &ChannelName, build: BuildNumber) -> Result<(), Failure> {
         match &self.at {
             At::Store(store) => {
+                input::not_archived(store, build)?;
                 channel::check(store, channel, build).map_err(channel_failed)?;
                 self.check_signature(store, channel, build)?;
                 let lost = channel::lost_suites(store, channel, build).map_err(channel_failed)?;
@@ -206,6 +207,7 @@ impl Place {
                 Err(Failure::new(Exit::NotThere, error).with_hint("`--drop-suites` moves it all the same"))
             }
             At::Bucket { site, bucket, .. } => {
+                input::not_archived(site, build)?;
                 let findings = bucket.verify(site, build, Depth::Quick).map_err(bucket_failed)?;
                 let (name, number, found) = (channel.clone(), build, findings.why());
                 if findings.is_good() {

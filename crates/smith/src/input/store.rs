@@ -131,13 +131,28 @@ pub(crate) fn watched<T>(work: impl FnOnce(&dyn Progress) -> T) -> T {
     })
 }
 
+/// What is archived is known, and not here: who asks for it is told how it comes back.
+pub(crate) fn not_archived(store: &Store, build: BuildNumber) -> Result<(), Failure> {
+    let is_here = store.build(build).exists() || store.unsigned_build(build).exists();
+    if is_here || !store.archived(build).exists() {
+        return Ok(());
+    }
+    let error = format!("build {build} is archived; `smith build restore {build}` brings it back");
+    Err(Failure::new(Exit::NotThere, error))
+}
+
 /// The address of another store, which may be given as a folder.
 pub(crate) fn address(source: &str) -> String {
     if source.contains("://") {
         return source.to_owned();
     }
-    let path = std::fs::canonicalize(source).unwrap_or_else(|_| PathBuf::from(source));
+    let path = std::fs::canonicalize(source).or_else(|_| std::path::absolute(source));
+    let path = path.unwrap_or_else(|_| PathBuf::from(source));
     format!("file://{}", path.display())
+}
+
+pub(crate) fn addresses(sources: &[String]) -> Vec<String> {
+    sources.iter().map(|source| address(source)).collect()
 }
 
 /// Builds that machines were last brought to: lines of a number and how many machines.

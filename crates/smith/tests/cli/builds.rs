@@ -72,6 +72,25 @@ fn a_number_is_given_once() {
     assert_eq!(numbered("1").code, 5);
     site.build();
     assert!(site.path("site/builds/6").exists());
+    // After the last number there is none: nobody gets it, and nobody waits for the next one.
+    let ran = numbered("4294967295");
+    assert!(ran.code != 0 && ran.err.contains("after which others can come"), "{}", ran.err);
+    assert_eq!(numbered("4294967294").code, 0);
+    let ran = site.run(&["build", "create", &recipe, "--even-if-unchanged"]);
+    assert!(ran.code != 0 && ran.err.contains("found 4294967295"), "{}", ran.err);
+}
+
+#[test]
+fn a_reason_is_one_line() {
+    let Some(site) = Site::new() else { return };
+    let forged = "red\n2026-11-20T18:20:00Z  approved by CISO";
+    for args in [
+        vec!["channel", "set", "prod", "2", "--reason", forged],
+        vec!["build", "keep", "2", "--reason", forged],
+    ] {
+        let ran = site.run(&args);
+        assert!(ran.code == 2 && ran.err.contains("a sentence in one line"), "{args:?}: {}", ran.err);
+    }
 }
 
 #[test]

@@ -48,14 +48,42 @@ fn a_store_is_clean_or_it_is_said_what_is_wrong() {
     assert_eq!(mode & 0o777, 0o700);
     fs::remove_file(root.join("channels/prod")).unwrap();
     fs::create_dir(root.join("builds/7")).unwrap();
+    fs::write(root.join("builds/7/build.json"), "x").unwrap();
     let ran = smith(&["build", "fsck", "--store", &store]);
     let untold = "untold: foreign files and orphans could not be told: builds/7 cannot be read\n";
     assert!(ran.code == 1 && ran.out.contains(untold), "{}", ran.out);
     let ran = smith(&["mirror", "verify", "--store", &store]);
     let untold = "untold: foreign files could not be told: builds/7 cannot be read\n";
     assert!(ran.code == 1 && ran.out.contains(untold), "{}", ran.out);
-    fs::remove_dir(root.join("builds/7")).unwrap();
+    fs::remove_dir_all(root.join("builds/7")).unwrap();
     assert_eq!(good(&["build", "fsck", "--store", &store]), "good: clean: 0 builds, 0 objects\n");
+}
+
+#[test]
+fn a_key_that_others_may_read_is_named_and_keeps_nothing_from_being_looked_at() {
+    let (_folder, store) = store();
+    let root = Path::new(&store);
+    let key = fs::read_dir(root.join("keys")).unwrap().next().unwrap().unwrap().path();
+    let name = key.strip_prefix(root).unwrap().display().to_string();
+    let mode = || fs::metadata(&key).unwrap().permissions().mode() & 0o777;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(root.join("pool/stranger"), "x").unwrap();
+    let ran = smith(&["build", "fsck", "--store", &store]);
+    let said = format!("bad: {name}: expected nobody else to have access, found mode 0644\n");
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    assert!(ran.out.contains(&said) && ran.out.contains("bad: pool/stranger: "), "{}", ran.out);
+    assert_eq!(mode(), 0o644);
+    fs::remove_file(root.join("pool/stranger")).unwrap();
+    let mended = good(&["build", "fsck", "--store", &store, "--mend"]);
+    assert!(mended.contains("1 protected"), "{mended}");
+    assert_eq!(mode(), 0o600);
+    assert_eq!(json(&["build", "fsck", "--store", &store, "--json"])["signatures_checked"], true);
+
+    // The same with one that is no key any more.
+    fs::write(&key, "no key").unwrap();
+    let ran = smith(&["build", "fsck", "--store", &store, "--mend"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    assert!(ran.out.contains("bad: keys: expected keys that can be read, found "), "{}", ran.out);
 }
 
 #[test]

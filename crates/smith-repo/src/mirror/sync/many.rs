@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::fetch::{Fetcher, Limits, Progress, chain};
 use crate::mirror::log::{Action, Outcome};
-use crate::mirror::record::{folder_of, synced_at};
+use crate::mirror::record::{folder_of, record_begun, seen_at};
 use crate::mirror::registry::{Mirror, Place};
 use crate::mirror::sync::{Check, Mode, Pull, Synced, base_url, builds_at, sync_after};
 use crate::mirror::turn::Turn;
@@ -55,6 +55,14 @@ pub enum Anew {
     Yes,
 }
 
+/// How a mirror is opened, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    pub anew: Anew,
+    pub mode: Mode,
+    pub now: Timestamp,
+}
+
 impl Target {
     /// What the registry says of a mirror, with its store, which is made if it is not there, but not by a dry run. The
     /// site's own store is the last of its sources.
@@ -63,9 +71,9 @@ impl Target {
         mirror: &Mirror,
         limits: &Limits,
         keys: &Keys,
-        anew: Anew,
-        mode: Mode,
+        opening: Opening,
     ) -> Result<Self, TargetError> {
+        let Opening { anew, mode, now } = opening;
         let bandwidth = mirror.bandwidth.or(limits.bandwidth);
         let reach = match &mirror.place {
             Place::S3(bucket) => {
@@ -76,11 +84,18 @@ impl Target {
                 let store = Store::planned(path)?;
                 if anew == Anew::No && !store.marker().exists() {
                     let name = mirror.name.clone();
-                    if let Some(at) = synced_at(&folder_of(site, &name))? {
+                    if let Some(at) = seen_at(&folder_of(site, &name))? {
                         return Err(TargetError::Gone { name, path: path.clone(), at });
                     }
                 }
-                Reach::Store(if mode == Mode::Do { Store::create(path)? } else { store })
+                Reach::Store(match mode {
+                    Mode::Do => {
+                        let store = Store::create(path)?;
+                        record_begun(site, &mirror.name, now)?;
+                        store
+                    }
+                    Mode::DryRun => store,
+                })
             }
         };
         let mut sources = mirror.sources.clone();

@@ -14,7 +14,7 @@ pub use error::SyncError;
 pub(crate) use lists::base_url;
 pub use lists::builds_at;
 pub use lists::write_index;
-pub use many::{Anew, Reach, Target, TargetError, Which, sync_all};
+pub use many::{Anew, Opening, Reach, Target, TargetError, Which, sync_all};
 pub use pull::{Check, Mode, Pull, State, Synced, sync};
 pub(crate) use pull::{sync_after, would_sync};
 pub(crate) use tree::raise;

@@ -14,8 +14,8 @@ use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
 use crate::mirror::sync::tree::upstreams;
 use crate::mirror::{
-    Anew, Keys, Mirror, Mode, Outcome, Place, Pull, Reach, Scope, State, SyncError, Synced, Target, Which,
-    add_mirror, append_log, sync, sync_all, verify, write_index,
+    Anew, Keys, Mirror, Mode, Opening, Outcome, Place, Pull, Reach, Scope, State, SyncError, Synced, Target,
+    Which, add_mirror, append_log, sync, sync_all, verify, write_index,
 };
 use crate::name::{BuildNumber, MirrorName, RelPath};
 use crate::store::Store;
@@ -384,7 +384,8 @@ fn a_mirror_of_the_registry_pulls_from_its_site() {
     };
     add_mirror(&site, mirror.clone(), Mode::Do).expect("added");
     let of = |mode| {
-        Target::of(&site, &mirror, &limits(), &Keys::FromEnvironment, Anew::No, mode).expect("a target")
+        let opening = Opening { anew: Anew::No, mode, now: jiff::Timestamp::UNIX_EPOCH };
+        Target::of(&site, &mirror, &limits(), &Keys::FromEnvironment, opening).expect("a target")
     };
     // Objects that two builds share are counted once, and nothing is made.
     let would = sync_all(&[of(Mode::DryRun)], &Which::All, Mode::DryRun, &check, &Silent, &|_| {});

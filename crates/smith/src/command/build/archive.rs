@@ -56,7 +56,7 @@ pub(super) fn run(args: &Archive) -> Result<Exit, Failure> {
 pub(super) fn run_restore(args: &Restore) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let fetcher = args.net.fetcher()?;
-    let sources: Vec<String> = args.from.iter().map(|source| input::address(source)).collect();
+    let sources = input::addresses(&args.from);
     let restored = input::watched(|progress| {
         bring_back(&store, args.build, &fetcher, &sources, progress).map_err(failed)
     })?;

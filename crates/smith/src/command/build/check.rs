@@ -49,6 +49,7 @@ pub(super) fn run(args: &CheckBuild) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let not_there = |error| Failure::new(Exit::NotThere, error);
     // apt believes nothing that is not signed, so a build that waits for its signatures cannot be asked about.
+    input::not_archived(&store, args.build)?;
     Held::info(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     let packages = packages_of(&store, args.build).map_err(not_there)?;
     let profiles = match (&args.profiles, args.like) {

@@ -140,7 +140,7 @@ fn failed(error: CreateError) -> Failure {
 /// How the making of a build ends that this ended.
 pub(super) fn exit(error: &CreateError) -> Exit {
     match error {
-        CreateError::Taken { .. } | CreateError::Given { .. } => Exit::NotThere,
+        CreateError::Taken { .. } | CreateError::Given { .. } | CreateError::Last { .. } => Exit::NotThere,
         CreateError::Store(_) => Exit::Output,
         CreateError::Upstream(_)
         | CreateError::Choice(_)

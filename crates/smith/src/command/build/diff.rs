@@ -13,7 +13,7 @@ use smith_repo::name::{BuildNumber, ChannelName};
 use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
-use crate::input::StoreArgs;
+use crate::input::{self, StoreArgs};
 use crate::output;
 
 /// What changes between two builds: added, removed, upgraded and downgraded packages, kernels and security fixes first.
@@ -57,6 +57,8 @@ pub(super) fn run(args: &Diff) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let (old, old_title) = named(&store, &args.old)?;
     let (new, new_title) = named(&store, &args.new)?;
+    input::not_archived(&store, old)?;
+    input::not_archived(&store, new)?;
     let list = |build| packages_of(&store, build).map_err(|error| Failure::new(Exit::NotThere, error));
     let mut security = BTreeSet::new();
     for build in [old, new] {

@@ -32,7 +32,7 @@ pub(super) fn words(here: &Here) -> String {
 pub(super) fn run(args: &Fetch) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let fetcher = args.net.fetcher()?;
-    let stores: Vec<String> = args.from.iter().map(|source| input::address(source)).collect();
+    let stores = input::addresses(&args.from);
     let fetched = input::watched(|progress| fetch(&store, args.build, &fetcher, &stores, progress));
     let there = |error| Failure::new(Exit::NotThere, error);
     match fetched {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
-use smith_repo::fsck::{Age, Checked, FsckError, Mended, Report, check, mend};
+use smith_repo::fetch::chain;
+use smith_repo::fsck::{Age, Checked, Damage, FsckError, Mended, Report, check, mend};
 use smith_repo::mirror::Depth;
-use smith_repo::pgp::{KeyFolder, Keyring};
+use smith_repo::pgp::{KeyError, KeyFolder, Keyring};
 use smith_repo::store::Store;
 
 use super::purge::GRACE_HOURS;
@@ -26,10 +27,11 @@ pub(super) struct Fsck {
     /// Read every object, not only its size
     #[arg(long)]
     deep: bool,
-    /// Clear up leftovers that are older than a day, and put permissions and lists right
+    /// Clear up leftovers that are older than a day, and put permissions, names and lists right
     #[arg(long)]
     mend: bool,
-    /// Leftovers of any age, for good: room is needed
+    /// Leftovers of any age, for good: room is needed. Purged builds stay in the trash for their day; `smith build purge`
+    /// has a `--now` of its own
     #[arg(long, requires = "mend")]
     now: bool,
     /// The public keys that builds are believed for; those of the store unless said
@@ -53,7 +55,18 @@ struct Answer {
 
 pub(super) fn run(args: &Fsck) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let (keyring, now) = (keyring(args, &store)?, input::now());
+    let (given, now) = (given_keyring(args)?, input::now());
+    let mended = if args.mend {
+        let age = if args.now { Age::Any } else { Age::Day };
+        Some(mend(&store, age, now).map_err(failed)?)
+    } else {
+        None
+    };
+    // A key that was open to others can be read now.
+    let (keyring, bad_keys) = match given {
+        Some(given) => (Some(given), None),
+        None => own_keyring(&store).map_or_else(|error| (None, unusable(&error)), |own| (own, None)),
+    };
     let checked = Checked {
         store: &store,
         depth: if args.deep { Depth::Full } else { Depth::Quick },
@@ -61,13 +74,9 @@ pub(super) fn run(args: &Fsck) -> Result<Exit, Failure> {
         grace: SignedDuration::from_hours(GRACE_HOURS),
         now,
     };
-    let mended = if args.mend {
-        let age = if args.now { Age::Any } else { Age::Day };
-        Some(mend(&store, age, now).map_err(failed)?)
-    } else {
-        None
-    };
-    let report = check(&checked).map_err(failed)?;
+    let mut report = check(&checked).map_err(failed)?;
+    report.damage.extend(bad_keys);
+    report.damage.sort_unstable();
     let exit = if report.is_sound() { Exit::Good } else { Exit::Finding };
     let clean = report.is_clean();
     let answer = Answer { report, clean, signatures_checked: keyring.is_some(), mended };
@@ -79,23 +88,29 @@ pub(super) fn run(args: &Fsck) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+fn given_keyring(args: &Fsck) -> Result<Option<Keyring>, Failure> {
+    let load = |path| Keyring::load(&[path]).map_err(|error| Failure::new(Exit::BadInput, error));
+    args.keyring.as_ref().map(load).transpose()
+}
+
 /// A mirror has no keys of its own; then nobody can say whose signatures count.
-fn keyring(args: &Fsck, store: &Store) -> Result<Option<Keyring>, Failure> {
-    let unusable = |error| Failure::new(Exit::BadInput, error);
-    if let Some(path) = &args.keyring {
-        return Keyring::load(&[path]).map(Some).map_err(unusable);
-    }
-    let keys = KeyFolder::new(&store.keys());
-    let infos = match keys.list(input::now()) {
-        // Whoever may only read the store may not read its keys, and looks at all the rest.
-        Err(error) if error.is_denied() => return Ok(None),
-        infos => infos.map_err(|error| Failure::new(Exit::BadInput, error))?,
-    };
-    if infos.is_empty() {
+fn own_keyring(store: &Store) -> Result<Option<Keyring>, KeyError> {
+    if !store.keys().exists() {
         return Ok(None);
     }
-    let exported = keys.export().map_err(|error| Failure::new(Exit::BadInput, error))?;
-    Keyring::parse(&exported).map(Some).map_err(unusable)
+    let keys = KeyFolder::new(&store.keys());
+    if keys.list(input::now())?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Keyring::parse(&keys.export()?)?))
+}
+
+/// What of the keys cannot be read. All the rest is looked at nevertheless.
+fn unusable(error: &KeyError) -> Option<Damage> {
+    // Whoever may only read the store may not read its keys; and one that others may read is told among permissions.
+    let is_told = error.is_denied() || error.is_exposed();
+    let expected = "keys that can be read".to_owned();
+    (!is_told).then(|| Damage { path: "keys".to_owned(), expected, found: chain(error) })
 }
 
 fn text(answer: &Answer) -> String {
@@ -126,15 +141,16 @@ fn text(answer: &Answer) -> String {
         ));
     }
     if let Some(mended) = mended {
-        let Mended { cleared, taken_in, orphans, protected, freed } = mended;
+        let Mended { cleared, taken_in, orphans, protected, relinked, freed } = mended;
+        let names = counted(*relinked, "name");
         let orphans = counted(*orphans, "orphan");
         text.push_str(&format!(
             "mended: {cleared} cleared, {taken_in} taken in, {orphans} taken away, {protected} protected, \
-             {freed} bytes free now\n"
+             {names} made anew, {freed} bytes free now\n"
         ));
     }
     if !signatures_checked && !report.builds.is_empty() {
-        text.push_str("signatures were not looked at: the store has no keys that can be read, and no --keyring was given\n");
+        text.push_str("signatures were not looked at: the store has no keys that can be used, and no --keyring was given\n");
     }
     if let Some(caveat) = report.caveat() {
         text.push_str(&format!("{} {caveat}\n", styled(WAITS, "untold:")));

@@ -29,10 +29,7 @@ pub(super) struct KeepBuild {
 
 pub(super) fn run(args: &KeepBuild) -> Result<Exit, Failure> {
     let store = args.store.open()?;
-    let pin = args.reason.clone().filter(|_| !args.end);
-    if pin.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-        return Err(Failure::new(Exit::Usage, "a reason is missing, expected a sentence that says why"));
-    }
+    let pin = args.reason.as_deref().filter(|_| !args.end).map(input::reason).transpose()?;
     if !store.build(args.build).exists() && !store.archived(args.build).exists() {
         let error = format!("expected a build that there is, found {}", args.build);
         return Err(Failure::new(Exit::NotThere, error));

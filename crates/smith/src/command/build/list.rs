@@ -1,21 +1,27 @@
 //! `smith build list`: the builds of a store.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
 use smith_repo::channel::{self, Trouble};
+use smith_repo::fetch::chain;
 use smith_repo::lazy::{Here, here};
-use smith_repo::manifest::BuildState;
+use smith_repo::manifest::{BuildInfo, BuildState};
 use smith_repo::mirror::Held;
+use smith_repo::name::BuildNumber;
 use smith_repo::retention::{Pin, Pins, Trashed, trashed};
 use smith_repo::store::Store;
 
-use super::purge::{GRACE_HOURS, failed};
+use super::purge::{GRACE_HOURS, MENDED_BY, failed};
 use crate::failure::{Exit, Failure};
 use crate::input::StoreArgs;
 use crate::output::{self, Align, BAD, Table, styled};
 
 /// The builds of a store, the newest last, and the channels that are on them; also those that wait for their signatures.
+///
+/// A build that cannot be read is named beside the others, and ends this with 1.
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
@@ -43,16 +49,39 @@ struct Purged {
 #[derive(Debug, Serialize)]
 struct Line {
     build: u32,
-    state: BuildState,
-    created: String,
-    packages: u64,
-    bytes: u64,
+    state: State,
+    /// What is said of it, if that can be read.
+    #[serde(flatten)]
+    told: Option<Told>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lazy: Option<Here>,
     channels: Vec<String>,
     /// Who keeps it whatever its age, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<Pin>,
+    /// Why it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum State {
+    Whole(BuildState),
+    Damaged(Damaged),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Damaged {
+    Damaged,
+}
+
+#[derive(Debug, Serialize)]
+struct Told {
+    created: String,
+    packages: u64,
+    bytes: u64,
 }
 
 fn bad_build(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
@@ -64,8 +93,49 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
     if args.trash {
         return in_trash(args, &store);
     }
-    let (on, exit) = channels(&store)?;
+    let (on, mut exit) = channels(&store)?;
     let mut pins = Pins::read(&store).map_err(failed)?;
+    let mut lines = Vec::new();
+    for (number, state) in builds(&store)? {
+        let mut line = Line {
+            build: number.0,
+            state: State::Whole(state),
+            told: None,
+            lazy: None,
+            channels: on
+                .iter()
+                .filter(|(build, _)| *build == number.0)
+                .map(|(_, name)| name.clone())
+                .collect(),
+            kept: pins.0.remove(&number.0),
+            damage: None,
+        };
+        match read(&store, number, state) {
+            Ok((info, lazy)) => {
+                let created = info.created_at.to_string();
+                line.told = Some(Told { created, packages: info.package_count, bytes: info.bytes });
+                line.lazy = lazy;
+            }
+            // Somebody has taken it away since the folders were listed.
+            Err(_) if !folder(&store, number, state).exists() => continue,
+            Err(why) => {
+                output::note(&format!("{} build {number}: {why}; {MENDED_BY}", styled(BAD, "bad:")));
+                line.state = State::Damaged(Damaged::Damaged);
+                line.damage = Some(why);
+                exit = Exit::Finding;
+            }
+        }
+        lines.push(line);
+    }
+    if args.json {
+        output::json(&lines)?;
+    } else {
+        output::data(&table(lines))?;
+    }
+    Ok(exit)
+}
+
+fn builds(store: &Store) -> Result<Vec<(BuildNumber, BuildState)>, Failure> {
     let bad = |error| Failure::new(Exit::BadInput, error);
     let ready = store.builds_present().map_err(bad)?.into_iter().map(|build| (build, BuildState::Ready));
     let waiting =
@@ -74,37 +144,29 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
         store.builds_archived().map_err(bad)?.into_iter().map(|build| (build, BuildState::Archived));
     let mut builds: Vec<_> = ready.chain(waiting).chain(archived).collect();
     builds.sort_unstable();
-    let mut lines = Vec::new();
-    for (number, state) in builds {
-        let info = match state {
-            BuildState::Archived => Held::info_of_archived(&store, number),
-            BuildState::Ready | BuildState::Unsigned => Held::info_of_any(&store, number),
-        };
-        let info = info.map_err(|error| Failure::new(Exit::BadInput, error))?;
-        lines.push(Line {
-            state,
-            build: number.0,
-            created: info.created_at.to_string(),
-            packages: info.package_count,
-            bytes: info.bytes,
-            lazy: match state {
-                BuildState::Archived => None,
-                BuildState::Ready | BuildState::Unsigned => here(&store, number).map_err(bad_build)?,
-            },
-            channels: on
-                .iter()
-                .filter(|(build, _)| *build == number.0)
-                .map(|(_, name)| name.clone())
-                .collect(),
-            kept: pins.0.remove(&number.0),
-        });
+    Ok(builds)
+}
+
+fn folder(store: &Store, number: BuildNumber, state: BuildState) -> PathBuf {
+    match state {
+        BuildState::Ready => store.build(number),
+        BuildState::Unsigned => store.unsigned_build(number),
+        BuildState::Archived => store.archived(number),
     }
-    if args.json {
-        output::json(&lines)?;
-    } else {
-        output::data(&table(lines))?;
+}
+
+/// What is said of a build, or why that cannot be read.
+fn read(store: &Store, number: BuildNumber, state: BuildState) -> Result<(BuildInfo, Option<Here>), String> {
+    match state {
+        BuildState::Archived => {
+            let info = Held::info_of_archived(store, number).map_err(|error| chain(&error))?;
+            Ok((info, None))
+        }
+        BuildState::Ready | BuildState::Unsigned => {
+            let info = Held::info_of_any(store, number).map_err(|error| chain(&error))?;
+            Ok((info, here(store, number).map_err(|error| chain(&error))?))
+        }
     }
-    Ok(exit)
 }
 
 /// People cut and search in it: a line for each build, however long.
@@ -120,12 +182,20 @@ fn table(lines: Vec<Line>) -> String {
         ("kept", Align::Left),
     ]);
     for line in lines {
+        let state = match line.state {
+            State::Whole(state) => state.to_string(),
+            State::Damaged(Damaged::Damaged) => "damaged".to_owned(),
+        };
+        let [created, packages, bytes] = match line.told {
+            Some(told) => [told.created, told.packages.to_string(), told.bytes.to_string()],
+            None => ["unknown", "", ""].map(str::to_owned),
+        };
         table.row([
             line.build.to_string(),
-            line.state.to_string(),
-            line.created,
-            line.packages.to_string(),
-            line.bytes.to_string(),
+            state,
+            created,
+            packages,
+            bytes,
             line.lazy.map_or_else(String::new, |here| format!("{} of {}", here.here, here.of)),
             line.channels.join(", "),
             line.kept.map_or_else(String::new, |pin| format!("by {}: {}", pin.by, pin.reason)),

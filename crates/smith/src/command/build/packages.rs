@@ -6,7 +6,7 @@ use smith_repo::name::BuildNumber;
 use smith_repo::select::Pattern;
 
 use crate::failure::{Exit, Failure};
-use crate::input::StoreArgs;
+use crate::input::{self, StoreArgs};
 use crate::output;
 
 /// Every package of a build, one line each: name, version, architecture, where from.
@@ -26,6 +26,7 @@ pub(super) struct Packages {
 
 pub(super) fn run(args: &Packages) -> Result<Exit, Failure> {
     let store = args.store.open()?;
+    input::not_archived(&store, args.build)?;
     let list = packages_of(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     let pattern = args.name.as_deref().map(Pattern::new);
     let wanted: Vec<_> = list

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
 }
 
 fn answer(plan: &PurgePlan, freed: u64) -> Answer {
-    let PurgePlan { builds, kept, unfinished: finished, objects, bytes } = plan.clone();
+    let PurgePlan { builds, kept, unfinished: finished, objects, bytes, .. } = plan.clone();
     Answer { builds, kept, finished, objects, bytes, freed }
 }
 
@@ -139,6 +139,10 @@ fn gone_before(args: &Purge, answer: &Answer) -> Vec<BuildNumber> {
     args.builds.iter().copied().filter(|build| !is_told(build)).collect()
 }
 
+/// What to do about a build that cannot be read.
+pub(super) const MENDED_BY: &str =
+    "`smith mirror recover --from URL|FOLDER --keyring FILE` brings it again from another store";
+
 pub(super) fn failed(error: RetentionError) -> Failure {
     let exit = match &error {
         RetentionError::Unknown { .. }
@@ -151,5 +155,7 @@ pub(super) fn failed(error: RetentionError) -> Failure {
         | RetentionError::Held(_)
         | RetentionError::Channel(_) => Exit::BadInput,
     };
-    Failure::new(exit, error)
+    let hint =
+        matches!(error, RetentionError::Held(_)).then(|| format!("a build cannot be read; {MENDED_BY}"));
+    Failure::new(exit, error).maybe_hint(hint)
 }

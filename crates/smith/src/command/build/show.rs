@@ -8,7 +8,7 @@ use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
 
 use crate::failure::{Exit, Failure};
-use crate::input::StoreArgs;
+use crate::input::{self, StoreArgs};
 use crate::output::{self, counted};
 
 /// What a build is: when it was made and of what, how much of it is here, and what people decided. `smith build provenance`
@@ -35,6 +35,7 @@ struct Answer {
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     let store = args.store.open()?;
+    input::not_archived(&store, args.build)?;
     let info = Held::info_of_any(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     let lazy = here(&store, args.build).map_err(|error| Failure::new(Exit::NotThere, error))?;
     let state = if store.build(args.build).exists() { BuildState::Ready } else { BuildState::Unsigned };

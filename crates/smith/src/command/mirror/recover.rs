@@ -8,8 +8,8 @@ use serde::Serialize;
 use smith_repo::channel::{Order, Switched, Way};
 use smith_repo::fetch::{Fetcher, Progress, chain};
 use smith_repo::mirror::{
-    Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Outcome, Pull, Push, Reach, S3, Target, Turn,
-    mirror, mirror_channels, record_bucket_verify, recover, status,
+    Action, Anew, Check, Depth, Good, Keys, Mirror, Mode, Opening, Outcome, Pull, Push, Reach, S3, Target,
+    Turn, mirror, mirror_channels, record_bucket_verify, recover, status,
 };
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::Signer;
@@ -74,7 +74,8 @@ pub(super) fn run(args: &Recover) -> Result<Exit, Failure> {
                 return Err(Failure::new(Exit::Usage, error));
             };
             let (believed, fetcher) = (Believed::load(keyring)?, args.net.fetcher()?);
-            let reach = Into { store: &store, fetcher: &fetcher, sources: &args.from };
+            let sources = input::addresses(&args.from);
+            let reach = Into { store: &store, fetcher: &fetcher, sources: &sources };
             tell(args, &of_store(&reach, &builds, &believed, mode)?, mode)
         }
         ([name], true) => {
@@ -141,7 +142,9 @@ fn of_mirror(
     believed: &Believed,
     mode: Mode,
 ) -> Result<Answer, Failure> {
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::Yes, mode)
+    let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
+    let opening = Opening { anew: Anew::Yes, mode, now: input::now() };
+    let target = Target::of(site, mirror, &limits, &keys, opening)
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(store) => {

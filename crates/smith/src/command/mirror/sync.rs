@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::{Fetcher, Silent, Size};
 use smith_repo::mirror::{
-    Action, Anew, Keys, Mirror, Mode, Outcome, Pull, Reach, State, StatusError, SyncError, Target, Which,
-    builds_at, clashes, record_mirror_sync, record_sync, sync, sync_all,
+    Action, Anew, Keys, Mirror, Mode, Opening, Outcome, Pull, Reach, State, StatusError, SyncError, Target,
+    Which, builds_at, clashes, record_mirror_sync, record_sync, sync, sync_all,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -125,8 +125,9 @@ fn which(args: &Sync, site: &Store, listed: &[BuildNumber]) -> Result<Which, Fai
 fn targets(args: &Sync, site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Target>, Vec<Outcome>) {
     let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
     let (mut targets, mut outcomes) = (Vec::new(), Vec::new());
+    let opening = Opening { anew: Anew::No, mode, now: input::now() };
     for mirror in mirrors {
-        match Target::of(site, mirror, &limits, &keys, Anew::No, mode) {
+        match Target::of(site, mirror, &limits, &keys, opening) {
             Ok(target) => targets.push(target),
             Err(error) => {
                 let why = smith_repo::fetch::chain(&error);
@@ -229,12 +230,13 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
         Mode::DryRun => args.store.planned()?,
     };
     let fetcher = args.net.fetcher()?;
+    let sources = input::addresses(&args.from);
     let (builds, here) = match builds.is_empty() {
         true => parted(args, &store, &fetcher)?,
         false => (builds.to_vec(), Vec::new()),
     };
     let progress = &Silent;
-    let pull = Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+    let pull = Pull { store: &store, fetcher: &fetcher, sources: &sources, check: &check, progress };
     let differing = differing(&pull, &here);
     for error in &differing {
         output::data(&format!("{} {error}\n", styled(BAD, "bad:")))?;
@@ -244,8 +246,7 @@ fn into_store(args: &Sync, builds: &[BuildNumber]) -> Result<Exit, Failure> {
     }
     for build in &builds {
         let synced = input::watched(|progress| {
-            let pull =
-                Pull { store: &store, fetcher: &fetcher, sources: &args.from, check: &check, progress };
+            let pull = Pull { store: &store, fetcher: &fetcher, sources: &sources, check: &check, progress };
             sync(&pull, *build, mode).map_err(|error| Failure::new(Exit::BadInput, error))
         });
         let synced = synced?;

@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use smith_repo::fetch::{Fetcher, chain};
 use smith_repo::mirror::{
-    Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Outcome, Push, Reach, RepairPlan, Scope, Supply,
-    Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify, verify_present,
+    Action, Anew, Depth, Findings, Good, Keys, Mirror, Mode, Opening, Outcome, Push, Reach, RepairPlan,
+    Scope, Supply, Target, Turn, plan_repair, record_bucket_verify, record_verify, repair, verify,
+    verify_present,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::store::Store;
@@ -104,7 +105,7 @@ pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "expected --from with --repair, found none"));
     }
     let store = args.store.open()?;
-    let from = args.from.iter().map(|source| input::address(source)).collect::<Vec<_>>();
+    let from = input::addresses(&args.from);
     let fetcher = args.net.fetcher()?;
     let looked = of_store(args, &store, &builds, &Bases { fetcher: &fetcher, from: &from }, mode)?;
     if args.json {
@@ -132,6 +133,7 @@ fn of_store(
     mode: Mode,
 ) -> Result<Looked, Failure> {
     let scope = if args.quick { Scope::QUICK } else { Scope::FULL };
+    builds.iter().try_for_each(|build| input::not_archived(store, *build))?;
     let mut looked = Looked::default();
     if args.repair && mode == Mode::Do {
         let all = || store.builds_present().map_err(|error| Failure::new(Exit::BadInput, error));
@@ -211,14 +213,16 @@ fn of_mirror(
     mode: Mode,
 ) -> Result<Looked, Failure> {
     // Never made here: a mirror that is not there holds nothing.
-    let target = Target::of(site, mirror, &args.net.limits(), &Keys::FromEnvironment, Anew::No, Mode::DryRun)
+    let (limits, keys) = (args.net.limits(), Keys::FromEnvironment);
+    let opening = Opening { anew: Anew::No, mode: Mode::DryRun, now: input::now() };
+    let target = Target::of(site, mirror, &limits, &keys, opening)
         .map_err(|error| Failure::new(Exit::BadInput, error))?;
     match &target.reach {
         Reach::Store(planned) => {
             let store = Store::open(planned.root()).map_err(|error| Failure::new(Exit::BadInput, error))?;
             let fetcher =
                 Fetcher::new(target.limits.clone()).map_err(|error| Failure::new(Exit::Bug, error))?;
-            let from: Vec<String> = target.sources.iter().map(|source| input::address(source)).collect();
+            let from = input::addresses(&target.sources);
             of_store(args, &store, builds, &Bases { fetcher: &fetcher, from: &from }, mode)
         }
         Reach::Bucket { bucket, .. } => {
@@ -232,6 +236,7 @@ fn of_mirror(
                 let mirror = &mirror.name;
                 output::note(&format!("{mirror}: {them} {are} not at the site, and cannot be compared"));
             }
+            builds.iter().try_for_each(|build| input::not_archived(site, *build))?;
             let builds = if builds.is_empty() { known } else { builds.to_vec() };
             let kept = Kept { site, name: &mirror.name, bucket, held: &held };
             kept.look(args, &builds, mode)
