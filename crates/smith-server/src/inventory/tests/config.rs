@@ -41,7 +41,10 @@ fn what_is_configured() {
 #[test]
 fn problems_have_places() {
     for (text, expected) in [
-        ("", "c.yaml:1:1: expected `sources`, `names`, `zones` or `max-shrink`, found nothing [S0142]"),
+        (
+            "",
+            "c.yaml:1:1: expected `sources`, `host-keys`, `names`, `zones` or `max-shrink`, found nothing [S0142]",
+        ),
         ("zones: {}", "c.yaml:1:1: expected `sources`, found none [S0142]"),
         ("sources: []", "c.yaml:1:10: expected a list of at least one source, found a list [S0142]"),
         ("source: []", "c.yaml:1:1: expected `sources`, found none [S0142]"),
