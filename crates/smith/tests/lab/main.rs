@@ -6,7 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+mod agent;
 mod faults;
 mod machines;
+mod patching;
 mod removal;
+mod site;
 mod world;
