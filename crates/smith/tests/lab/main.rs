@@ -8,6 +8,7 @@
 
 mod agent;
 mod faults;
+mod key;
 mod machines;
 mod patching;
 mod removal;
