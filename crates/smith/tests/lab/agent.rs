@@ -38,8 +38,8 @@ fn make(target: &Path) -> PathBuf {
         .unwrap();
     let said = String::from_utf8_lossy(&made.stdout);
     assert!(made.status.success(), "{said}{}", String::from_utf8_lossy(&made.stderr));
-    let packages = said.lines().filter_map(|line| line.split(" (").next()).map(PathBuf::from);
-    packages.filter(|path| path.extension().is_some_and(|end| end == "deb")).last().unwrap()
+    let mut made = said.lines().filter_map(|line| line.split(" (").next()).map(PathBuf::from);
+    made.rfind(|path| path.extension().is_some_and(|end| end == "deb")).unwrap()
 }
 
 impl World {
