@@ -1,6 +1,6 @@
 //! Likely causes of what ails a machine, and what to do about them, from its facts and the pieces of its report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use smith_agent::protocol::Facts;
@@ -29,6 +29,12 @@ struct Sign {
     remedy: &'static str,
 }
 
+const HELD_LOCK: &str = "another program holds the package lock";
+const FREE_LOCK: &str =
+    "see which one (`fuser -v /var/lib/dpkg/lock-frontend`), let it end or stop it, then try again";
+const NO_MIRROR: &str = "the mirror could not be reached";
+const REACH_MIRROR: &str = "check the network path from the machine to its mirror (`smith mirror status`)";
+
 const SIGNS: &[Sign] = &[
     Sign {
         words: &["No space left on device"],
@@ -36,7 +42,7 @@ const SIGNS: &[Sign] = &[
         remedy: "make room (`apt-get clean`, old logs, old kernels), then try again",
     },
     Sign {
-        words: &["kernels could not be purged"],
+        words: &["old kernels ", " could not be purged"],
         cause: "old kernels could not be purged",
         remedy: "purge them by hand (`apt-get purge linux-image-…`), then try again",
     },
@@ -45,11 +51,8 @@ const SIGNS: &[Sign] = &[
         cause: "a package's own script fails",
         remedy: "see the package's lines above the error in apt/term.log; mend what it needs or exclude the package from the build",
     },
-    Sign {
-        words: &["Could not get lock"],
-        cause: "another program holds the package lock",
-        remedy: "see which one (`fuser -v /var/lib/dpkg/lock-frontend`), let it end or stop it, then try again",
-    },
+    Sign { words: &["Could not get lock"], cause: HELD_LOCK, remedy: FREE_LOCK },
+    Sign { words: &["to be free, found it held by"], cause: HELD_LOCK, remedy: FREE_LOCK },
     Sign {
         words: &["dpkg was interrupted"],
         cause: "dpkg was interrupted in the middle",
@@ -61,10 +64,12 @@ const SIGNS: &[Sign] = &[
         remedy: "check /etc/resolv.conf and the name servers in it",
     },
     Sign {
-        words: &["Unable to connect to"],
-        cause: "the mirror could not be reached",
-        remedy: "check the network path from the machine to its mirror (`smith mirror status`)",
+        words: &["is not valid yet"],
+        cause: "the clock is wrong",
+        remedy: "compare it with the mirror's (`date`), mend the time service of the one that is wrong, then try again",
     },
+    Sign { words: &["Could not connect to"], cause: NO_MIRROR, remedy: REACH_MIRROR },
+    Sign { words: &["Unable to connect to"], cause: NO_MIRROR, remedy: REACH_MIRROR },
     Sign {
         words: &["NO_PUBKEY"],
         cause: "the mirror's signature is of another key",
@@ -87,6 +92,29 @@ const SIGNS: &[Sign] = &[
     },
 ];
 
+const AGENT_LOG: &str = "agent.log";
+
+/// Tells of each operation what the agent's log tells in the order of time.
+const OPERATIONS: &str = "operations";
+
+/// What was in the way of a patch was gone when a later one came to a good end. The lines are `TIME OPERATION WORDS`.
+fn since_the_last_good_patch(log: &str) -> &str {
+    let mut patches = BTreeSet::new();
+    let mut from = 0;
+    let mut at = 0;
+    for line in log.split_inclusive('\n') {
+        at += line.len();
+        let mut words = line.trim_end().splitn(3, ' ').skip(1);
+        let (Some(operation), Some(said)) = (words.next(), words.next()) else { continue };
+        if said == "patch began" {
+            patches.insert(operation);
+        } else if matches!(said, "ended: done" | "ended: already so") && patches.contains(operation) {
+            from = at;
+        }
+    }
+    &log[from..]
+}
+
 /// What the facts and the report's lines tell, the strongest first. `now` is the controller's clock in seconds since 1970.
 pub fn diagnose(facts: Option<&Facts>, pieces: &BTreeMap<String, String>, now: u64) -> Vec<Likely> {
     let mut found = Vec::new();
@@ -94,7 +122,8 @@ pub fn diagnose(facts: Option<&Facts>, pieces: &BTreeMap<String, String>, now: u
         from_facts(facts, now, &mut found);
     }
     for sign in SIGNS {
-        let line = pieces.iter().find_map(|(name, text)| {
+        let line = pieces.iter().filter(|(name, _)| *name != OPERATIONS).find_map(|(name, text)| {
+            let text = if name == AGENT_LOG { since_the_last_good_patch(text) } else { text };
             let has_all = |line: &&str| sign.words.iter().all(|word| line.contains(word));
             // The newest line stands last.
             text.lines().rev().find(has_all).map(|line| format!("{name}: {}", line.trim()))
@@ -235,5 +264,38 @@ mod tests {
         let [one] = &diagnose(None, &pieces, 0)[..] else { panic!() };
         assert_eq!(one.cause, "a package's own script fails");
         assert!(one.because.starts_with("apt/term.log: new: installed b"), "{}", one.because);
+    }
+
+    #[test]
+    fn what_a_good_patch_came_after_is_no_cause_any_more() {
+        let full = "T a patch began\nT a No space left on device\nT a ended: failed, disk-full: full\n";
+        let good = "T b patch began\nT b ended: done\n";
+        let other = "T c health began\nT c ended: done\n";
+        let is_told = |text: String| {
+            causes(None, &[("agent.log", &text), ("operations", "No space left on device")])
+                .contains(&"a file system is full".to_owned())
+        };
+        assert!(is_told(full.to_owned()));
+        assert!(is_told(format!("{full}{other}")));
+        assert!(!is_told(format!("{full}{good}")));
+        assert!(is_told(format!("{good}{full}")));
+    }
+
+    #[test]
+    fn what_the_agent_itself_says_is_understood() {
+        for (line, cause) in [
+            (
+                "T a expected /var/lib/dpkg/lock to be free, found it held by perl (process 7) for 9 s",
+                HELD_LOCK,
+            ),
+            ("T a old kernels 5.10.0-1-x could not be purged: expected", "old kernels could not be purged"),
+            ("T a Could not connect to 10.0.0.1:80 (10.0.0.1). - connect (113: No route to host)", NO_MIRROR),
+            (
+                "T a E: Release file for http://m/InRelease is not valid yet (invalid for 1d)",
+                "the clock is wrong",
+            ),
+        ] {
+            assert_eq!(causes(None, &[("agent.log", line)]), [cause]);
+        }
     }
 }

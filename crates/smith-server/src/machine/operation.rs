@@ -76,10 +76,11 @@ pub async fn perform(
     mut tell: impl FnMut(&Reply) + Send,
 ) -> Ending {
     let begun = Instant::now();
-    let mut heard = Memory::default();
+    let mut heard = Memory { may_look_again: true, ..Memory::default() };
     let mut wait = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     let mut foreign = 0;
     loop {
+        let mut broke = false;
         let link = match links.open(address).await {
             Ok(link) => Some(link),
             Err(NoLink::Unreachable { why, .. }) => {
@@ -103,7 +104,10 @@ pub async fn perform(
             };
             match talked {
                 Talked::Last(reply) => return ending_of(reply),
-                Talked::Broke { why } => heard.why = why,
+                Talked::Broke { why } => {
+                    heard.why = why;
+                    broke = true;
+                }
                 Talked::Foreign { why } => {
                     foreign += 1;
                     if foreign >= FOREIGN_MAX && !heard.taken {
@@ -116,8 +120,9 @@ pub async fn perform(
         }
         let limit = if heard.maybe_begun { patience.whole } else { patience.reach };
         let pause = wait.wait();
-        if begun.elapsed() + pause >= limit {
-            let why = heard.why;
+        // That nothing was heard is not why: whether the machine can be reached at all is seen once more.
+        if begun.elapsed() + pause >= limit && !(broke && std::mem::take(&mut heard.may_look_again)) {
+            let why = heard.lost();
             return if heard.maybe_begun { Ending::Lost { why } } else { Ending::Unreachable { why } };
         }
         tokio::time::sleep(pause).await;
@@ -133,9 +138,39 @@ struct Memory {
     taken: bool,
     maybe_begun: bool,
     why: String,
+    /// What it said of how far it was, for the one who looks for a lost machine.
+    said: String,
+    may_look_again: bool,
 }
 
+/// What is kept of a line that an agent wrote.
+const SAID_CHARS: usize = 300;
+
 impl Memory {
+    fn note(&mut self, body: &Body) {
+        let said = match body {
+            Body::Phase(phase) => format!("{} {}", phase.step, phase.text),
+            Body::Log { text } => text.clone(),
+            Body::Hello(_)
+            | Body::Refused(_)
+            | Body::Began { .. }
+            | Body::Piece { .. }
+            | Body::Alive
+            | Body::Ended(_)
+            | Body::Running => return,
+        };
+        self.said = said.trim_end().chars().take(SAID_CHARS).collect();
+    }
+
+    /// Why it is lost, and how far it was.
+    fn lost(&self) -> String {
+        if self.said.is_empty() {
+            self.why.clone()
+        } else {
+            format!("{}; the last it said: {}", self.why, self.said)
+        }
+    }
+
     /// The job itself is asked until it is known to be taken: under one name it is done once. After that only the rest of
     /// the story is asked for.
     fn question(&self, job: &Job) -> Job {
@@ -181,6 +216,7 @@ async fn talk(
                 heard.last = hearing.last();
                 for reply in replies {
                     heard.taken |= reply.seq > 0;
+                    heard.note(&reply.body);
                     tell(&reply);
                     if reply.is_last() {
                         let _ = channel.close().await;

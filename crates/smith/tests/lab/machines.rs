@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use super::world::World;
+use super::world::{Said, World};
 
 const FIRST: &str = "prod-syd01-carrier1-worker-1001";
 const SECOND: &str = "prod-syd01-carrier1-worker-1002";
@@ -72,24 +72,8 @@ fn the_inventory_is_smiths(world: &World) {
 }
 
 fn the_controller_can_only_talk_to_the_agent(world: &World) {
-    let ssh = |args: &[&str]| {
-        let mut command = Command::new("ssh");
-        command.args([
-            "-F",
-            "none",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-        ]);
-        command.arg("-o").arg(format!("UserKnownHostsFile={}", world.folder().join("known_hosts").display()));
-        command.arg("-i").arg(world.folder().join("keys/controller"));
-        let address = world.machine(FIRST)["address"].as_str().unwrap().to_owned();
-        let output = command.arg(format!("root@{address}")).args(args).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let ssh =
+        |args: &[&str]| Said::of(world.client("ssh", "controller").arg(world.login(FIRST)).args(args)).out;
     assert_eq!(ssh(&["id"]), "the agent, asked for: id\n");
     assert_eq!(ssh(&[]), "the agent, asked for:\n");
 }

@@ -4,9 +4,14 @@
 //! folder, or where `SMITH_LAB_CACHE` says, so that only the first run fetches it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
+#![expect(clippy::print_stderr, reason = "a test says why it is skipped, and what it has counted")]
 
+mod agent;
 mod faults;
+mod key;
+mod killed;
 mod machines;
+mod patching;
 mod removal;
+mod site;
 mod world;

@@ -44,16 +44,21 @@ impl World {
         Some(world)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// Any command of smith.
+    pub(crate) fn smith(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_smith"));
-        command.arg("lab").arg(args[0]).args(["--name", &self.name]).args(&args[1..]);
-        command.env("SMITH_LAB_DIR", self.dir.path()).env("SMITH_LAB_CACHE", cache()).stdin(Stdio::null());
+        command.args(args).stdin(Stdio::null());
+        command.env("SMITH_LAB_DIR", self.dir.path()).env("SMITH_LAB_CACHE", cache());
         command
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        self.smith(&[&["lab", args[0], "--name", &self.name], &args[1..]].concat())
     }
 
     /// `smith lab` with the first argument as the command.
     pub(crate) fn lab(&self, args: &[&str]) -> Said {
-        said(&self.command(args).output().unwrap())
+        Said::of(&mut self.command(args))
     }
 
     pub(crate) fn good(&self, args: &[&str]) -> String {
@@ -75,6 +80,28 @@ impl World {
         let said = self.on(machine, script);
         assert_eq!(said.code, Some(0), "{script}: {said:?}");
         said.out.trim().to_owned()
+    }
+
+    /// `ssh`, `scp` or `sftp` as somebody with this key of the lab calls it, up to the place of the machine.
+    pub(crate) fn client(&self, program: &str, key: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args(["-F", "none", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]);
+        command.args(["-o", "StrictHostKeyChecking=yes"]);
+        command.arg("-o").arg(format!("UserKnownHostsFile={}", self.folder().join("known_hosts").display()));
+        command.arg("-i").arg(self.folder().join("keys").join(key)).stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn login(&self, machine: &str) -> String {
+        format!("root@{}", self.machine(machine)["address"].as_str().unwrap())
+    }
+
+    /// Copies a folder to a machine.
+    pub(crate) fn copy(&self, machine: &str, folder: &Path, to: &str) {
+        let mut command = self.client("scp", "admin");
+        command.arg("-qr").arg(folder).arg(format!("{}:{to}", self.login(machine)));
+        let said = Said::of(&mut command);
+        assert_eq!(said.code, Some(0), "{said:?}");
     }
 
     /// The machines as `smith lab list` has them.
@@ -176,10 +203,23 @@ fn cache() -> PathBuf {
     given.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("smith-lab-cache"))
 }
 
-fn said(output: &Output) -> Said {
-    Said {
-        code: output.status.code(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+impl Said {
+    pub(crate) fn of(command: &mut Command) -> Self {
+        Self::from(command.output().unwrap())
+    }
+
+    /// The first line, which says how it ended.
+    pub(crate) fn line(&self) -> String {
+        self.out.lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }

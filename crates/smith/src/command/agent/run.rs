@@ -10,9 +10,10 @@ use smith_agent::protocol::{
     Action, Attach, Body, Change, Clean, Conffiles, DeadMan, Done, Downgrades, Follow, Health, Holds, Job,
     Kernels, Name, Outcome, Patch, Reboot, Release, Removals, Reply, Source, VERSION, Work,
 };
+use smith_domain::rollout::Outcome as Judged;
 use smith_repo::name::BuildNumber;
 use smith_repo::store::Store;
-use smith_server::machine::{Ending, Patience, patch_of_build, perform, plain_patch, words_of};
+use smith_server::machine::{Ending, Patience, outcome_of, patch_of_build, perform, plain_patch, words_of};
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, ReachArgs};
@@ -291,7 +292,7 @@ fn one(machine: String, id: &Name, ending: Ending) -> One {
         Ending::Ended(Outcome::AlreadySo(_)) => ("already so".to_owned(), true),
         Ending::Ended(Outcome::Done(_)) => ("done".to_owned(), true),
         Ending::Ended(Outcome::Failed(failure)) => (failure.cause.to_string(), false),
-        Ending::Refused(_) => ("refused".to_owned(), false),
+        Ending::Refused(_) => (refused(&ending), false),
         Ending::Running => ("running".to_owned(), false),
         Ending::Unreachable { .. } => ("unreachable".to_owned(), false),
         Ending::KeyRefused { .. } => ("key-refused".to_owned(), false),
@@ -300,6 +301,16 @@ fn one(machine: String, id: &Name, ending: Ending) -> One {
     };
     let outcome = if let Ending::Ended(outcome) = ending { Some(outcome) } else { None };
     One { machine, id: id.to_string(), end, good, words, outcome }
+}
+
+/// The cause that the rules of rollouts take it for: a machine that cannot keep an operation has a full disk.
+fn refused(ending: &Ending) -> String {
+    match outcome_of(ending) {
+        Judged::Failed(cause) => cause.word().to_owned(),
+        Judged::Found(_) | Judged::Patched(_) | Judged::Done | Judged::NotBegun | Judged::Lost => {
+            "refused".to_owned()
+        }
+    }
 }
 
 fn text(one: &One) -> String {
