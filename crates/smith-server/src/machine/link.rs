@@ -12,7 +12,7 @@ use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, Disconnect, Preferred};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -72,6 +72,8 @@ struct Inner {
     handshakes: Semaphore,
     sessions: Arc<Semaphore>,
     held: Mutex<HashMap<Place, Held>>,
+    /// Somebody has no use for a connection any more: whoever waits for a seat may take that of a kept one.
+    unused: Arc<Notify>,
 }
 
 /// What a connection is to: any change of it is another connection.
@@ -82,17 +84,41 @@ struct Place {
     host_key: String,
 }
 
+/// A kept connection. Nobody uses it where there is no other clone of its handle.
 #[derive(Debug)]
 struct Held {
-    link: Link,
+    kept: Kept,
     since: Instant,
+}
+
+#[derive(Clone)]
+struct Kept {
+    handle: Arc<Handle<HostKey>>,
+    seat: Arc<OwnedSemaphorePermit>,
 }
 
 /// One connection. Clones are the same connection; it ends with the last of them.
 #[derive(Clone)]
 pub struct Link {
-    handle: Arc<Handle<HostKey>>,
-    _seat: Arc<OwnedSemaphorePermit>,
+    kept: Kept,
+    /// Dropped last: who is woken finds the seat free.
+    _end_of_use: Arc<EndOfUse>,
+}
+
+#[derive(Debug)]
+struct EndOfUse(Arc<Notify>);
+
+impl Drop for EndOfUse {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let closed = self.handle.is_closed();
+        f.debug_struct("Kept").field("seat", &self.seat).field("closed", &closed).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Link {
@@ -132,7 +158,8 @@ impl Links {
     pub fn new(identity: Identity, limits: LinkLimits) -> Self {
         let sessions = Arc::new(Semaphore::new(limits.sessions));
         let handshakes = Semaphore::new(limits.handshakes);
-        let inner = Inner { identity, limits, handshakes, sessions, held: Mutex::new(HashMap::new()) };
+        let (held, unused) = (Mutex::new(HashMap::new()), Arc::new(Notify::new()));
+        let inner = Inner { identity, limits, handshakes, sessions, held, unused };
         Self { inner: Arc::new(inner) }
     }
 
@@ -148,12 +175,40 @@ impl Links {
         if let Some(link) = self.kept(&place) {
             return Ok(link);
         }
-        let seat = Arc::clone(&self.inner.sessions).acquire_owned().await.map_err(|_| closing(address))?;
+        // Locals go in the reverse order: where there is no connection in the end, the seat is free when the next is woken.
+        let end_of_use = Arc::new(EndOfUse(Arc::clone(&self.inner.unused)));
+        let seat = self.seat().await;
         let _shake = self.inner.handshakes.acquire().await.map_err(|_| closing(address))?;
         let handle = self.connect(address).await?;
-        let link = Link { handle: Arc::new(handle), _seat: Arc::new(seat) };
-        lock(&self.inner.held).insert(place, Held { link: link.clone(), since: Instant::now() });
+        let kept = Kept { handle: Arc::new(handle), seat: Arc::new(seat) };
+        let link = Link { kept: kept.clone(), _end_of_use: end_of_use };
+        lock(&self.inner.held).insert(place, Held { kept, since: Instant::now() });
         Ok(link)
+    }
+
+    fn lent(&self, kept: &Kept) -> Link {
+        Link { kept: kept.clone(), _end_of_use: Arc::new(EndOfUse(Arc::clone(&self.inner.unused))) }
+    }
+
+    /// A seat for one more connection: a free one, or that of the connection that nobody has used for the longest time.
+    async fn seat(&self) -> OwnedSemaphorePermit {
+        loop {
+            let unused = self.inner.unused.notified();
+            if let Ok(seat) = Arc::clone(&self.inner.sessions).try_acquire_owned() {
+                return seat;
+            }
+            if !self.drop_oldest() {
+                unused.await;
+            }
+        }
+    }
+
+    /// Whether there was one.
+    fn drop_oldest(&self) -> bool {
+        let mut held = lock(&self.inner.held);
+        let unused = held.iter().filter(|(_, held)| Arc::strong_count(&held.kept.handle) == 1);
+        let oldest = unused.min_by_key(|(_, held)| held.since).map(|(place, _)| place.clone());
+        oldest.is_some_and(|place| held.remove(&place).is_some())
     }
 
     /// Forgets the connection to a machine, because it is broken or because the machine is about to go down.
@@ -169,19 +224,19 @@ impl Links {
     fn kept(&self, place: &Place) -> Option<Link> {
         let mut held = lock(&self.inner.held);
         let kept = held.get_mut(place)?;
-        if kept.link.handle.is_closed() {
+        if kept.kept.handle.is_closed() {
             held.remove(place);
             return None;
         }
         kept.since = Instant::now();
-        Some(kept.link.clone())
+        Some(self.lent(&kept.kept))
     }
 
     fn drop_idle(&self) {
         let idle = self.inner.limits.idle;
         lock(&self.inner.held).retain(|_, held| {
-            let used = Arc::strong_count(&held.link.handle) > 1;
-            !held.link.handle.is_closed() && (used || held.since.elapsed() < idle)
+            let used = Arc::strong_count(&held.kept.handle) > 1;
+            !held.kept.handle.is_closed() && (used || held.since.elapsed() < idle)
         });
     }
 
@@ -243,20 +298,20 @@ impl Link {
     /// A channel in which the machine's agent is started. What is asked for is not a command: the machine's
     /// `authorized_keys` runs the agent and nothing else, whatever is asked.
     pub async fn agent(&self) -> Result<Channel<Msg>, russh::Error> {
-        let channel = self.handle.channel_open_session().await?;
+        let channel = self.kept.handle.channel_open_session().await?;
         channel.exec(true, "smith-agent").await?;
         Ok(channel)
     }
 
     /// A channel of an administrator, in which a command may be run.
     pub async fn command(&self, command: &str) -> Result<Channel<Msg>, russh::Error> {
-        let channel = self.handle.channel_open_session().await?;
+        let channel = self.kept.handle.channel_open_session().await?;
         channel.exec(true, command).await?;
         Ok(channel)
     }
 
     pub fn is_closed(&self) -> bool {
-        self.handle.is_closed()
+        self.kept.handle.is_closed()
     }
 }
 

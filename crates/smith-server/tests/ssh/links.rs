@@ -31,6 +31,39 @@ async fn one_connection_serves_many_talks_and_is_left_when_idle() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_gives_its_seat_to_whoever_needs_one() {
+    if !sshd_is_there() {
+        return;
+    }
+    let door = Door::with("cat").await;
+    let mut few = limits();
+    few.sessions = 2;
+    let links = Links::new(door.identity(), few);
+    // One machine under three names is three machines.
+    let [one, two, three] = [1, 2, 3].map(|times| {
+        let sockets = vec![door.address.sockets[0]; times];
+        Address { sockets, ..door.address.clone() }
+    });
+    let first = links.open(&one).await.unwrap();
+    drop(links.open(&two).await.unwrap());
+    drop(links.open(&three).await.unwrap());
+    assert_eq!((door.knocks(), links.held()), (3, 2));
+    // The one in use was not taken; and who waits for it is woken when it is given back.
+    assert!(!first.is_closed());
+    let second = links.open(&three).await.unwrap();
+    let waiting = tokio::spawn({
+        let links = links.clone();
+        async move { links.open(&two).await.is_ok() }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    drop(first);
+    let woken = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(woken.unwrap().unwrap());
+    drop(second);
+}
+
+#[tokio::test]
 async fn another_host_key_is_never_believed() {
     if !sshd_is_there() {
         return;

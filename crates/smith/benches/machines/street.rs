@@ -57,7 +57,18 @@ impl Street {
         if made_user {
             quiet(
                 "useradd",
-                &["--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/sh", USER],
+                // A password that nobody can have: without one the account is locked, for keys too.
+                &[
+                    "--system",
+                    "--no-create-home",
+                    "--home-dir",
+                    "/nonexistent",
+                    "--shell",
+                    "/bin/sh",
+                    "--password",
+                    "*",
+                    USER,
+                ],
             )?;
         }
         let root = dir.path().join("root");
