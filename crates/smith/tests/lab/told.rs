@@ -92,7 +92,7 @@ const THERE: [Told; 4] = [
         fault: "slow",
         more: &["--limit", "1"],
         end: "timed-out",
-        because: &["expected ", "found none"],
+        because: &["the action's time"],
         likely: "",
     },
 ];
