@@ -14,4 +14,5 @@ mod machines;
 mod patching;
 mod removal;
 mod site;
+mod told;
 mod world;
