@@ -23,7 +23,7 @@ type Observe = fn(&World);
 
 #[test]
 fn faults_of_the_machine_are_real_and_are_undone() {
-    let Some(world) = World::new('a') else { return };
+    let Some(world) = World::new() else { return };
     in_turn(
         &world,
         &[
@@ -41,7 +41,7 @@ fn faults_of_the_machine_are_real_and_are_undone() {
 
 #[test]
 fn faults_of_packages_are_real_and_are_undone() {
-    let Some(world) = World::new('b') else { return };
+    let Some(world) = World::new() else { return };
     in_turn(
         &world,
         &[

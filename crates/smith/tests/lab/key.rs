@@ -25,7 +25,7 @@ const TRIES: [(&[&str], &[&str], &str); 10] = [
 
 #[test]
 fn the_controllers_key_opens_nothing_else() {
-    let Some(world) = World::new('y') else { return };
+    let Some(world) = World::new() else { return };
     let machines = world.up_with_agent(1);
     let machine = machines[0].as_str();
     let host = world.login(machine);

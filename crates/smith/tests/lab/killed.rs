@@ -44,7 +44,7 @@ const VICTIMS: [Victim; 4] = [Victim::Worker, Victim::Everything, Victim::Connec
 
 #[test]
 fn a_killed_patch_comes_to_its_build() {
-    let Some(world) = World::new('d') else { return };
+    let Some(world) = World::new() else { return };
     let kills = std::env::var("SMITH_LAB_KILLS").ok().map_or(KILLS, |text| text.parse().unwrap());
     let machines = world.up_with_agent(VICTIMS.len());
     let site = Site::new(&world, &machines, &PACKAGES);

@@ -11,7 +11,7 @@ const SECOND: &str = "prod-syd01-carrier1-worker-1002";
 
 #[test]
 fn machines_live_as_machines_do() {
-    let Some(world) = World::new('m') else { return };
+    let Some(world) = World::new() else { return };
     let agent = world.folder().with_extension("agent");
     fs::write(&agent, "#!/bin/sh\necho the agent, asked for: $SSH_ORIGINAL_COMMAND\n").unwrap();
     let agent = agent.to_str().unwrap();

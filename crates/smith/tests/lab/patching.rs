@@ -33,7 +33,7 @@ const PACKAGES: [Package; 4] = [
 
 #[test]
 fn a_machine_comes_to_the_build_once_and_stays_well() {
-    let Some(world) = World::new('p') else { return };
+    let Some(world) = World::new() else { return };
     let machines = world.up_with_agent(1);
     let machine = machines[0].as_str();
     let site = Site::new(&world, &machines, &PACKAGES);

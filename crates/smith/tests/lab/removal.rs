@@ -11,7 +11,7 @@ const KILLS: [u64; 9] = [5, 20, 60, 150, 300, 500, 800, 1200, 1700];
 
 #[test]
 fn what_was_killed_on_the_way_is_removed() {
-    let Some(world) = World::new('k') else { return };
+    let Some(world) = World::new() else { return };
     for after in KILLS {
         let mut up = world.start(&["up", "--machines", "2"]);
         std::thread::sleep(Duration::from_millis(after));
@@ -27,7 +27,7 @@ fn what_was_killed_on_the_way_is_removed() {
 
 #[test]
 fn a_removal_that_was_killed_is_finished() {
-    let Some(world) = World::new('d') else { return };
+    let Some(world) = World::new() else { return };
     for after in [3, 10, 25, 60, 120, 200] {
         world.good(&["up", "--machines", "1"]);
         let token = world.token();
@@ -44,7 +44,7 @@ fn a_removal_that_was_killed_is_finished() {
 
 #[test]
 fn what_was_killed_on_the_way_is_finished() {
-    let Some(world) = World::new('f') else { return };
+    let Some(world) = World::new() else { return };
     for after in [100, 400, 900] {
         let mut up = world.start(&["up", "--machines", "2"]);
         std::thread::sleep(Duration::from_millis(after));
@@ -74,7 +74,7 @@ fn what_was_killed_on_the_way_is_finished() {
 
 #[test]
 fn what_is_not_the_labs_stays() {
-    let Some(world) = World::new('x') else { return };
+    let Some(world) = World::new() else { return };
     let ip = |args: &[&str]| Command::new("ip").args(args).output().unwrap().status.success();
     let bridge = world.bridge();
     assert!(ip(&["link", "add", &bridge, "type", "bridge"]));

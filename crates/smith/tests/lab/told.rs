@@ -99,7 +99,7 @@ const THERE: [Told; 4] = [
 
 #[test]
 fn faults_are_told_and_machines_recover() {
-    let Some(world) = World::new('t') else { return };
+    let Some(world) = World::new() else { return };
     let machines = world.up_with_agent(3);
     let site = Site::new(&world, &machines, &PACKAGES);
     let (world, site) = (&world, &site);

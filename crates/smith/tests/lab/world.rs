@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// For anything that is about to happen on a machine; reached only where it never does.
@@ -26,13 +27,13 @@ pub(crate) struct Said {
 
 impl World {
     /// Nothing where there can be no lab, after saying why.
-    pub(crate) fn new(letter: char) -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if let Err(error) = smith_lab::preflight() {
             eprintln!("skipped: {error}");
             return None;
         }
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let world = Self { dir, name: format!("{letter}{}", std::process::id() % 1_000_000) };
+        let world = Self { dir, name: Self::name_of_its_own() };
         let _fetch = FETCH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let cache = cache();
         let has_base = fs::read_dir(&cache).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok()));
@@ -50,6 +51,14 @@ impl World {
         command.args(args).stdin(Stdio::null());
         command.env("SMITH_LAB_DIR", self.dir.path()).env("SMITH_LAB_CACHE", cache());
         command
+    }
+
+    /// Tests run beside each other, in this process and in others.
+    fn name_of_its_own() -> String {
+        static MADE: AtomicU8 = AtomicU8::new(b'a');
+        let letter = char::from(MADE.fetch_add(1, Ordering::Relaxed));
+        assert!(letter.is_ascii_lowercase(), "more labs than letters");
+        format!("{letter}{}", std::process::id() % 1_000_000)
     }
 
     fn command(&self, args: &[&str]) -> Command {
