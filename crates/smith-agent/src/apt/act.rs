@@ -21,7 +21,7 @@ use super::plan::{Plan, differences};
 use super::repair::{self, Repair};
 use super::status::Machine;
 use super::wish::Wish;
-use crate::op::Context;
+use crate::op::{Context, Host};
 use crate::{health, restart};
 
 /// Whoever else works on the packages, such as the distribution's own daily upgrade, gets so long to end.
@@ -82,15 +82,47 @@ pub(super) fn patch_within(
     patch: &Patch,
     lock_wait: Duration,
 ) -> Result<Outcome, Failure> {
+    let mut before = None;
+    let ended = bring(ctx, patch, lock_wait, &mut before);
+    ended.map_err(|failure| match before {
+        Some(before) => of_a_touched_machine(ctx.host, failure, &before),
+        None => failure,
+    })
+}
+
+/// Controllers take these causes for found before a package was touched, and put the machine back into service. Where it is not
+/// as it was, the same trouble is a package's.
+fn of_a_touched_machine(host: &Host, failure: Failure, before: &Machine) -> Failure {
+    let is_of_before = matches!(
+        failure.cause,
+        Cause::Busy
+            | Cause::MirrorUnreachable
+            | Cause::BadSignature
+            | Cause::HeldPackage
+            | Cause::RemovalRefused
+            | Cause::DiskFull
+    );
+    if !is_of_before || Machine::read(host, &before.native).is_ok_and(|now| now == *before) {
+        return failure;
+    }
+    Failure { cause: Cause::PackageFailed, ..failure }
+}
+
+fn bring(
+    ctx: &mut Context<'_>,
+    patch: &Patch,
+    lock_wait: Duration,
+    read: &mut Option<Machine>,
+) -> Result<Outcome, Failure> {
     let wish = Wish::read(patch)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
     lock::wait(ctx, &lock::OF_PACKAGES, lock_wait)?;
     lock::wait(ctx, &lock::OF_OURS, lock_wait)?;
-    let before = Machine::read(ctx.host, &native)?;
-    keep(ctx, "packages.before", &before);
-    let repair = repair::configure(ctx, &drive, &before)?;
+    let before = &*read.insert(Machine::read(ctx.host, &native)?);
+    keep(ctx, "packages.before", before);
+    let repair = repair::configure(ctx, &drive, before)?;
     let lists = fresh::look(&home, &wish, ctx.host, &native);
     if lists != Lists::Here {
         fetch(ctx, &drive, &wish, lists)?;
@@ -107,7 +139,7 @@ pub(super) fn patch_within(
     kernels::purge(ctx, &drive, &first)?;
     install(ctx, &drive, &wish, &seen)?;
     let purged = first.releases;
-    finish(ctx, &drive, Finish { wish: &wish, before: &before, seen: &seen, repair, beside, purged })
+    finish(ctx, &drive, Finish { wish: &wish, before, seen: &seen, repair, beside, purged })
 }
 
 /// What the end of a patch needs of its beginning.

@@ -61,6 +61,10 @@ pub(super) fn all(ctx: &mut Context<'_>, folder: Folder, done: Done) -> Result<O
         ctx.log(message.clone());
         let failure = Failure { tail: found.tail, ..refused(message) };
         if folder == Folder::Drain {
+            // What was given away by then comes back, so that the machine keeps its work whole.
+            if let Err(more) = undrain(ctx) {
+                ctx.log(format!("what was drained could not be given back: {}", more.message));
+            }
             return Err(failure);
         }
         first.get_or_insert(failure);

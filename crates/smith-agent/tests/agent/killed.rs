@@ -187,8 +187,9 @@ fn torn_lines_are_cut_off() {
         let mut talk = world.start(&drain("a-1"));
         talk.until(|body| matches!(body, Body::Began { .. }));
         wait_for("the drain", || world.drains() == 1);
-        world.kill_workers();
+        // The talk first: it would say that the worker is gone.
         talk.kill();
+        world.kill_workers();
         let before = whole(&world);
         let mut events = OpenOptions::new().append(true).open(world.operation("a-1").join("events")).unwrap();
         events.write_all(tail).unwrap();

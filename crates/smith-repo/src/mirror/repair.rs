@@ -123,7 +123,7 @@ impl Repair {
         Self { before, after, trash, away, fetched, fetched_bytes, relinked, channels, unmended, failed }
     }
 
-    /// What it came to, as [`plan_repair`] says it beforehand.
+    /// What it came to, as [`super::plan_repair`] says it beforehand.
     pub fn did(&self) -> RepairPlan {
         RepairPlan {
             fetch: self.fetched,

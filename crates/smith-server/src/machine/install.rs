@@ -26,9 +26,14 @@ line="command=\"/usr/sbin/smith-agent\",restrict $key"
 if ! grep -qxF -- "$line" /root/.ssh/authorized_keys; then
     blob=${key#* }
     blob=${blob%% *}
-    grep -vF -- "$blob" /root/.ssh/authorized_keys >"$dir/keys" || true
+    if grep -F -- "$blob" /root/.ssh/authorized_keys | grep -qvF 'command="/usr/sbin/smith-agent"'; then
+        echo "expected a key of the controller alone, found one that lets a person in" >&2
+        exit 1
+    fi
+    grep -vF -- "$blob" /root/.ssh/authorized_keys >"$dir/keys" || [ $? = 1 ]
     printf '%s\n' "$line" >>"$dir/keys"
     cat "$dir/keys" >/root/.ssh/.authorized_keys.smith
+    sync /root/.ssh/.authorized_keys.smith
     mv -f /root/.ssh/.authorized_keys.smith /root/.ssh/authorized_keys
 fi
 printf 'smith-agent %s\n' "$new""#;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::backoff::Backoff;
 use super::hearing::Hearing;
-use super::link::{Links, NoLink};
+use super::link::{Link, Links, NoLink};
 
 /// How long is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,14 +95,15 @@ pub async fn perform(
             Err(refused) => return Ending::KeyRefused { why: refused.to_string() },
         };
         if let Some(link) = link {
-            let talked = match link.agent().await {
-                Ok(channel) => {
-                    heard.maybe_begun |= begins(job);
-                    talk(channel, &heard.question(job), patience, &mut heard, &mut tell).await
-                }
-                Err(error) => Talked::Broke { why: error.to_string() },
-            };
+            let left = patience.whole.saturating_sub(begun.elapsed());
+            let talked = once(&link, job, patience, left, &mut heard, &mut tell).await;
             match talked {
+                // It was taken on, and what became of it cannot be read now: nothing is known, least of all that nothing was done.
+                Talked::Last(Reply { body: Body::Refused(Refusal::CannotKeep { message }), .. })
+                    if heard.taken || matches!(job.action, Action::Attach(_)) =>
+                {
+                    heard.why = message;
+                }
                 Talked::Last(reply) => return ending_of(reply),
                 Talked::Broke { why } => {
                     heard.why = why;
@@ -180,6 +181,31 @@ impl Memory {
         let attach = Attach { to: job.id.clone(), from: self.last, follow: Follow::ToEnd };
         Job { action: Action::Attach(attach), ..job.clone() }
     }
+}
+
+/// One talk. A machine that answers keep-alives and nothing else, or says for ever that it is there, has its time as others.
+async fn once(
+    link: &Link,
+    job: &Job,
+    patience: Patience,
+    left: Duration,
+    heard: &mut Memory,
+    tell: &mut (impl FnMut(&Reply) + Send),
+) -> Talked {
+    let talked = timeout(left, async {
+        match link.agent().await {
+            Ok(channel) => {
+                heard.maybe_begun |= begins(job);
+                talk(channel, &heard.question(job), patience, heard, tell).await
+            }
+            Err(error) => Talked::Broke { why: error.to_string() },
+        }
+    });
+    let talked = talked.await;
+    talked.unwrap_or_else(|_| {
+        let passed = if heard.why.is_empty() { "its time passed" } else { &heard.why };
+        Talked::Broke { why: passed.to_owned() }
+    })
 }
 
 async fn talk(

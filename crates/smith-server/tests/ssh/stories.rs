@@ -128,3 +128,28 @@ async fn a_machine_that_is_not_there_has_begun_nothing() {
     assert!(matches!(ending, Ending::Unreachable { .. }), "{ending:?}");
     assert_eq!(door.starts(), 0);
 }
+
+#[tokio::test]
+async fn a_machine_that_only_says_that_it_is_there_has_its_time() {
+    if !sshd_is_there() {
+        return;
+    }
+    let alive = r#"while :; do say '{"seq":0,"at_ms":1,"kind":"alive"}'; sleep 0.1; done"#;
+    let short = Patience { whole: Duration::from_secs(2), ..patience() };
+    let begun = Instant::now();
+    let (_, ending, _) = play(&format!("began; {alive}"), short).await;
+    assert!(matches!(ending, Ending::Lost { .. }), "{ending:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn what_was_taken_on_and_cannot_be_read_is_not_undone() {
+    if !sshd_is_there() {
+        return;
+    }
+    let refused =
+        r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"cannot-keep":{"message":"read-only"}}}'"#;
+    let short = Patience { whole: Duration::from_secs(3), ..patience() };
+    let (_, ending, _) = play(&format!("began; {refused}"), short).await;
+    assert_eq!(ending, Ending::Lost { why: "read-only".to_owned() });
+}
