@@ -98,7 +98,7 @@ fn others(street: &Street) -> Outcome<Vec<Other>> {
         if !has(module) {
             return Ok((name, None));
         }
-        let file = street.path(&format!("{module}.py"));
+        let file = street.path(&format!("with-{module}.py"));
         fs::write(&file, text)?;
         let (python, job) = (python.clone(), job.clone());
         let make = move |street: &Street| {
