@@ -12,24 +12,24 @@ const SCRIPT: &str = r#"set -eu
 umask 077
 IFS= read -r key
 IFS= read -r size
-dir=$(mktemp -d /var/tmp/smith-agent.XXXXXXXX)
+dir=$(mktemp -d -t smith-agent.XXXXXXXX)
 trap 'rm -rf "$dir"' EXIT
+mkdir -p /root/.ssh
+touch /root/.ssh/authorized_keys
+blob=${key#* }
+blob=${blob%% *}
+if grep -F -- "$blob" /root/.ssh/authorized_keys | grep -qvF 'command="/usr/sbin/smith-agent"'; then
+    echo "expected a key of the controller alone, found one that lets a person in" >&2
+    exit 1
+fi
 head -c "$size" >"$dir/smith-agent.deb"
 new=$(dpkg-deb -f "$dir/smith-agent.deb" Version)
 old=$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' smith-agent 2>/dev/null || true)
 if [ "$old" != "ii  $new" ]; then
     DEBIAN_FRONTEND=noninteractive dpkg -i "$dir/smith-agent.deb" >"$dir/log" 2>&1 </dev/null || { cat "$dir/log" >&2; exit 1; }
 fi
-mkdir -p /root/.ssh
-touch /root/.ssh/authorized_keys
 line="command=\"/usr/sbin/smith-agent\",restrict $key"
 if ! grep -qxF -- "$line" /root/.ssh/authorized_keys; then
-    blob=${key#* }
-    blob=${blob%% *}
-    if grep -F -- "$blob" /root/.ssh/authorized_keys | grep -qvF 'command="/usr/sbin/smith-agent"'; then
-        echo "expected a key of the controller alone, found one that lets a person in" >&2
-        exit 1
-    fi
     grep -vF -- "$blob" /root/.ssh/authorized_keys >"$dir/keys" || [ $? = 1 ]
     printf '%s\n' "$line" >>"$dir/keys"
     cat "$dir/keys" >/root/.ssh/.authorized_keys.smith
