@@ -92,7 +92,7 @@ pub(super) fn patch_within(
 
 /// Controllers take these causes for found before a package was touched, and put the machine back into service. Where it is not
 /// as it was, the same trouble is a package's.
-fn of_a_touched_machine(host: &Host, failure: Failure, before: &Machine) -> Failure {
+pub(super) fn of_a_touched_machine(host: &Host, failure: Failure, before: &Machine) -> Failure {
     let is_of_before = matches!(
         failure.cause,
         Cause::Busy

@@ -95,6 +95,22 @@ fn the_first_that_refuses_a_drain_ends_it() {
 }
 
 #[test]
+fn a_drain_that_is_refused_half_way_gives_back_what_it_took() {
+    let root = root(Folder::Drain);
+    let undrain = root.path().join("etc/smith/undrain.d");
+    fs::create_dir(&undrain).unwrap();
+    fs::set_permissions(&undrain, fs::Permissions::from_mode(0o755)).unwrap();
+    put(root.path(), Folder::Drain, "a", "exit 0", 0o755);
+    put(root.path(), Folder::Drain, "b", "exit 3", 0o755);
+    put(root.path(), Folder::Undrain, "a", "touch \"$0.ran\"; exit 5", 0o755);
+    let (result, told) = ran(root.path(), Folder::Drain);
+    assert_eq!(result.unwrap_err().message, "expected drain.d/b to end with exit code 0, found exit code 3");
+    assert!(undrain.join("a.ran").exists());
+    let last = "what was drained could not be given back: expected undrain.d/a to end with exit code 0, found exit code 5";
+    assert_eq!(told.last().map(String::as_str), Some(last));
+}
+
+#[test]
 fn an_undrain_runs_all_and_tells_the_first_failure() {
     let root = root(Folder::Undrain);
     put(root.path(), Folder::Undrain, "a", "exit 4", 0o755);

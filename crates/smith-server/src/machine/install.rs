@@ -14,6 +14,7 @@ IFS= read -r key
 IFS= read -r size
 dir=$(mktemp -d -t smith-agent.XXXXXXXX)
 trap 'rm -rf "$dir"' EXIT
+head -c "$size" >"$dir/smith-agent.deb"
 mkdir -p /root/.ssh
 touch /root/.ssh/authorized_keys
 blob=${key#* }
@@ -22,7 +23,6 @@ if grep -F -- "$blob" /root/.ssh/authorized_keys | grep -qvF 'command="/usr/sbin
     echo "expected a key of the controller alone, found one that lets a person in" >&2
     exit 1
 fi
-head -c "$size" >"$dir/smith-agent.deb"
 new=$(dpkg-deb -f "$dir/smith-agent.deb" Version)
 old=$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' smith-agent 2>/dev/null || true)
 if [ "$old" != "ii  $new" ]; then

@@ -8,6 +8,7 @@
 
 mod agent;
 mod faults;
+mod installed;
 mod key;
 mod killed;
 mod machines;

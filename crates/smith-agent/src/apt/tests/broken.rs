@@ -33,6 +33,16 @@ fn a_script_that_fails_is_named_and_a_better_build_heals_it() {
 }
 
 #[test]
+fn a_disk_that_fills_up_in_the_middle_is_not_told_as_found_before() {
+    let Some(mut world) = world() else { return };
+    world.install(&[deb("a", "1")]);
+    let full = "echo 'cp: error writing /x: No space left on device' >&2; exit 1";
+    world.publish(&[deb("a", "2").script("postinst", full)]);
+    let failure = world.fails(Cause::PackageFailed);
+    assert!(failure.tail.iter().any(|line| line.contains("No space left on device")), "{failure:?}");
+}
+
+#[test]
 fn a_purge_that_fails_is_told_as_such() {
     let Some(mut world) = world() else { return };
     let kernel = |release: &str| deb(&format!("linux-image-{release}-amd64"), "1");

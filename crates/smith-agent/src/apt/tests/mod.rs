@@ -3,4 +3,5 @@
 mod broken;
 mod fixture;
 mod refused;
+mod touched;
 mod upgrade;
