@@ -5,24 +5,14 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use smith_agent::protocol::{Body, DeadMan, Failure};
+use smith_agent::protocol::{DeadMan, Failure};
 
 use super::arm::set;
 use super::heard::{Moment, was_heard_since};
 use super::record::{Stage, Watch};
 use super::watch::watch_every;
 use super::{arm, heard, last, note, note_paths};
-use crate::op::{Context, Host, Teller};
-
-struct Told(Vec<String>);
-
-impl Teller for Told {
-    fn tell(&mut self, body: Body) {
-        if let Body::Log { text } = body {
-            self.0.push(text);
-        }
-    }
-}
+use crate::op::{Context, Host, Told};
 
 struct Machine {
     root: tempfile::TempDir,

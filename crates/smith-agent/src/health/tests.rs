@@ -5,21 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use smith_agent::protocol::{Body, Cause, Done, Failure, Finding, Health, Outcome};
+use smith_agent::protocol::{Cause, Done, Failure, Finding, Health, Outcome};
 
 use super::baseline::load;
 use super::{changing, check, remember, seconds, site};
-use crate::op::{Context, Host, Teller};
-
-struct Told(Vec<String>);
-
-impl Teller for Told {
-    fn tell(&mut self, body: Body) {
-        if let Body::Log { text } = body {
-            self.0.push(text);
-        }
-    }
-}
+use crate::op::{Context, Host, Told};
 
 const ROUTES: &str = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
                       eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";

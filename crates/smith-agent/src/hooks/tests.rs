@@ -6,21 +6,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use smith_agent::protocol::{Body, Cause, Done, Failure, Outcome};
+use smith_agent::protocol::{Cause, Done, Failure, Outcome};
 
 use super::run::all;
 use super::{Folder, Listed, Owner, list};
-use crate::op::{Context, Host, Teller};
-
-struct Told(Vec<String>);
-
-impl Teller for Told {
-    fn tell(&mut self, body: Body) {
-        if let Body::Log { text } = body {
-            self.0.push(text);
-        }
-    }
-}
+use crate::op::{Context, Host, Told};
 
 /// The tests own what they make, whoever runs them.
 fn me() -> Owner {

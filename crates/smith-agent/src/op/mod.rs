@@ -18,6 +18,8 @@ mod settings;
 mod settle;
 mod shape;
 mod store;
+#[cfg(test)]
+mod told;
 mod watch;
 mod worker;
 
@@ -33,5 +35,7 @@ pub(crate) use operation::{Operation, is_same_wish};
 pub(crate) use settle::{Stand, settle, settle_all, settle_begun};
 pub(crate) use shape::{Shape, fit};
 pub(crate) use store::{Begin, Machine, Store};
+#[cfg(test)]
+pub(crate) use told::Told;
 pub(crate) use watch::watch;
 pub(crate) use worker::work;

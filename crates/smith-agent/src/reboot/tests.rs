@@ -4,22 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use smith_agent::protocol::{Body, Cause, Done, Failure, Kernel, Outcome, Reboot};
+use smith_agent::protocol::{Cause, Done, Failure, Kernel, Outcome, Reboot};
 
 use super::order::order_by;
 use super::{Ordered, order, settle};
 use crate::health::seconds;
-use crate::op::{Context, Host, Teller};
-
-struct Told(Vec<String>);
-
-impl Teller for Told {
-    fn tell(&mut self, body: Body) {
-        if let Body::Log { text } = body {
-            self.0.push(text);
-        }
-    }
-}
+use crate::op::{Context, Host, Told};
 
 struct Machine {
     root: tempfile::TempDir,
