@@ -253,6 +253,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.renew(generation, now_ms, ttl_ms, note)
     }
 
+    fn is_ours_alone(&self) -> bool {
+        self.inner.is_ours_alone()
+    }
+
     fn release(&self, generation: Generation) -> Result<(), LeaseError> {
         self.check_write()?;
         self.inner.release(generation)

@@ -216,7 +216,14 @@ fn decoded(
 
 impl<S: Store> Ledger for StoreLedger<S> {
     fn take(&mut self, owner: &str, now: Timestamp) -> Result<Lease, LedgerError> {
-        let lease = self.store.acquire(owner, now.0, TENURE_MS)?;
+        let lease = match self.store.acquire(owner, now.0, TENURE_MS) {
+            // Whoever held it was killed: a restart need not wait for the rest of a tenure that nobody leads.
+            Err(LeaseError::Held { found }) if self.store.is_ours_alone() => {
+                self.store.release(found.generation)?;
+                self.store.acquire(owner, now.0, TENURE_MS)?
+            }
+            answer => answer?,
+        };
         self.generation = lease.generation;
         Ok(lease)
     }

@@ -72,6 +72,11 @@ pub trait Store: Reader {
 
     fn release(&self, generation: Generation) -> Result<(), LeaseError>;
 
+    /// Whether nobody else can have the store open: whoever holds its lease besides us is dead, however long it lasts.
+    fn is_ours_alone(&self) -> bool {
+        false
+    }
+
     /// Keeps the bytes under their hash; the same bytes again cost nothing. They are on the disk when it returns, so
     /// that an event which names them can follow.
     fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobError>;

@@ -1,6 +1,7 @@
 //! The shell around the rules: it reads what people write, drives the journal and performs effects.
 
 pub mod config;
+pub mod core;
 pub mod driver;
 pub mod inventory;
 pub mod machine;

@@ -104,6 +104,11 @@ impl Store for SqliteStore {
         self.change_lease(move |lease| lease.release(generation)).map(drop)
     }
 
+    /// The lock of the file is the kernel's, and goes with the process that held it.
+    fn is_ours_alone(&self) -> bool {
+        true
+    }
+
     fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobError> {
         let packed = blob::pack(bytes)?;
         Ok(self.thread.writer().call(move |group| group.put_blob(&packed))?)

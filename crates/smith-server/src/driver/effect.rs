@@ -47,3 +47,9 @@ impl<E: Executor + ?Sized> Executor for &mut E {
         (**self).start(state, effect);
     }
 }
+
+impl<E: Executor + ?Sized> Executor for Box<E> {
+    fn start(&mut self, state: &State, effect: Effect) {
+        (**self).start(state, effect);
+    }
+}

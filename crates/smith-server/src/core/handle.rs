@@ -1,0 +1,76 @@
+//! What faces and executors hold of a server.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use smith_domain::actor::Actor;
+use smith_domain::decide::{Command, Rejection};
+use smith_domain::event::Event;
+use smith_domain::state::State;
+use tokio::sync::oneshot;
+
+use super::thread::{Incoming, Standing};
+use super::view::View;
+use crate::driver::Input;
+
+/// What a command led to; all of it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub events: Vec<Event>,
+}
+
+/// Why a command led to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The journal cannot be written. Whether the command was recorded is not known.
+    #[error("nothing can be recorded: {why}")]
+    NotRecording { why: String },
+    #[error("the server is ending")]
+    Ending,
+}
+
+/// The handle of a server. Clones are the same server.
+#[derive(Debug, Clone)]
+pub struct Core {
+    pub(super) incoming: Sender<Incoming>,
+    pub(super) view: Arc<View>,
+    pub(super) standing: Arc<Mutex<Standing>>,
+    pub(super) journal: Arc<Path>,
+}
+
+impl Core {
+    /// Has a command decided and recorded. What it led to can be read by the time this answers.
+    pub async fn submit(&self, actor: Actor, command: Command) -> Result<Accepted, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let input = Input { actor, command, tag: 0 };
+        self.incoming.send(Incoming::Asked { input, answer }).map_err(|_| Refused::Ending)?;
+        answered.await.unwrap_or(Err(Refused::Ending))
+    }
+
+    /// Hands over what an executor found out. Nobody waits for what becomes of it.
+    pub fn tell(&self, input: Input) {
+        // When the driving thread has ended there is nobody to tell; the next server looks for the answer.
+        let _ = self.incoming.send(Incoming::Told(input));
+    }
+
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.view.read(look)
+    }
+
+    pub fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
+    /// Whether it drives, and if not, why.
+    pub fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The file that the journal is in.
+    pub fn journal(&self) -> PathBuf {
+        self.journal.to_path_buf()
+    }
+}
