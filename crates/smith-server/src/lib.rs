@@ -1,8 +1,10 @@
 //! The shell around the rules: it reads what people write, drives the journal and performs effects.
 
+pub mod answers;
 pub mod config;
 pub mod core;
 pub mod driver;
 pub mod inventory;
 pub mod machine;
 pub mod problem;
+pub mod words;

@@ -7,7 +7,6 @@ mod failure;
 mod input;
 mod output;
 mod rehearsal;
-mod words;
 
 use std::process::ExitCode;
 

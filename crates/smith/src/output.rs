@@ -4,7 +4,6 @@ mod chart;
 mod problem;
 mod svg;
 mod table;
-mod words;
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -14,9 +13,9 @@ use serde::Serialize;
 use crate::failure::{Exit, Failure, What};
 
 pub(crate) use chart::{Bar, Chart, Point};
+pub(crate) use smith_server::words::{count, counted, day, moment, numbered, ratio, times};
 pub(crate) use svg::{Curve, OTHERS, Picture, Stretch, draw};
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{count, counted, day, moment, numbered, ratio, times};
 
 /// What is printed is made for this width unless somebody asks for another, so that the same run is the same text
 /// everywhere.

@@ -42,6 +42,11 @@ impl Builds {
         self.channels.get(&(channel.to_owned(), region.to_owned())).copied()
     }
 
+    /// Every channel with its region and the build it names.
+    pub fn channels(&self) -> impl Iterator<Item = (&str, &str, BuildNumber)> + '_ {
+        self.channels.iter().map(|((channel, region), build)| (channel.as_str(), region.as_str(), *build))
+    }
+
     /// The known build with the number that is closest.
     pub fn nearest(&self, number: BuildNumber) -> Option<BuildNumber> {
         self.builds.keys().copied().min_by_key(|other| (other.0.abs_diff(number.0), *other))

@@ -8,7 +8,7 @@ use smith_domain::why;
 use smith_journal::Entry;
 use smith_sim::rehearse::{Live, RehearseError};
 
-use crate::words;
+use smith_server::words;
 
 pub(super) struct Story {
     pub(super) live: Live,

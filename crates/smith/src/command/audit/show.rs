@@ -15,7 +15,9 @@ use smith_journal::{Reader as _, ReplayError, RowRef, Seq};
 
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Align, Table};
-use crate::{input, words};
+use smith_server::words;
+
+use crate::input;
 
 /// Show what happened, who did it and when, in words: of one machine, of one rollout, or of everything.
 #[derive(Debug, Args)]

@@ -9,9 +9,9 @@ use smith_domain::rollout::{
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
 
-use super::action_of;
+use super::event::action_of;
 use super::fleet::named;
-use crate::output::counted;
+use super::number::counted;
 
 pub(super) fn words(state: &State, event: &RolloutEvent) -> String {
     let at = |rollout: &RolloutId, step: &u16| at(state, *rollout, *step);

@@ -4,7 +4,7 @@ use smith_domain::fleet::FleetEvent;
 use smith_domain::id::MachineId;
 use smith_domain::state::State;
 
-use crate::output::counted;
+use super::number::counted;
 
 /// Names in one line; the rest is counted.
 const NAMED: usize = 3;

@@ -3,7 +3,7 @@
 use smith_domain::time::{Span, Timestamp};
 
 /// `1,234,567`
-pub(crate) fn count(number: impl Into<u64>) -> String {
+pub fn count(number: impl Into<u64>) -> String {
     let digits = number.into().to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -16,14 +16,14 @@ pub(crate) fn count(number: impl Into<u64>) -> String {
 }
 
 /// `1 machine`, `2,000 machines`
-pub(crate) fn counted(number: impl Into<u64>, noun: &str) -> String {
+pub fn counted(number: impl Into<u64>, noun: &str) -> String {
     let number = number.into();
     let (many, plural) = (count(number), if number == 1 { "" } else { "s" });
     format!("{many} {noun}{plural}")
 }
 
 /// `no build`, `build 7`, `builds 7, 8`
-pub(crate) fn numbered<T: ToString>(noun: &str, all: &[T]) -> String {
+pub fn numbered<T: ToString>(noun: &str, all: &[T]) -> String {
     let numbers: Vec<String> = all.iter().map(ToString::to_string).collect();
     match numbers.as_slice() {
         [] => format!("no {noun}"),
@@ -33,7 +33,7 @@ pub(crate) fn numbered<T: ToString>(noun: &str, all: &[T]) -> String {
 }
 
 /// `once`, `twice`, `3 times`
-pub(crate) fn times(number: u32) -> String {
+pub fn times(number: u32) -> String {
     match number {
         1 => "once".to_owned(),
         2 => "twice".to_owned(),
@@ -48,7 +48,7 @@ const MONTHS: [&str; 12] =
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// `05 Jan 13:20`, in UTC.
-pub(crate) fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     let part = |from: usize, to: usize| text.get(from..to).unwrap_or("??");
     let month = part(5, 7).parse().ok().and_then(|month: usize| MONTHS.get(month.checked_sub(1)?));
@@ -56,13 +56,13 @@ pub(crate) fn moment(at: Timestamp) -> String {
 }
 
 /// `Mon`
-pub(crate) fn day(at: Timestamp) -> &'static str {
+pub fn day(at: Timestamp) -> &'static str {
     let days = at.0.div_euclid(86_400_000).rem_euclid(7);
     usize::try_from(days).ok().and_then(|day| DAYS.get(day)).unwrap_or(&"???")
 }
 
 /// How many times `part` goes into `whole`, with two digits.
-pub(crate) fn ratio(whole: Span, part: Span) -> Option<String> {
+pub fn ratio(whole: Span, part: Span) -> Option<String> {
     let hundredths = whole.0.saturating_mul(100).checked_div(part.0)?;
     Some(format!("{}.{:02}", hundredths / 100, hundredths % 100))
 }

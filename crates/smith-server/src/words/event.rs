@@ -1,8 +1,4 @@
-//! Events in words, as the audit and the demo show them.
-
-mod change;
-mod fleet;
-mod rollout;
+//! What happened, in a sentence, and what it is about.
 
 use smith_domain::build::BuildEvent;
 use smith_domain::change::{ChangeEvent, Subject};
@@ -14,8 +10,10 @@ use smith_domain::rollout::{Action, JobState, RolloutEvent, Runs};
 use smith_domain::state::State;
 use smith_domain::ticket::{TicketEvent, TicketKind};
 
+use super::{change, fleet, rollout};
+
 /// What happened, in a sentence. `state` has met the event already.
-pub(crate) fn of(state: &State, event: &Event) -> String {
+pub fn of(state: &State, event: &Event) -> String {
     match event {
         Event::Fleet(event) => fleet::words(state, event),
         Event::Build(event) => build(event),
@@ -28,7 +26,7 @@ pub(crate) fn of(state: &State, event: &Event) -> String {
 }
 
 /// Whether an event says something about the machine with this name.
-pub(crate) fn is_about_machine(state: &State, event: &Event, name: &str) -> bool {
+pub fn is_about_machine(state: &State, event: &Event, name: &str) -> bool {
     let Some(machine) = state.fleet.find(name) else { return false };
     let among = |runs: &Runs| runs.iter().any(|one| one == machine);
     match event {
@@ -61,7 +59,7 @@ pub(crate) fn is_about_machine(state: &State, event: &Event, name: &str) -> bool
 }
 
 /// The rollout that an event belongs to.
-pub(crate) fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
+pub fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
     match event {
         Event::Rollout(event) => event.rollout(),
         Event::Change(event) => {
@@ -99,7 +97,11 @@ fn change_of(state: &State, event: &ChangeEvent) -> Option<ChangeId> {
 }
 
 /// The action that a machine is at, or was at when it failed.
-fn action_of(state: &State, rollout: RolloutId, machine: smith_domain::id::MachineId) -> Option<Action> {
+pub(super) fn action_of(
+    state: &State,
+    rollout: RolloutId,
+    machine: smith_domain::id::MachineId,
+) -> Option<Action> {
     match state.rollouts.get(rollout)?.job_of(machine)?.state {
         JobState::Active(active) => Some(active.action),
         JobState::Failed { action, .. } | JobState::Lost { action } => Some(action),
@@ -151,6 +153,31 @@ fn errand(state: &State, event: &ErrandEvent) -> String {
             ErrandOutcome::Failed { reason } => format!("errand {}: failed: {reason}", errand.0),
         },
     }
+}
+
+/// What an outside service is asked for, with the name of what it is about.
+pub fn errand_words(state: &State, kind: ErrandKind) -> String {
+    let change = |id| state.changes.get(id).map_or_else(String::new, |one| format!(" {}", one.name()));
+    let ticket = |id| {
+        let number = state.tickets.get(id).and_then(|one| one.number.clone());
+        number.map_or_else(String::new, |number| format!(" {number}"))
+    };
+    let about = match kind {
+        ErrandKind::RaiseChange(id) => {
+            state.changes.get(id).map_or_else(String::new, |one| format!(": {}", one.title))
+        }
+        ErrandKind::RaiseTicket(id) => {
+            state.tickets.get(id).map_or_else(String::new, |one| format!(": {}", one.title))
+        }
+        ErrandKind::BeginChange(id) | ErrandKind::CloseChange(id) => change(id),
+        ErrandKind::MoveTask(id, _) => state
+            .changes
+            .task(id)
+            .map_or_else(String::new, |task| format!(" {}", task.number.as_deref().unwrap_or(""))),
+        ErrandKind::CommentTicket(id, _) | ErrandKind::CloseTicket(id) => ticket(id),
+        ErrandKind::Call(rollout, _) => format!(" about project {rollout}"),
+    };
+    format!("{}{about}", errand_word(kind))
 }
 
 fn errand_word(kind: ErrandKind) -> &'static str {

@@ -1,0 +1,39 @@
+//! The week: the chain from a build to the last region.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Cycle {
+    pub cycle: u32,
+    pub build: Option<u32>,
+    pub by: String,
+    pub started: String,
+    pub ended: Option<String>,
+    /// `running`, `waiting`, `failed`, `complete` or `stopped`.
+    pub state: String,
+    pub links: Vec<CycleLink>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CycleLink {
+    pub link: String,
+    /// `unstarted`, `in progress`, `waiting`, `done`, `failed` or `skipped`.
+    pub state: String,
+    pub note: Option<String>,
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StartCycle {
+    /// The week's name in the settings.
+    pub week: String,
+    /// A build that is there already; a new one is made unless said.
+    #[serde(default)]
+    pub build: Option<u32>,
+    #[serde(default)]
+    pub reason: Option<String>,
+}

@@ -1,0 +1,114 @@
+//! Machines, builds, channels, pipelines, errands: one answer each.
+
+use smith_api::{Build, Channel, Errand, Gaps, Machine, Pipeline, PipelineStep, Why, WhyReason};
+use smith_domain::build::{self, BuildState};
+use smith_domain::errand::{self, ErrandId, ErrandState};
+use smith_domain::fleet::{Coverage, gaps as gaps_of};
+use smith_domain::id::MachineId;
+use smith_domain::pipeline::{self, describe};
+use smith_domain::state::State;
+use smith_domain::time::Timestamp;
+use smith_domain::why;
+
+use crate::words::errand_words;
+
+pub fn machine(state: &State, id: MachineId) -> Machine {
+    let fleet = &state.fleet;
+    let one = fleet.machine(id);
+    let attributes = one
+        .attrs()
+        .filter_map(|(attr, value)| Some((fleet.attr_name(attr)?.to_string(), fleet.text(value).to_owned())));
+    Machine {
+        machine: one.name().to_owned(),
+        addresses: one.addresses().iter().map(ToString::to_string).collect(),
+        attributes: attributes.collect(),
+        build: None,
+        patched: None,
+        why: None,
+    }
+}
+
+pub fn why_machine(state: &State, id: MachineId, why: &why::Why) -> Why {
+    let one = |reason: &why::Reason| WhyReason {
+        reason: reason.line(state),
+        waits_for: reason.waits_for().map(ToString::to_string),
+    };
+    Why {
+        machine: state.fleet.machine(id).name().to_owned(),
+        project: why.rollout.map(|rollout| rollout.0),
+        why: why.line(state),
+        reasons: why.reasons.iter().map(one).collect(),
+    }
+}
+
+pub fn gaps(state: &State, pipelines: &[pipeline::Pipeline], now: Timestamp) -> Gaps {
+    let mut bags = Vec::new();
+    for pipeline in pipelines {
+        for step in &pipeline.steps {
+            for bag in step.phases.iter().flat_map(|phase| &phase.bags) {
+                let name = format!("{} {} {}", pipeline.name, step.id, bag.name);
+                bags.push(Coverage { name, select: bag.select.clone() });
+            }
+        }
+    }
+    let found = gaps_of(&state.fleet, &bags, now);
+    let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let missed: Vec<String> =
+        found.uncovered.iter().map(|id| state.fleet.machine(*id).name().to_owned()).collect();
+    Gaps {
+        machines: small(found.present),
+        covered: small(found.covered),
+        exempt: small(found.present.saturating_sub(found.covered + missed.len())),
+        missed,
+        empty_bags: found.empty,
+    }
+}
+
+pub fn build(state: &State, one: &build::Build) -> Build {
+    let (word, reason) = match &one.state {
+        BuildState::Verified => ("verified", None),
+        BuildState::Withdrawn { reason } => ("withdrawn", Some(reason.clone())),
+    };
+    let here = state.builds.channels().filter(|(_, _, build)| *build == one.number);
+    Build {
+        build: one.number.0,
+        state: word.to_owned(),
+        reason,
+        verified: one.verified_at.to_string(),
+        channels: here.map(|(channel, region, _)| format!("{channel}@{region}")).collect(),
+    }
+}
+
+pub fn channels(state: &State) -> Vec<Channel> {
+    let one = |(channel, region, build): (&str, &str, smith_domain::id::BuildNumber)| Channel {
+        channel: channel.to_owned(),
+        region: region.to_owned(),
+        build: build.0,
+    };
+    state.builds.channels().map(one).collect()
+}
+
+pub fn pipeline(one: &pipeline::Pipeline) -> Pipeline {
+    let step = |step: &pipeline::Step| PipelineStep { step: step.id.to_string(), title: step.title.clone() };
+    Pipeline {
+        pipeline: one.name.to_string(),
+        title: one.title.clone(),
+        owner: one.owner.to_string(),
+        steps: one.steps.iter().map(step).collect(),
+        text: describe(one),
+    }
+}
+
+pub fn errand(state: &State, id: ErrandId, one: &errand::Errand) -> Errand {
+    let due = match one.state {
+        ErrandState::Due(at) => at,
+        ErrandState::Asked { deadline } => deadline,
+    };
+    Errand {
+        errand: id.0,
+        what: errand_words(state, one.kind),
+        attempts: one.attempts,
+        due: due.to_string(),
+        trouble: one.trouble.clone(),
+    }
+}
