@@ -1,5 +1,6 @@
 //! Events in words, as the audit and the demo show them.
 
+mod access;
 mod change;
 mod fleet;
 mod rollout;
@@ -23,6 +24,7 @@ pub(crate) fn of(state: &State, event: &Event) -> String {
         Event::Change(event) => change::words(state, event),
         Event::Ticket(event) => ticket(state, event),
         Event::Errand(event) => errand(state, event),
+        Event::Access(event) => access::words(state, event),
         Event::Driver(event) => driver(event),
     }
 }
@@ -56,6 +58,7 @@ pub(crate) fn is_about_machine(state: &State, event: &Event, name: &str) -> bool
         | Event::Change(_)
         | Event::Ticket(_)
         | Event::Errand(_)
+        | Event::Access(_)
         | Event::Driver(_) => false,
     }
 }
@@ -74,7 +77,7 @@ pub(crate) fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
             TicketKind::Step { rollout, .. } => Some(rollout),
             TicketKind::Epic { .. } => None,
         },
-        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Driver(_) => None,
+        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
     }
 }
 
