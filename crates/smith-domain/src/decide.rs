@@ -1,5 +1,6 @@
 //! What a command leads to: events, or a typed rejection that says what was expected and what was found.
 
+use crate::access::{self, AccessCommand, AccessRejection, Digest};
 use crate::actor::Actor;
 use crate::build::{BuildEvent, BuildState};
 use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
@@ -18,6 +19,14 @@ pub enum Command {
     Build(BuildCommand),
     Rollout(RolloutCommand),
     Change(ChangeCommand),
+    Access(AccessCommand),
+    /// Does the command once: the same key with the same request is answered with what came of it the first time.
+    Keyed {
+        key: String,
+        /// Of the whole request.
+        digest: Digest,
+        command: Box<Command>,
+    },
     /// An outside service answered.
     ErrandReport {
         errand: ErrandId,
@@ -50,6 +59,14 @@ pub enum Rejection {
     Rollout(#[from] RolloutRejection),
     #[error(transparent)]
     Change(#[from] ChangeRejection),
+    #[error(transparent)]
+    Access(#[from] AccessRejection),
+    #[error("the request was carried out before: {}", if .answer.is_empty() { "it made nothing new" } else { .answer })]
+    Repeated { answer: String },
+    #[error("the key {key} was used for another request, expected a new key or the same request")]
+    KeyReused { key: String },
+    #[error("the request has a key inside a key, expected one")]
+    KeyInKey,
     #[error("the name of the actor has {found} bytes, expected at most {ACTOR_MAX}")]
     Actor { found: usize },
 }
@@ -89,6 +106,10 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
             let events = change::decide(&state.changes, actor, &command)?;
             Ok(events.into_iter().map(Event::from).collect())
         }
+        Command::Access(command) => {
+            Ok(vec![access::decide(&state.access, command, state.clock(now))?.into()])
+        }
+        Command::Keyed { key, digest, command } => keyed(state, actor, (key, digest), *command, now),
         Command::ErrandReport { errand, outcome } => Ok(errand_report(state, errand, &outcome)),
         Command::Begin { owner } => Ok(vec![DriverEvent::Began { tenure: state.tenure + 1, owner }.into()]),
         Command::ClockJumped => {
@@ -98,6 +119,31 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
             Ok(vec![DriverEvent::ClockAccepted { wall: now.wall, steady: now.steady }.into()])
         }
     }
+}
+
+/// A request that was carried out is not carried out again. One that was rejected is decided anew: what stood in its way may
+/// have gone.
+fn keyed(
+    state: &State,
+    actor: &Actor,
+    (key, digest): (String, Digest),
+    command: Command,
+    now: Now,
+) -> Result<Vec<Event>, Rejection> {
+    if matches!(command, Command::Keyed { .. }) {
+        return Err(Rejection::KeyInKey);
+    }
+    match state.access.request(&actor.name, &key, now.steady) {
+        Some(kept) if kept.digest == digest => {
+            return Err(Rejection::Repeated { answer: kept.answer.clone() });
+        }
+        Some(_) => return Err(Rejection::KeyReused { key }),
+        None => {}
+    }
+    let mut events = decide(state, actor, command, now)?;
+    let kept = access::keyed(actor, key, digest, &events)?;
+    events.push(kept.into());
+    Ok(events)
 }
 
 /// A build that rollouts may use.

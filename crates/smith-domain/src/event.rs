@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessEvent;
 use crate::build::BuildEvent;
 use crate::change::ChangeEvent;
 use crate::errand::ErrandEvent;
@@ -19,6 +20,7 @@ pub enum Event {
     Change(ChangeEvent),
     Ticket(TicketEvent),
     Errand(ErrandEvent),
+    Access(AccessEvent),
     Driver(DriverEvent),
 }
 
@@ -54,6 +56,7 @@ impl Event {
             Event::Change(event) => event.kind(),
             Event::Ticket(event) => event.kind(),
             Event::Errand(event) => event.kind(),
+            Event::Access(event) => event.kind(),
             Event::Driver(event) => event.kind(),
         }
     }
@@ -76,5 +79,6 @@ from!(
     Change(ChangeEvent),
     Ticket(TicketEvent),
     Errand(ErrandEvent),
+    Access(AccessEvent),
     Driver(DriverEvent)
 );

@@ -28,6 +28,7 @@ impl State {
             Event::Change(event) => self.change_event(event, at),
             Event::Ticket(event) => self.ticket_event(event, at),
             Event::Errand(event) => self.errands.evolve(event, at),
+            Event::Access(event) => self.access.evolve(event, at),
             Event::Driver(event) => self.driver_event(event),
         }
     }

@@ -100,6 +100,11 @@ number!(
     "train-"
 );
 number!(
+    /// A token that lets somebody in.
+    TokenId,
+    "token-"
+);
+number!(
     /// A numbered build.
     BuildNumber,
     ""

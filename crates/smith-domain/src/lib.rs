@@ -4,6 +4,7 @@
 //! events or a rejection; [`plan`] says what to do next and when to look again. Nothing in this crate performs I/O,
 //! reads a clock, draws a random number or logs: the time and every outside fact come in as arguments.
 
+pub mod access;
 pub mod actor;
 pub mod build;
 pub mod calendar;
@@ -16,6 +17,7 @@ pub mod fleet;
 pub mod id;
 pub mod pipeline;
 pub mod plan;
+pub mod reason;
 pub mod rollout;
 pub mod state;
 pub mod ticket;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::{Access, Digest, Token};
 use crate::build::Builds;
 use crate::change::Changes;
 use crate::errand::Errands;
@@ -11,7 +12,7 @@ use crate::fleet::Fleet;
 use crate::id::{BuildNumber, MachineId, PipelineName, RolloutId};
 use crate::rollout::{Gauges, Learned, Rollout, Schedule, StepKey};
 use crate::ticket::Tickets;
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct State {
@@ -23,6 +24,7 @@ pub struct State {
     pub changes: Changes,
     pub tickets: Tickets,
     pub errands: Errands,
+    pub access: Access,
     pub learned: Learned,
     /// The steady time of the newest event.
     pub at: Timestamp,
@@ -30,6 +32,19 @@ pub struct State {
     pub tenure: u64,
     /// What is added to the steady time to get the time of calendars, in milliseconds.
     pub clock_offset: i64,
+}
+
+impl State {
+    /// What calendars say at the most: the later one of the two clocks. Whatever ends by the calendar ends as soon as one of
+    /// them says so.
+    pub fn clock(&self, now: Now) -> Timestamp {
+        now.wall.max(Timestamp(now.steady.0.saturating_add(self.clock_offset)))
+    }
+
+    /// The token whose secret has this digest, if it holds.
+    pub fn token(&self, digest: &Digest, now: Now) -> Option<&Token> {
+        self.access.find(digest).filter(|token| token.is_valid(self.clock(now)))
+    }
 }
 
 /// All rollouts, and what the plan looks at first.

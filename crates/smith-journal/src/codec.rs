@@ -62,6 +62,7 @@ impl Codec {
             Event::Change(event) => serde_json::to_vec(event),
             Event::Ticket(event) => serde_json::to_vec(event),
             Event::Errand(event) => serde_json::to_vec(event),
+            Event::Access(event) => serde_json::to_vec(event),
             Event::Driver(event) => serde_json::to_vec(event),
         };
         let body = body.map_err(|error| EncodeError::NotJson { kind, found: error.to_string() })?;
@@ -102,6 +103,7 @@ fn event(kind: &str, from: From<'_>) -> Result<Event, String> {
         "change" => Ok(Event::Change(body(from)?)),
         "ticket" => Ok(Event::Ticket(body(from)?)),
         "errand" => Ok(Event::Errand(body(from)?)),
+        "access" => Ok(Event::Access(body(from)?)),
         "driver" => Ok(Event::Driver(body(from)?)),
         other => Err(format!("the noun {other:?}")),
     }

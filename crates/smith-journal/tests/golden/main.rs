@@ -3,6 +3,7 @@
 //! `bodies/KIND.vVERSION.jsonl` holds bodies as they are stored, one on a line. A file stays for ever: journals are read
 //! for years. Whoever changes a shape raises the version of its kind, adds a step in `codec/kinds.rs` and a new file.
 
+mod access;
 mod desk;
 mod fleet;
 mod rollout;
@@ -19,7 +20,7 @@ use smith_journal::{Content, Hash, RowRef, Seq};
 /// What each golden body means now, by kind, in the order of the lines. Files of older versions mean what their lines
 /// were lifted to.
 fn examples() -> Vec<Event> {
-    [fleet::examples(), desk::examples(), rollout::examples()].concat()
+    [access::examples(), fleet::examples(), desk::examples(), rollout::examples()].concat()
 }
 
 fn folder() -> PathBuf {

@@ -277,6 +277,7 @@ fn effect_of(state: &State, event: &Event) -> Option<Effect> {
         | Event::Build(_)
         | Event::Change(_)
         | Event::Ticket(_)
+        | Event::Access(_)
         | Event::Driver(_) => None,
     }
 }

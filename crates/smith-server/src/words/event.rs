@@ -10,7 +10,7 @@ use smith_domain::rollout::{Action, JobState, RolloutEvent, Runs};
 use smith_domain::state::State;
 use smith_domain::ticket::{TicketEvent, TicketKind};
 
-use super::{change, fleet, rollout};
+use super::{access, change, fleet, rollout};
 
 /// What happened, in a sentence. `state` has met the event already.
 pub fn of(state: &State, event: &Event) -> String {
@@ -21,6 +21,7 @@ pub fn of(state: &State, event: &Event) -> String {
         Event::Change(event) => change::words(state, event),
         Event::Ticket(event) => ticket(state, event),
         Event::Errand(event) => errand(state, event),
+        Event::Access(event) => access::words(state, event),
         Event::Driver(event) => driver(event),
     }
 }
@@ -54,6 +55,7 @@ pub fn is_about_machine(state: &State, event: &Event, name: &str) -> bool {
         | Event::Change(_)
         | Event::Ticket(_)
         | Event::Errand(_)
+        | Event::Access(_)
         | Event::Driver(_) => false,
     }
 }
@@ -72,7 +74,7 @@ pub fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
             TicketKind::Step { rollout, .. } => Some(rollout),
             TicketKind::Epic { .. } => None,
         },
-        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Driver(_) => None,
+        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Events, numbers and times in words, as the audit, the bot and the demo show them.
 
+mod access;
 mod change;
 mod event;
 mod fleet;

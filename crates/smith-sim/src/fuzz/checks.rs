@@ -158,6 +158,7 @@ fn marked(event: &Event) -> String {
         | Event::Change(_)
         | Event::Ticket(_)
         | Event::Errand(_)
+        | Event::Access(_)
         | Event::Driver(_) => event.kind().to_owned(),
     }
 }

@@ -101,6 +101,7 @@ pub(super) fn event(
         | Event::Change(_)
         | Event::Ticket(_)
         | Event::Errand(_)
+        | Event::Access(_)
         | Event::Driver(_) => {}
     }
     found

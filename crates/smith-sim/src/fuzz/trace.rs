@@ -53,6 +53,7 @@ impl Trace {
             | Event::Change(_)
             | Event::Ticket(_)
             | Event::Errand(_)
+            | Event::Access(_)
             | Event::Driver(_) => format!("{event:?}"),
         };
         self.lines.push(format!("{at} {actor:<10} {:<20} {text}", event.kind()));

@@ -67,7 +67,12 @@ fn is_milestone(event: &Event) -> bool {
                 ChangeEvent::Approved { .. } | ChangeEvent::Refused { .. } | ChangeEvent::Rejected { .. }
             )
         }
-        Event::Fleet(_) | Event::Build(_) | Event::Ticket(_) | Event::Errand(_) | Event::Driver(_) => false,
+        Event::Fleet(_)
+        | Event::Build(_)
+        | Event::Ticket(_)
+        | Event::Errand(_)
+        | Event::Access(_)
+        | Event::Driver(_) => false,
     }
 }
 

@@ -131,6 +131,11 @@ fn is_told(event: &Event) -> bool {
                 | RolloutEvent::WindowOpened { .. }
         ),
         Event::Change(_) => true,
-        Event::Fleet(_) | Event::Build(_) | Event::Ticket(_) | Event::Errand(_) | Event::Driver(_) => false,
+        Event::Fleet(_)
+        | Event::Build(_)
+        | Event::Ticket(_)
+        | Event::Errand(_)
+        | Event::Access(_)
+        | Event::Driver(_) => false,
     }
 }

@@ -1,0 +1,50 @@
+//! What can happen to those who talk to smith.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::digest::Digest;
+use crate::id::TokenId;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessEvent {
+    /// Whoever knows what has this digest speaks under this name, with these roles.
+    TokenIssued {
+        token: TokenId,
+        name: String,
+        roles: Vec<String>,
+        /// None named: all of them.
+        environments: Vec<String>,
+        expires: Option<Timestamp>,
+        digest: Digest,
+    },
+    TokenRevoked {
+        token: TokenId,
+        reason: String,
+    },
+    /// A request that carried a key was carried out in the same breath; the same one gets this answer from now on.
+    RequestKept {
+        actor: String,
+        key: String,
+        digest: Digest,
+        /// What was made: `rollout/12 change/3`, or nothing.
+        answer: String,
+    },
+    /// Somebody wanted what they may not do. Who it was is in the row.
+    Refused {
+        what: String,
+        why: String,
+    },
+}
+
+impl AccessEvent {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            AccessEvent::TokenIssued { .. } => "access.token-issued",
+            AccessEvent::TokenRevoked { .. } => "access.token-revoked",
+            AccessEvent::RequestKept { .. } => "access.request-kept",
+            AccessEvent::Refused { .. } => "access.refused",
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Why somebody did something, in their own words.
+
+/// A reason is a sentence or a paragraph. What is longer belongs into a ticket.
+pub const REASON_MAX: usize = 4096;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadReason {
+    #[error("a reason is missing, expected a sentence that says why")]
+    Missing,
+    #[error("the reason has {found} bytes, expected at most {REASON_MAX}")]
+    TooLong { found: usize },
+}
+
+/// A reason that must be there.
+pub(crate) fn check(reason: &str) -> Result<(), BadReason> {
+    match reason {
+        _ if reason.trim().is_empty() => Err(BadReason::Missing),
+        _ if reason.len() > REASON_MAX => Err(BadReason::TooLong { found: reason.len() }),
+        _ => Ok(()),
+    }
+}
