@@ -3,8 +3,10 @@
 pub mod answers;
 pub mod config;
 pub mod core;
+pub mod desk;
 pub mod driver;
 pub mod inventory;
 pub mod machine;
 pub mod problem;
+pub mod verbs;
 pub mod words;

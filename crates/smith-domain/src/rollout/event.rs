@@ -291,4 +291,47 @@ impl RolloutEvent {
             | RolloutEvent::Ended { rollout, .. } => Some(*rollout),
         }
     }
+
+    /// The step it happened in, where it says so; what happens to a machine is in that of its job.
+    pub fn step(&self) -> Option<u16> {
+        match self {
+            RolloutEvent::StepReached { step, .. }
+            | RolloutEvent::GateOpened { step, .. }
+            | RolloutEvent::GateApproved { step, .. }
+            | RolloutEvent::StepOpened { step, .. }
+            | RolloutEvent::Scoped { step, .. }
+            | RolloutEvent::ScopeComplete { step, .. }
+            | RolloutEvent::Swept { step, .. }
+            | RolloutEvent::RunOpened { step, .. }
+            | RolloutEvent::RunClosed { step, .. }
+            | RolloutEvent::WindowOpened { step, .. }
+            | RolloutEvent::WindowClosed { step, .. }
+            | RolloutEvent::Halted { step, .. }
+            | RolloutEvent::Called { step, .. }
+            | RolloutEvent::Resumed { step, .. }
+            | RolloutEvent::Retried { step, .. }
+            | RolloutEvent::StepEnded { step, .. } => Some(*step),
+            RolloutEvent::Started { .. }
+            | RolloutEvent::Asked { .. }
+            | RolloutEvent::Sought { .. }
+            | RolloutEvent::Reported { .. }
+            | RolloutEvent::Paused { .. }
+            | RolloutEvent::Unpaused { .. }
+            | RolloutEvent::Aborted { .. }
+            | RolloutEvent::Skipped { .. }
+            | RolloutEvent::SignedOff { .. }
+            | RolloutEvent::Ended { .. } => None,
+        }
+    }
+
+    /// The one machine that was asked for something or answered.
+    pub fn machine(&self) -> Option<MachineId> {
+        if let RolloutEvent::Asked { machine, .. }
+        | RolloutEvent::Sought { machine, .. }
+        | RolloutEvent::Reported { machine, .. } = self
+        {
+            return Some(*machine);
+        }
+        None
+    }
 }

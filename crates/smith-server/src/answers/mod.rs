@@ -1,11 +1,13 @@
 //! What is known, as the faces tell it: the answers of `/v1`, made of the state.
 
+mod audit;
 mod change;
 mod machine;
 mod project;
 mod text;
 mod ticket;
 
+pub use audit::{AuditFilter, audit};
 pub use change::{change, train};
 pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
 pub use project::{project, project_line, state_word};

@@ -46,7 +46,7 @@ pub fn state_word(rollout: &Rollout) -> &'static str {
 fn current_change(state: &State, rollout: &Rollout) -> Option<String> {
     let open = rollout.steps.iter().find(|step| !step.has_ended() && step.change.is_some());
     let step = open.or_else(|| rollout.steps.iter().rev().find(|step| step.change.is_some()))?;
-    Some(state.changes.get(step.change?)?.name())
+    state.changes.get(step.change?)?.number.clone()
 }
 
 fn ended(rollout: &Rollout) -> Option<String> {

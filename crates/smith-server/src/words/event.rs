@@ -5,7 +5,7 @@ use smith_domain::change::{ChangeEvent, Subject};
 use smith_domain::errand::{ErrandEvent, ErrandKind, ErrandOutcome};
 use smith_domain::event::{DriverEvent, Event};
 use smith_domain::fleet::FleetEvent;
-use smith_domain::id::{ChangeId, RolloutId};
+use smith_domain::id::{BuildNumber, ChangeId, RolloutId};
 use smith_domain::rollout::{Action, JobState, RolloutEvent, Runs};
 use smith_domain::state::State;
 use smith_domain::ticket::{TicketEvent, TicketKind};
@@ -65,7 +65,7 @@ pub fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
     match event {
         Event::Rollout(event) => event.rollout(),
         Event::Change(event) => {
-            change_of(state, event).and_then(|change| match state.changes.get(change)?.subject {
+            own_change(state, event).and_then(|change| match state.changes.get(change)?.subject {
                 Subject::Step { rollout, .. } => Some(rollout),
                 Subject::Train { .. } => None,
             })
@@ -78,7 +78,45 @@ pub fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
     }
 }
 
-fn change_of(state: &State, event: &ChangeEvent) -> Option<ChangeId> {
+/// The change that an event belongs to: its own, or that of the step in which something happens.
+pub fn change_of(state: &State, event: &Event) -> Option<ChangeId> {
+    match event {
+        Event::Change(event) => own_change(state, event),
+        Event::Rollout(event) => {
+            let rollout = state.rollouts.get(event.rollout()?)?;
+            let step = match event.step() {
+                Some(step) => step,
+                None => rollout.job_of(event.machine()?)?.step,
+            };
+            rollout.steps.get(usize::from(step))?.change
+        }
+        Event::Build(BuildEvent::ChannelSet { change, .. }) => *change,
+        Event::Fleet(_)
+        | Event::Build(_)
+        | Event::Ticket(_)
+        | Event::Errand(_)
+        | Event::Access(_)
+        | Event::Driver(_) => None,
+    }
+}
+
+/// The build that an event belongs to.
+pub fn build_of(state: &State, event: &Event) -> Option<BuildNumber> {
+    match event {
+        Event::Build(
+            BuildEvent::Verified { build }
+            | BuildEvent::Withdrawn { build, .. }
+            | BuildEvent::ChannelSet { build, .. },
+        ) => Some(*build),
+        Event::Ticket(event) => match state.tickets.get(event.ticket())?.kind {
+            TicketKind::Step { build, .. } | TicketKind::Epic { build } => Some(build),
+        },
+        Event::Rollout(_) | Event::Change(_) => Some(state.rollouts.get(rollout_of(state, event)?)?.build),
+        Event::Fleet(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
+    }
+}
+
+fn own_change(state: &State, event: &ChangeEvent) -> Option<ChangeId> {
     match event {
         ChangeEvent::TaskMoved { task, .. } => state
             .changes

@@ -7,5 +7,5 @@ mod fleet;
 mod number;
 mod rollout;
 
-pub use event::{errand_words, is_about_machine, of, rollout_of};
+pub use event::{build_of, change_of, errand_words, is_about_machine, of, rollout_of};
 pub use number::{count, counted, day, moment, numbered, ratio, times};

@@ -5,19 +5,14 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
-use smith_domain::event::Event;
+use smith_api::AuditLine;
 use smith_domain::id::RolloutId;
 use smith_domain::state::State;
-use smith_domain::time::Timestamp;
-use smith_journal::codec::{Codec, DecodeError};
-use smith_journal::{Reader as _, ReplayError, RowRef, Seq};
+use smith_server::answers::{AuditFilter, audit};
 
 use crate::failure::{Exit, Failure};
-use crate::output::{self, Align, Table};
-use smith_server::words;
-
 use crate::input;
+use crate::output::{self, Align, Table};
 
 /// Show what happened, who did it and when, in words: of one machine, of one rollout, or of everything.
 #[derive(Debug, Args)]
@@ -37,15 +32,6 @@ pub(super) struct Show {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Line {
-    row: u64,
-    at: String,
-    by: String,
-    kind: String,
-    words: String,
 }
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
@@ -69,46 +55,21 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-/// Folds the whole journal on the way: what an event means is known from the state that it met.
-fn lines(args: &Show) -> Result<(VecDeque<Line>, State), Failure> {
-    let (reader, codec) = (input::open_verified(&args.journal)?, Codec::default());
-    let mut state = State::default();
+/// The newest rows that are wanted, and the state at the end.
+fn lines(args: &Show) -> Result<(VecDeque<AuditLine>, State), Failure> {
+    let reader = input::open_verified(&args.journal)?;
+    let filter = AuditFilter {
+        machine: args.machine.clone(),
+        project: args.rollout.map(RolloutId),
+        ..AuditFilter::default()
+    };
     let mut lines = VecDeque::new();
-    let mut broken: Option<DecodeError> = None;
-    let read = reader.read_from(Seq::GENESIS, &mut |row| match codec.decode(row) {
-        Ok(event) => {
-            state.evolve(&event, Timestamp(row.content.at));
-            if wanted(args, &state, &event) {
-                if args.limit > 0 && lines.len() == args.limit {
-                    lines.pop_front();
-                }
-                lines.push_back(line(&state, &event, &row));
-            }
-            ControlFlow::Continue(())
+    let state = audit(&reader, &filter, 0, |line| {
+        if args.limit > 0 && lines.len() == args.limit {
+            lines.pop_front();
         }
-        Err(error) => {
-            broken = Some(error);
-            ControlFlow::Break(())
-        }
-    });
-    if let Some(broken) = broken {
-        return Err(ReplayError::from(broken).into());
-    }
-    read.map_err(ReplayError::from)?;
+        lines.push_back(line);
+        ControlFlow::Continue(())
+    })?;
     Ok((lines, state))
-}
-
-fn wanted(args: &Show, state: &State, event: &Event) -> bool {
-    let machine = args.machine.as_deref().is_none_or(|name| words::is_about_machine(state, event, name));
-    machine && args.rollout.is_none_or(|id| words::rollout_of(state, event) == Some(RolloutId(id)))
-}
-
-fn line(state: &State, event: &Event, row: &RowRef<'_>) -> Line {
-    Line {
-        row: row.seq.0,
-        at: Timestamp(row.content.at).to_string(),
-        by: row.content.actor.to_owned(),
-        kind: row.content.kind.to_owned(),
-        words: words::of(state, event),
-    }
 }

@@ -1,0 +1,81 @@
+//! What happened, for whoever must answer for it.
+
+use std::ops::ControlFlow;
+
+use smith_api::{AuditLine, AuditQuery, Page};
+use smith_domain::id::{BuildNumber, RolloutId};
+use smith_domain::time::{Span, Timestamp};
+
+use super::denied::{Denied, Kind};
+use super::fleet::moment;
+use super::page::{Part, part};
+use super::projects::find;
+use super::site::Site;
+use crate::answers::{AuditFilter, audit};
+use crate::core::History;
+
+impl Site {
+    /// Rows of the journal, in order.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
+        let part = part(query.after.as_deref(), query.limit)?;
+        if let Some(project) = query.project {
+            self.core.read(|state| find(state, project).map(drop))?;
+        }
+        if let Some(machine) = &query.machine {
+            self.core.read(|state| super::fleet::machine_of(state, machine).map(drop))?;
+        }
+        if let Some(change) = &query.change {
+            self.core.read(|state| super::changes::find(state, change).map(drop))?;
+        }
+        let filter = AuditFilter {
+            machine: query.machine.clone(),
+            project: query.project.map(RolloutId),
+            build: query.build.map(BuildNumber),
+            change: query.change.clone(),
+            actor: query.actor.clone(),
+            since: query.since.as_deref().map(|text| bound(text, Bound::Start)).transpose()?,
+            until: query.until.as_deref().map(|text| bound(text, Bound::End)).transpose()?,
+        };
+        let journal = self.core.journal();
+        let read = tokio::task::spawn_blocking(move || page(&journal, &filter, part)).await;
+        read.map_err(|_| broken("the reading of the journal ended early"))?
+    }
+}
+
+fn page(journal: &std::path::Path, filter: &AuditFilter, part: Part) -> Result<Page<AuditLine>, Denied> {
+    let history = History::open(journal).map_err(|error| broken(&error.to_string()))?;
+    let (mut items, mut next) = (Vec::new(), None);
+    audit(history.reader(), filter, part.after.unwrap_or(0), |line| {
+        if items.len() == part.limit {
+            next = items.last().map(|last: &AuditLine| last.row.to_string());
+            return ControlFlow::Break(());
+        }
+        items.push(line);
+        ControlFlow::Continue(())
+    })
+    .map_err(|error| broken(&error.to_string()))?;
+    Ok(Page { items, next })
+}
+
+fn broken(text: &str) -> Denied {
+    Denied::new(Kind::Broken, "S0416", format!("the journal could not be read: {text}"))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Start,
+    End,
+}
+
+/// A moment, or a day: its first moment, or the first one after it.
+fn bound(text: &str, bound: Bound) -> Result<Timestamp, Denied> {
+    let is_day = text.len() == "2026-11-20".len();
+    if !is_day {
+        return moment(text);
+    }
+    let start = moment(&format!("{text}T00:00:00Z")).map_err(|_| {
+        let text = format!("expected a day such as 2026-11-20 or a moment, found {text:?}");
+        Denied::new(Kind::Invalid, "S0417", text)
+    })?;
+    Ok(if bound == Bound::End { start + Span::hours(24) } else { start })
+}

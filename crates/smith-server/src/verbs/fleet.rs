@@ -1,0 +1,125 @@
+//! Machines: looked up, explained, exempted.
+
+use smith_api::{Exempt, Exemption, Gaps, Machine, Named, Page, Role, Why};
+use smith_domain::decide::Command;
+use smith_domain::fleet::{self, CrossRegion, ExemptionId, FleetCommand};
+use smith_domain::id::{MachineId, RolloutId};
+use smith_domain::state::State;
+use smith_domain::time::Timestamp;
+use smith_domain::why;
+
+use super::caller::Caller;
+use super::denied::{Denied, Kind};
+use super::page::part;
+use super::projects::{find, selector};
+use super::site::Site;
+use crate::answers;
+
+impl Site {
+    pub fn machines(&self, query: &Named) -> Result<Page<Machine>, Denied> {
+        let part = part(query.after.as_deref(), query.limit)?;
+        let selector = query.select.as_deref().map(selector).transpose()?;
+        let cross = if query.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
+        self.core.read(|state| {
+            let found = match &selector {
+                Some(selector) => state.fleet.lookup(selector, cross)?,
+                None => state.fleet.in_name_order().filter(|id| state.fleet.is_present(*id)).collect(),
+            };
+            // The place in this list names the page: it is the same list as long as the fleet is the same.
+            Ok(part.of((1..).zip(found), |id| answers::machine(state, id)))
+        })
+    }
+
+    pub fn machine(&self, name: &str) -> Result<Machine, Denied> {
+        self.core.read(|state| {
+            let id = machine_of(state, name)?;
+            let why = why::machine(state, id).line(state);
+            Ok(Machine { why: Some(why), ..answers::machine(state, id) })
+        })
+    }
+
+    /// The one true line about a machine, in the project that matters most for it or in this one.
+    pub fn why(&self, name: &str, project: Option<u32>) -> Result<Why, Denied> {
+        self.core.read(|state| {
+            let id = machine_of(state, name)?;
+            let why = match project {
+                Some(project) => why::machine_in(state, find(state, project)?.id, id),
+                None => why::machine(state, id),
+            };
+            Ok(answers::why_machine(state, id, &why))
+        })
+    }
+
+    /// Why a project does not go on, one line each.
+    pub fn why_project(&self, project: u32) -> Result<Vec<String>, Denied> {
+        self.core.read(|state| {
+            find(state, project)?;
+            Ok(why::rollout(state, RolloutId(project)).iter().map(|reason| reason.line(state)).collect())
+        })
+    }
+
+    pub async fn gaps(&self) -> Result<Gaps, Denied> {
+        let pipelines = self.all_pipelines().await?;
+        Ok(self.core.read(|state| answers::gaps(state, &pipelines, state.at)))
+    }
+
+    pub fn exemptions(&self) -> Vec<Exemption> {
+        self.core.read(|state| state.fleet.exemptions().map(|(id, one)| exemption(id, &one.terms)).collect())
+    }
+
+    pub async fn exempt(&self, caller: &Caller, request: &Exempt) -> Result<Exemption, Denied> {
+        let what = format!("exempt {}", request.select);
+        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        let terms = fleet::Exemption {
+            select: selector(&request.select)?,
+            reason: request.reason.clone(),
+            owner: request.owner.clone(),
+            until: moment(&request.until)?,
+        };
+        let command = FleetCommand::Exempt(terms.clone());
+        let made = self.submit(caller, &what, Command::Fleet(command)).await?;
+        let broken = || Denied::new(Kind::Broken, "S0417", "the request was accepted and made no exemption");
+        Ok(exemption(made.exemption.ok_or_else(broken)?, &terms))
+    }
+
+    pub async fn end_exemption(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
+        let what = format!("end exemption {id}");
+        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        let command = FleetCommand::EndExemption { exemption: ExemptionId(id), reason: reason.to_owned() };
+        self.submit(caller, &what, Command::Fleet(command)).await.map(drop)
+    }
+}
+
+fn exemption(id: ExemptionId, terms: &fleet::Exemption) -> Exemption {
+    Exemption {
+        exemption: id.0,
+        select: terms.select.to_string(),
+        reason: terms.reason.clone(),
+        owner: terms.owner.clone(),
+        until: terms.until.to_string(),
+    }
+}
+
+/// A moment such as `2026-12-01T00:00:00Z`.
+pub(super) fn moment(text: &str) -> Result<Timestamp, Denied> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed.map(|at| Timestamp(at.as_millisecond())).map_err(|_| {
+        let text = format!("expected a moment such as 2026-12-01T00:00:00Z, found {text:?}");
+        Denied::new(Kind::Invalid, "S0417", text)
+    })
+}
+
+/// One machine by its name or address, also when it has left.
+pub(super) fn machine_of(state: &State, text: &str) -> Result<MachineId, Denied> {
+    if let Some(known) = state.fleet.find(text) {
+        return Ok(known);
+    }
+    let found = state.fleet.lookup(&selector(text)?, CrossRegion::Allow)?;
+    match found.as_slice() {
+        [one] => Ok(*one),
+        several => {
+            let text = format!("expected one machine, found {} that match {text}", several.len());
+            Err(Denied::new(Kind::Invalid, "S0417", text))
+        }
+    }
+}

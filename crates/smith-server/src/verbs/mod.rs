@@ -1,0 +1,27 @@
+//! What can be asked of a server, once for all its faces: the bot, the API and the command line call these and nothing else.
+//!
+//! A verb takes who asks and a request of `smith-api`, and gives an answer of `smith-api` or a [`Denied`] that says what was
+//! expected and what was found. Who may do what is decided here; what the rules allow is decided by the rules.
+
+mod access;
+mod audit;
+mod builds;
+mod caller;
+mod changes;
+mod denied;
+mod fleet;
+mod made;
+mod page;
+mod projects;
+mod request;
+mod site;
+#[cfg(test)]
+mod tests;
+mod train_text;
+
+pub use caller::{Caller, Environments, Key};
+pub use denied::{Denied, Kind};
+pub use made::Made;
+pub use request::RequestRules;
+pub use site::Site;
+pub use train_text::{TrainTextError, parse_train};

@@ -1,0 +1,192 @@
+//! Verbs on a real journal, with a fleet and pipelines and nobody outside.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use smith_api::{AuditQuery, Decision, NewToken, PatchRequest, ProjectQuery, RaiseTrain, Start};
+use smith_domain::actor::Actor;
+use smith_domain::decide::{BuildCommand, Command};
+use smith_domain::fleet::{FleetCommand, ObservePolicy};
+use smith_domain::id::BuildNumber;
+
+use super::access::digest;
+use super::{Caller, Environments, Key, Kind, RequestRules, Site};
+use crate::core::{Core, Life, Start as Begin, start};
+use crate::desk::BuiltIn;
+use crate::driver::Executor;
+use crate::inventory::{load, load_config};
+
+const FLEET: &str = "machines:
+  - {name: dev-mon01-infra-test-01, environment: dev, region: us-south, cluster: dev-infra}
+  - {name: prod-syd01-carrier1-worker-1001, environment: prod, region: ap-south, cluster: prod-carrier1}
+  - {name: prod-syd01-carrier1-worker-1002, environment: prod, region: ap-south, cluster: prod-carrier1}
+  - {name: prod-dal10-carrier3-worker-11, environment: prod, region: us-south, cluster: prod-carrier3}
+";
+
+const PIPELINE: &str = "pipeline: devOnly
+title: dev
+owner: role:operator
+steps:
+  - step: patchDev
+    title: dev machines
+    bags: [{bag: dev, machines: environment=dev}]
+";
+
+async fn site(folder: &Path) -> (Life, Site) {
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    std::fs::create_dir(folder.join("pipelines")).unwrap();
+    write("pipelines/devOnly.yaml", PIPELINE);
+    write("sources.yaml", "sources:\n  - {name: a, file: fleet.yaml}\n");
+    write("fleet.yaml", FLEET);
+    let executors = |core: &Core| -> Box<dyn Executor + Send> { Box::new(BuiltIn::new(core.clone())) };
+    let journal = folder.join("journal.db");
+    let life = start(Begin { journal, owner: "test".to_owned(), executors: Box::new(executors) }).unwrap();
+    let core = life.core().clone();
+    let config = load_config(&folder.join("sources.yaml")).unwrap();
+    let reading = load(&config, folder).unwrap();
+    let observe =
+        FleetCommand::Observe { reading, confirmed: BTreeSet::new(), policy: ObservePolicy::default() };
+    core.submit(Actor::smith(), Command::Fleet(observe)).await.unwrap();
+    let verified = BuildCommand::Verified { build: BuildNumber(725) };
+    core.submit(Actor::smith(), Command::Build(verified)).await.unwrap();
+    let pipelines = Arc::new(folder.join("pipelines"));
+    (life, Site { core, pipelines, requests: Arc::new(RequestRules::default()) })
+}
+
+fn who(name: &str, roles: &[&str]) -> Caller {
+    let actor = roles.iter().fold(Actor::person(name), |actor, role| actor.with_role(*role));
+    Caller { actor, environments: Environments::All, key: None }
+}
+
+fn patch(build: &str, machines: &str) -> PatchRequest {
+    let (build, machines) = (build.to_owned(), machines.to_owned());
+    PatchRequest { build, machines, outage: 0, cross_region: false, reason: None }
+}
+
+fn config(build: u32, config: &str, step: Option<&str>) -> Start {
+    Start { build, config: config.to_owned(), step: step.map(str::to_owned), reason: None }
+}
+
+#[tokio::test]
+async fn a_request_for_production_gets_a_change_that_somebody_else_must_approve() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let ana = who("ana", &["operator", "approver"]);
+    let started = site.request(&ana, &patch("725", "prod-syd01-carrier1-worker-*")).await.unwrap();
+    assert_eq!((started.project, started.change.as_deref()), (1, Some("CHG0000001")));
+    let change = site.change("CHG0000001").unwrap();
+    assert_eq!((change.state.as_str(), change.approvals_missing), ("waiting for approval", 1));
+    let own = site.approve(&ana, "CHG0000001", &Decision::default()).await.unwrap_err();
+    assert_eq!((own.kind, own.code), (Kind::Forbidden, "S0409"), "{own}");
+    let bob = who("bob", &["operator"]);
+    let unentitled = site.approve(&bob, "CHG0000001", &Decision::default()).await.unwrap_err();
+    assert_eq!((unentitled.kind, unentitled.code), (Kind::Forbidden, "S0413"), "{unentitled}");
+    let approved = site.approve(&who("cy", &["approver"]), "CHG0000001", &Decision::default()).await.unwrap();
+    assert_eq!(approved.approvals, ["cy"]);
+    let refused = AuditQuery { actor: Some("bob".to_owned()), ..AuditQuery::default() };
+    let refused = site.audit(&refused).await.unwrap();
+    assert_eq!(refused.items.iter().map(|line| line.kind.as_str()).collect::<Vec<_>>(), ["access.refused"]);
+    let under = AuditQuery { change: Some("CHG0000001".to_owned()), ..AuditQuery::default() };
+    assert!(site.audit(&under).await.unwrap().items.iter().any(|line| line.words.contains("approved by cy")));
+}
+
+#[tokio::test]
+async fn requests_name_machines_that_exist_in_one_region_and_builds_that_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let ana = who("ana", &["operator"]);
+    let code = async |request: PatchRequest| site.request(&ana, &request).await.unwrap_err().code;
+    assert_eq!(code(patch("725", "prod-*")).await, "S0113");
+    assert_eq!(code(patch("725", "prod-syd01-carrier1-worker-1009")).await, "S0111");
+    assert_eq!(code(patch("726", "dev-mon01-infra-test-01")).await, "S0406");
+    assert_eq!(code(patch("prod", "dev-mon01-infra-test-01")).await, "S0406");
+    assert_eq!(code(patch("725", "environment=")).await, "S0417");
+    assert_eq!(site.projects(&ProjectQuery::default()).unwrap().items, []);
+    site.request(&ana, &patch("725", "dev-mon01-infra-test-01")).await.unwrap();
+    site.request(&ana, &patch("725", "dev-mon01-infra-test-01")).await.unwrap();
+    let names = site.projects(&ProjectQuery::default()).unwrap().items;
+    let names: Vec<&str> = names.iter().map(|line| line.pipeline.as_str()).collect();
+    assert_eq!(names, ["smith-patch-1", "smith-patch-2"]);
+}
+
+#[tokio::test]
+async fn a_key_makes_one_project_of_a_request_however_often_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let keyed = |body: &str| Caller {
+        key: Some(Key { key: "k1".to_owned(), digest: digest(body.as_bytes()) }),
+        ..who("ana", &["operator"])
+    };
+    let request = config(725, "devOnly", None);
+    let first = site.start(&keyed("a"), &request).await.unwrap();
+    let second = site.start(&keyed("a"), &request).await.unwrap();
+    assert_eq!(first, second);
+    assert_eq!(first.text, "starting project ID: 1 patch 725 onto config devOnly");
+    let other = site.start(&keyed("b"), &request).await.unwrap_err();
+    assert_eq!((other.kind, other.code), (Kind::Conflict, "S0415"), "{other}");
+    assert_eq!(site.projects(&ProjectQuery::default()).unwrap().items.len(), 1);
+    let refused = AuditQuery { actor: Some("ana".to_owned()), ..AuditQuery::default() };
+    assert!(site.audit(&refused).await.unwrap().items.iter().any(|line| line.kind == "access.refused"));
+}
+
+#[tokio::test]
+async fn a_config_or_step_that_is_not_there_is_answered_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let ana = who("ana", &["operator"]);
+    let slip = site.start(&ana, &config(725, "devOnyl", None)).await.unwrap_err();
+    assert_eq!((slip.code, slip.hint.as_deref()), ("S0404", Some("did you mean devOnly?")));
+    let slip = site.start(&ana, &config(725, "devOnly", Some("patchDve"))).await.unwrap_err();
+    assert_eq!((slip.code, slip.hint.as_deref()), ("S0403", Some("did you mean patchDev?")));
+    let title = site.start(&ana, &config(725, "devOnly", Some("patchDev : other"))).await.unwrap_err();
+    assert_eq!(title.code, "S0403");
+    let step = site.start(&ana, &config(725, "devOnly", Some("patchDev : dev machines"))).await.unwrap();
+    assert_eq!(step.project, 1);
+    assert_eq!(site.project(2).unwrap_err().code, "S0401");
+    assert_eq!(site.change("CHG0000009").unwrap_err().hint.as_deref(), Some("did you mean CHG0000001?"));
+}
+
+#[tokio::test]
+async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let root = Caller::admin("root");
+    let request = NewToken {
+        name: "ci".to_owned(),
+        roles: vec!["operator".to_owned()],
+        environments: vec!["dev".to_owned()],
+        days: Some(1),
+    };
+    let made = site.issue_token(&root, &request).await.unwrap();
+    let ci = site.bearer(&made.secret).unwrap();
+    assert_eq!((ci.name(), &ci.environments), ("ci", &Environments::These(vec!["dev".to_owned()])));
+    let elsewhere = site.request(&ci, &patch("725", "prod-dal10-carrier3-worker-11")).await.unwrap_err();
+    assert_eq!((elsewhere.kind, elsewhere.code), (Kind::Forbidden, "S0414"), "{elsewhere}");
+    site.request(&ci, &patch("725", "dev-mon01-infra-test-01")).await.unwrap();
+    assert_eq!(site.issue_token(&ci, &request).await.unwrap_err().code, "S0413");
+    let journal = std::fs::read(site.core.journal()).unwrap();
+    let secret = made.secret.as_bytes();
+    assert!(!journal.windows(secret.len()).any(|bytes| bytes == secret), "the secret is kept nowhere");
+    site.revoke_token(&root, made.token, "left").await.unwrap();
+    assert_eq!(site.bearer(&made.secret).unwrap_err().kind, Kind::Unknown);
+    assert_eq!(site.bearer("smith_0").unwrap_err().code, "S0412");
+}
+
+#[tokio::test]
+async fn a_train_has_a_change_for_each_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let template = "Squad: conductors\nService: redpill\nTitle: prod from 724 to 725\nEnvironment: ap-south us-south\n\
+                    Details: |\n tested\nRisk: low\nPlannedStartTime: now\nPlannedEndTime: now + 1h\n\
+                    StageDeployDate: 2024-03-28\nBackoutPlan: revert\n";
+    let raised = site
+        .raise_train(&who("ana", &["operator"]), &RaiseTrain { template: template.to_owned() })
+        .await
+        .unwrap();
+    assert_eq!(raised.changes, ["CHG0000001", "CHG0000002"]);
+    assert_eq!(site.change("CHG0000002").unwrap().region.as_deref(), Some("us-south"));
+    let missing = RaiseTrain { template: template.replace("Risk: low\n", "") };
+    let missing = site.raise_train(&who("ana", &["operator"]), &missing).await.unwrap_err();
+    assert_eq!((missing.kind, missing.code), (Kind::Invalid, "S0410"), "{missing}");
+}
