@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use smith_agent::protocol::{
-    Cause, Checked, Done, Downgrades, Failure, Outcome, Patch, Patched, Removals, Work,
+    Cause, Checked, Done, Downgrades, Failure, Outcome, Patch, Patched, Removals, Work, is_in_effect,
 };
 
 use super::conffiles::Beside;
@@ -54,10 +54,10 @@ pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     let is_broken = seen.machine.has_journal || !seen.machine.unfinished().is_empty();
     let work = if !seen.plan.is_empty() || !purge.packages.is_empty() || is_broken {
         Work::Install
-    } else if !reboot.is_empty() || restarts.iter().any(|restart| restart.unit.ends_with(".service")) {
-        Work::RebootOnly
-    } else {
+    } else if is_in_effect(&restarts, &reboot) {
         Work::Nothing
+    } else {
+        Work::RebootOnly
     };
     let checked = Checked {
         work,
@@ -133,9 +133,6 @@ fn bring(
     }
     let first = room(ctx, &drive, &wish, &seen)?;
     let beside = Beside::of(ctx.host);
-    if !seen.plan.is_empty() {
-        health::changing(ctx)?;
-    }
     kernels::purge(ctx, &drive, &first)?;
     install(ctx, &drive, &wish, &seen)?;
     let purged = first.releases;
