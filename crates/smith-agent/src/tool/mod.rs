@@ -7,4 +7,4 @@ mod tests;
 mod wait;
 
 pub(crate) use run::{Ended, Ran, Run, Stopped};
-pub(crate) use wait::AtLimit;
+pub(crate) use wait::{AtLimit, KILLED};

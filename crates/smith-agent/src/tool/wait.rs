@@ -15,7 +15,7 @@ use super::sink::Sink;
 const GRACE_OF_TALKERS: Duration = Duration::from_secs(2);
 
 /// What is killed is gone at once, but for what waits in the kernel for a device; that is given up after so long.
-const KILLED: Duration = Duration::from_secs(10);
+pub(crate) const KILLED: Duration = Duration::from_secs(10);
 
 /// Between two requests to apt to stop. One is enough, unless it came in the moment before apt listens.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
