@@ -20,6 +20,7 @@ use super::lock;
 use super::plan::{Plan, differences};
 use super::repair::{self, Repair};
 use super::status::Machine;
+use super::trust;
 use super::wish::Wish;
 use crate::op::{Context, Host};
 use crate::{health, restart};
@@ -40,6 +41,7 @@ struct Seen {
 pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Failure> {
     health::remember(ctx)?;
     let wish = Wish::read(patch)?;
+    trust::refuse(ctx.host, &wish.keyring)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
@@ -115,6 +117,7 @@ fn bring(
     read: &mut Option<Machine>,
 ) -> Result<Outcome, Failure> {
     let wish = Wish::read(patch)?;
+    trust::refuse(ctx.host, &wish.keyring)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
