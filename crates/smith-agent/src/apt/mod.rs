@@ -10,6 +10,7 @@ mod fresh;
 mod home;
 mod judge;
 mod kernels;
+mod keys;
 mod lists;
 mod lock;
 mod plan;
@@ -18,6 +19,7 @@ mod stanza;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod version;
 mod wish;
 mod words;

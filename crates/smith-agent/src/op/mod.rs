@@ -34,7 +34,7 @@ pub(crate) use launch::launch;
 pub(crate) use operation::{Operation, is_same_wish};
 pub(crate) use settle::{Stand, settle, settle_all, settle_begun};
 pub(crate) use shape::{Shape, fit};
-pub(crate) use store::{Begin, Machine, Store};
+pub(crate) use store::{Begin, LEAVING, Machine, Store};
 #[cfg(test)]
 pub(crate) use told::Told;
 pub(crate) use watch::watch;
