@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::identity::Identity;
+use super::text::one_line;
 
 /// How much of a machine's and of our own strength connecting may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,10 +265,10 @@ impl Links {
                 // The machine has a key, but none of the recorded kind.
                 Ok(Err(russh::Error::NoCommonAlgo { kind: russh::AlgorithmKind::Key, theirs, .. })) => {
                     let expected = fingerprint(&address.host_key);
-                    let found = format!("keys of the kinds {}", theirs.join(", "));
+                    let found = format!("keys of the kinds {}", one_line(&theirs.join(", ")));
                     return Err(NoLink::OtherHost { machine: machine(), expected, found });
                 }
-                Ok(Err(error)) => why = format!("{socket}: {error}"),
+                Ok(Err(error)) => why = format!("{socket}: {}", one_line(&error.to_string())),
                 Err(_) => why = format!("{socket}: no answer within {} s", limit.as_secs()),
             }
         }
@@ -325,7 +326,7 @@ pub async fn host_key_of(socket: SocketAddr, limits: &LinkLimits) -> Result<Publ
     };
     let why = match timeout(limits.connect, shake).await {
         Ok(Ok(_)) => "it proved no key".to_owned(),
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => one_line(&error.to_string()),
         Err(_) => format!("no answer within {} s", limits.connect.as_secs()),
     };
     let key = lock(&found).take();

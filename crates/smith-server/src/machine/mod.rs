@@ -14,6 +14,7 @@ mod job;
 mod link;
 mod operation;
 mod source;
+mod text;
 mod verdict;
 
 pub use address::{Address, AddressError, address_of};

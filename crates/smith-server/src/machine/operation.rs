@@ -10,6 +10,7 @@ use super::address::Address;
 use super::backoff::Backoff;
 use super::hearing::Hearing;
 use super::link::{Link, Links, NoLink};
+use super::text::one_line;
 
 /// How long is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,7 +238,8 @@ async fn talk(
             Some(ChannelMsg::Data { data }) => {
                 let replies = match hearing.hear(&data) {
                     Ok(replies) => replies,
-                    Err(error) => return Talked::Foreign { why: error.to_string() },
+                    // The error repeats what was heard.
+                    Err(error) => return Talked::Foreign { why: one_line(&error.to_string()) },
                 };
                 heard.last = hearing.last();
                 for reply in replies {
@@ -265,7 +267,8 @@ async fn talk(
 
 /// The channel ended without a last reply.
 fn over(hearing: &Hearing, stderr: &[u8], code: Option<u32>) -> Talked {
-    let said: String = String::from_utf8_lossy(stderr).trim().chars().take(300).collect();
+    let said: String = String::from_utf8_lossy(stderr).trim().chars().take(SAID_CHARS).collect();
+    let said = one_line(&said);
     match (hearing.hello(), code) {
         (Some(Hello { version, .. }), _) => Talked::Broke {
             why: format!("agent {version} ended in the middle of its story {said}").trim_end().to_owned(),
