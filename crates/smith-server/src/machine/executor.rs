@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 use super::address::{Address, address_of};
 use super::job::{Asked, BuildAccess, job_for, seek_for};
 use super::link::Links;
-use super::operation::{Ending, Patience, perform};
-use super::verdict::{outcome_of, words_of};
+use super::operation::{Patience, perform};
+use super::verdict::{found_of, outcome_of, words_of};
 use crate::driver::{Effect, Executor, Input, Mode, Target};
 
 /// What is the same for all machines.
@@ -107,13 +107,9 @@ impl<E> MachineExecutor<E> {
             let begun = Instant::now();
             let ending =
                 perform(&links, &address, &job, patience, |reply| answers.heard(&asked, reply)).await;
-            let outcome = match (mode, &ending) {
-                // Whoever only looks has not found out anything when nobody answers.
-                (
-                    Mode::Seek,
-                    Ending::Unreachable { .. } | Ending::KeyRefused { .. } | Ending::NotAnAgent { .. },
-                ) => Outcome::Lost,
-                (Mode::Seek | Mode::Act, ending) => outcome_of(ending),
+            let outcome = match mode {
+                Mode::Act => outcome_of(&ending),
+                Mode::Seek => found_of(&ending),
             };
             report(answers.as_ref(), &asked, outcome, begun.elapsed(), words_of(&ending));
         });

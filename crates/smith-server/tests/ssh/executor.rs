@@ -142,6 +142,34 @@ async fn looking_begins_nothing() {
     assert_eq!(attach.to.as_str(), "test-r7-m0-s3");
 }
 
+/// An agent on a full disk: it cannot close a name, and knows all the same whether it has an operation (`$1`).
+const FULL: &str = r#"full() {
+    case $JOB in
+    *fence*) say '{"seq":0,"at_ms":1,"kind":"refused","value":{"cannot-keep":{"message":"no space"}}}' ;;
+    *) say "$1" ;;
+    esac
+}
+"#;
+
+#[tokio::test]
+async fn a_full_disk_does_not_hide_that_nothing_was_begun() {
+    if !sshd_is_there() {
+        return;
+    }
+    let unknown = r#"'{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-m0-s3"}}}'"#;
+    let running = r#"'{"seq":0,"at_ms":1,"kind":"running"}'"#;
+    let full = Outcome::Failed(CauseKind::DiskFull);
+    for (there, expected) in [(unknown, full), (running, Outcome::Lost)] {
+        let door = Door::with(&format!("{HELLO}{FULL}full {there}")).await;
+        let (mut executor, answers) = executor(&door);
+        let soon = Effect { deadline: Timestamp(3_000), ..effect(Mode::Seek, 0, Action::Patch, 1) };
+        executor.start(&state(&door), soon);
+        assert_eq!(answered(&answers).await, (expected, Some("no space".to_owned())));
+        // It was asked to close the name as long as there was time.
+        assert!(door.starts() >= 4, "{}", door.starts());
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_asked_is_answered_at_once() {
     if !sshd_is_there() {
