@@ -15,6 +15,7 @@ mod link;
 mod operation;
 mod source;
 mod text;
+mod upkeep;
 mod verdict;
 
 pub use address::{Address, AddressError, address_of};

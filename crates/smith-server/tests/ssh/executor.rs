@@ -62,8 +62,14 @@ fn state(door: &Door) -> State {
 }
 
 fn executor(door: &Door) -> (MachineExecutor<Errands>, Receiver<Input>) {
+    // No machine is at rest before a test ends.
+    executor_with(door, Duration::from_secs(3_600))
+}
+
+fn executor_with(door: &Door, quiet: Duration) -> (MachineExecutor<Errands>, Receiver<Input>) {
     let (sender, receiver) = channel();
     let mut settings = Settings::new("test".parse().unwrap());
+    settings.quiet = quiet;
     settings.reach = Duration::from_secs(5);
     let kept = Arc::new(Kept(sender));
     let executor = MachineExecutor::new(
@@ -122,6 +128,47 @@ async fn an_effect_becomes_a_job_and_its_end_a_report() {
     let fence = job.fence.unwrap();
     assert_eq!((fence.controller.as_str(), fence.tenure), ("test", 5));
     assert!(matches!(job.action, Wish::Check(patch) if patch.build == 1));
+}
+
+#[tokio::test]
+async fn a_machine_at_rest_is_asked_to_forget() {
+    if !sshd_is_there() {
+        return;
+    }
+    let script = r#"echo "$JOB" >>jobs
+case $JOB in
+*clean*) say '{"seq":1,"at_ms":1,"kind":"ended","value":{"done":{"cleaned":{"operations":3}}}}' ;;
+*) began; ended 2 ;;
+esac"#;
+    let door = Door::with(&format!("{HELLO}{script}")).await;
+    let quiet = Duration::from_millis(300);
+    let (mut executor, answers) = executor_with(&door, quiet);
+    let state = state(&door);
+    let jobs = || {
+        let text = std::fs::read_to_string(door.dir.path().join("jobs")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str::<Job>(line).unwrap()).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        executor.start(&state, effect(Mode::Act, 0, Action::Drain, 1));
+        assert_eq!(answered(&answers).await, (Outcome::Done, None));
+    }
+    for _ in 0..2_000 {
+        if jobs().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The next time it is not asked again, and the driver never hears of it.
+    executor.start(&state, effect(Mode::Act, 0, Action::Drain, 1));
+    assert_eq!(answered(&answers).await, (Outcome::Done, None));
+    tokio::time::sleep(quiet * 4).await;
+    let words: Vec<&str> = jobs().iter().map(|job| job.action.word()).collect();
+    assert_eq!(words, ["drain", "drain", "clean", "drain"]);
+    let clean = &jobs()[2];
+    assert_eq!((clean.id.as_str(), clean.fence.as_ref().unwrap().tenure), ("test-m0-clean", 5));
+    assert!(matches!(&clean.action, Wish::Clean(clean) if clean.older_than_s == 30 * 86_400));
+    assert!(answers.try_recv().is_err());
+    assert_eq!(door.knocks(), 1);
 }
 
 #[tokio::test]
