@@ -14,6 +14,8 @@ mod job;
 mod link;
 mod operation;
 mod source;
+mod text;
+mod upkeep;
 mod verdict;
 
 pub use address::{Address, AddressError, address_of};
@@ -27,4 +29,4 @@ pub use job::{Asked, BuildAccess, NoBuild, job_for, name_of};
 pub use link::{Link, LinkLimits, Links, NoLink, fingerprint, host_key_of};
 pub use operation::{Ending, Patience, perform};
 pub use source::{SourceError, patch_of_build, plain_patch};
-pub use verdict::{outcome_of, words_of};
+pub use verdict::{found_of, outcome_of, words_of};
