@@ -33,7 +33,12 @@ pub enum DriverEvent {
     /// The machine's clock and the driver's steady time were seen to differ by another amount than before.
     ClockJumped { wall: Timestamp, steady: Timestamp },
     /// Somebody says that the machine's clock is right: calendars follow it from now on, soaks do not notice.
-    ClockAccepted { wall: Timestamp, steady: Timestamp },
+    ClockAccepted {
+        wall: Timestamp,
+        steady: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
 }
 
 impl DriverEvent {

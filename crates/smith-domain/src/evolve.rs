@@ -46,7 +46,7 @@ impl State {
         match event {
             DriverEvent::Began { tenure, .. } => self.tenure = *tenure,
             DriverEvent::ClockJumped { .. } => {}
-            DriverEvent::ClockAccepted { wall, steady } => {
+            DriverEvent::ClockAccepted { wall, steady, .. } => {
                 self.clock_offset = wall.0 - steady.0;
                 rollout::clock_accepted(self);
             }
@@ -57,7 +57,7 @@ impl State {
         self.changes.evolve(event, at);
         let errand = match event {
             ChangeEvent::Drafted { change, .. } => Some(ErrandKind::RaiseChange(*change)),
-            ChangeEvent::Begun { change } => Some(ErrandKind::BeginChange(*change)),
+            ChangeEvent::Begun { change, .. } => Some(ErrandKind::BeginChange(*change)),
             ChangeEvent::TaskMoved { task, to } => Some(ErrandKind::MoveTask(*task, *to)),
             ChangeEvent::Closed { change, .. } | ChangeEvent::Cancelled { change, .. } => {
                 Some(ErrandKind::CloseChange(*change))
@@ -107,7 +107,7 @@ fn changed(event: &ChangeEvent) -> Option<ChangeId> {
         | ChangeEvent::Approved { change, .. }
         | ChangeEvent::Rejected { change, .. }
         | ChangeEvent::Revoked { change, .. }
-        | ChangeEvent::Begun { change }
+        | ChangeEvent::Begun { change, .. }
         | ChangeEvent::Closed { change, .. }
         | ChangeEvent::Cancelled { change, .. } => Some(*change),
         ChangeEvent::TaskMoved { .. } | ChangeEvent::TrainRaised { .. } => None,

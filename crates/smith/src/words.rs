@@ -95,7 +95,7 @@ fn change_of(state: &State, event: &ChangeEvent) -> Option<ChangeId> {
         | ChangeEvent::Approved { change, .. }
         | ChangeEvent::Rejected { change, .. }
         | ChangeEvent::Revoked { change, .. }
-        | ChangeEvent::Begun { change }
+        | ChangeEvent::Begun { change, .. }
         | ChangeEvent::Closed { change, .. }
         | ChangeEvent::Cancelled { change, .. } => Some(*change),
     }
@@ -115,12 +115,17 @@ fn action_of(state: &State, rollout: RolloutId, machine: smith_domain::id::Machi
     }
 }
 
+/// The reason that somebody gave, behind what they did.
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
 fn build(event: &BuildEvent) -> String {
     match event {
         BuildEvent::Verified { build } => format!("build {build} is verified"),
         BuildEvent::Withdrawn { build, reason } => format!("build {build} is withdrawn: {reason}"),
-        BuildEvent::ChannelSet { channel, region, build, .. } => {
-            format!("channel {channel} of {region} points to build {build}")
+        BuildEvent::ChannelSet { channel, region, build, reason, .. } => {
+            format!("channel {channel} of {region} points to build {build}{}", because(reason))
         }
     }
 }
@@ -175,6 +180,8 @@ fn driver(event: &DriverEvent) -> String {
         DriverEvent::ClockJumped { wall, steady } => {
             format!("the clock jumped to {wall}, steady time is {steady}; windows stay shut")
         }
-        DriverEvent::ClockAccepted { wall, .. } => format!("the clock is accepted at {wall}"),
+        DriverEvent::ClockAccepted { wall, reason, .. } => {
+            format!("the clock is accepted at {wall}{}", because(reason))
+        }
     }
 }

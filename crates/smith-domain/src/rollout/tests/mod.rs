@@ -20,6 +20,7 @@ mod mishaps;
 mod order;
 mod procedure;
 mod properties;
+mod reasons;
 mod retries;
 mod rules;
 mod scope;
