@@ -4,7 +4,7 @@ use crate::access::{self, AccessCommand, AccessRejection, Digest};
 use crate::actor::Actor;
 use crate::build::{BuildEvent, BuildState};
 use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
-use crate::errand::{ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
+use crate::errand::{Errand, ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::{FleetCommand, FleetRejection};
 use crate::id::{BuildNumber, ChangeId};
@@ -227,7 +227,7 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
     if late_failure || errand.attempts == 0 {
         return Vec::new();
     }
-    let outcome = &fitting(state, errand.kind, outcome);
+    let outcome = &fitting(state, errand, outcome);
     let mut events = vec![ErrandEvent::Reported { errand: id, outcome: outcome.clone() }.into()];
     match (errand.kind, outcome) {
         (ErrandKind::RaiseChange(change), ErrandOutcome::Raised { number, tasks }) => {
@@ -247,8 +247,9 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
 
 /// The outcome as far as it answers what was asked. One that does not is a failure, so that the errand is asked again and
 /// its trouble is seen: nothing that is to be done outside is ever forgotten.
-fn fitting(state: &State, kind: ErrandKind, outcome: &ErrandOutcome) -> ErrandOutcome {
-    let failed = |reason: String| ErrandOutcome::Failed { reason };
+fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOutcome {
+    let failed = |reason: String| errand.failed(reason);
+    let kind = errand.kind;
     let raises = matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::RaiseTicket(_));
     match outcome {
         ErrandOutcome::Raised { number, tasks } => {
@@ -271,7 +272,9 @@ fn fitting(state: &State, kind: ErrandKind, outcome: &ErrandOutcome) -> ErrandOu
             }
         }
         ErrandOutcome::Done if raises => failed("expected the number that was given, found none".to_owned()),
-        ErrandOutcome::Refused { reason } if matches!(kind, ErrandKind::RaiseChange(_)) => {
+        ErrandOutcome::Refused { reason }
+            if matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::Notify(_)) =>
+        {
             ErrandOutcome::Refused { reason: shortened(reason) }
         }
         ErrandOutcome::Refused { reason } => failed(format!("refused: {}", shortened(reason))),

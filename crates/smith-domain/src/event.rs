@@ -7,6 +7,7 @@ use crate::build::BuildEvent;
 use crate::change::ChangeEvent;
 use crate::errand::ErrandEvent;
 use crate::fleet::FleetEvent;
+use crate::notice::NoticeEvent;
 use crate::rollout::RolloutEvent;
 use crate::ticket::TicketEvent;
 use crate::time::Timestamp;
@@ -21,6 +22,7 @@ pub enum Event {
     Ticket(TicketEvent),
     Errand(ErrandEvent),
     Access(AccessEvent),
+    Notice(NoticeEvent),
     Driver(DriverEvent),
 }
 
@@ -62,6 +64,7 @@ impl Event {
             Event::Ticket(event) => event.kind(),
             Event::Errand(event) => event.kind(),
             Event::Access(event) => event.kind(),
+            Event::Notice(event) => event.kind(),
             Event::Driver(event) => event.kind(),
         }
     }
@@ -85,5 +88,6 @@ from!(
     Ticket(TicketEvent),
     Errand(ErrandEvent),
     Access(AccessEvent),
+    Notice(NoticeEvent),
     Driver(DriverEvent)
 );

@@ -11,6 +11,7 @@ use smith_domain::errand::{ErrandEvent, ErrandKind, ErrandOutcome};
 use smith_domain::event::{DriverEvent, Event};
 use smith_domain::fleet::FleetEvent;
 use smith_domain::id::{ChangeId, RolloutId};
+use smith_domain::notice::NoticeEvent;
 use smith_domain::rollout::{Action, JobState, RolloutEvent, Runs};
 use smith_domain::state::State;
 use smith_domain::ticket::{TicketEvent, TicketKind};
@@ -25,6 +26,7 @@ pub(crate) fn of(state: &State, event: &Event) -> String {
         Event::Ticket(event) => ticket(state, event),
         Event::Errand(event) => errand(state, event),
         Event::Access(event) => access::words(state, event),
+        Event::Notice(NoticeEvent::Posted { text, .. }) => format!("told: {text}"),
         Event::Driver(event) => driver(event),
     }
 }
@@ -59,6 +61,7 @@ pub(crate) fn is_about_machine(state: &State, event: &Event, name: &str) -> bool
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
         | Event::Driver(_) => false,
     }
 }
@@ -77,6 +80,7 @@ pub(crate) fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
             TicketKind::Step { rollout, .. } => Some(rollout),
             TicketKind::Epic { .. } => None,
         },
+        Event::Notice(NoticeEvent::Posted { about, .. }) => about.rollout(),
         Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
     }
 }
@@ -171,6 +175,7 @@ fn errand_word(kind: ErrandKind) -> &'static str {
         ErrandKind::CommentTicket(..) => "a comment on a ticket",
         ErrandKind::CloseTicket(_) => "the end of a ticket",
         ErrandKind::Call(..) => "a call to a person",
+        ErrandKind::Notify(_) => "a notice",
     }
 }
 

@@ -17,6 +17,7 @@ mod gauges;
 mod lanes;
 mod limits;
 mod mishaps;
+mod notices;
 mod order;
 mod procedure;
 mod properties;
