@@ -105,6 +105,11 @@ number!(
     "token-"
 );
 number!(
+    /// Something that people are told, once.
+    NoticeId,
+    "notice-"
+);
+number!(
     /// A numbered build.
     BuildNumber,
     ""

@@ -15,6 +15,7 @@ pub mod event;
 mod evolve;
 pub mod fleet;
 pub mod id;
+pub mod notice;
 pub mod pipeline;
 pub mod plan;
 pub mod reason;

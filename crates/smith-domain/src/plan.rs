@@ -6,9 +6,10 @@
 
 use std::fmt;
 
-use crate::errand::{ErrandEvent, ErrandOutcome, ErrandState};
+use crate::errand::{ErrandEvent, ErrandState};
 use crate::event::Event;
 use crate::id::RolloutId;
+use crate::notice;
 use crate::rollout;
 use crate::state::State;
 use crate::time::{Now, Timestamp};
@@ -88,7 +89,7 @@ impl Planner<'_> {
                 ErrandState::Due(_) => ErrandEvent::Asked { errand, attempt: open.attempts + 1 },
                 ErrandState::Asked { .. } => ErrandEvent::Reported {
                     errand,
-                    outcome: ErrandOutcome::Failed { reason: "no answer came in time".to_owned() },
+                    outcome: open.failed("no answer came in time".to_owned()),
                 },
             });
         }
@@ -109,5 +110,6 @@ pub fn plan(state: &State, now: Now) -> Plan {
     };
     planner.errands();
     rollout::plan(&mut planner);
+    notice::plan(&mut planner);
     planner.plan
 }

@@ -10,6 +10,7 @@ use crate::change::Changes;
 use crate::errand::Errands;
 use crate::fleet::Fleet;
 use crate::id::{BuildNumber, MachineId, PipelineName, RolloutId};
+use crate::notice::Notices;
 use crate::rollout::{Gauges, Learned, Rollout, Schedule, StepKey};
 use crate::ticket::Tickets;
 use crate::time::{Now, Timestamp};
@@ -25,6 +26,7 @@ pub struct State {
     pub tickets: Tickets,
     pub errands: Errands,
     pub access: Access,
+    pub notices: Notices,
     pub learned: Learned,
     /// The steady time of the newest event.
     pub at: Timestamp,

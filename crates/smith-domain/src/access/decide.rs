@@ -166,6 +166,7 @@ fn made(event: &Event) -> Option<String> {
         | Event::Build(_)
         | Event::Ticket(_)
         | Event::Errand(_)
+        | Event::Notice(_)
         | Event::Driver(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::TaskMove;
-use crate::id::{ChangeId, RolloutId, TaskId, TicketId};
+use crate::id::{ChangeId, NoticeId, RolloutId, TaskId, TicketId};
 
 /// An errand, numbered in the order in which errands came up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub enum ErrandKind {
     CloseTicket(TicketId),
     /// A person is called because a step cannot go on by itself.
     Call(RolloutId, u16),
+    /// Whoever wants to know is told.
+    Notify(NoticeId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -64,6 +64,7 @@ pub(super) const UNCHANGED: &[&str] = &[
     "access.token-revoked",
     "access.request-kept",
     "access.refused",
+    "notice.posted",
     "driver.began",
     "driver.clock-jumped",
     "driver.clock-accepted",

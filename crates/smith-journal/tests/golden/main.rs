@@ -6,6 +6,7 @@
 mod access;
 mod desk;
 mod fleet;
+mod notice;
 mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,8 @@ use smith_journal::{Content, Hash, RowRef, Seq};
 /// What each golden body means now, by kind, in the order of the lines. Files of older versions mean what their lines
 /// were lifted to.
 fn examples() -> Vec<Event> {
-    [access::examples(), fleet::examples(), desk::examples(), rollout::examples()].concat()
+    [access::examples(), fleet::examples(), desk::examples(), notice::examples(), rollout::examples()]
+        .concat()
 }
 
 fn folder() -> PathBuf {

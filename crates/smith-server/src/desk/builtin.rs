@@ -52,7 +52,8 @@ pub fn answer(state: &State, kind: ErrandKind) -> ErrandOutcome {
         | ErrandKind::CloseChange(_)
         | ErrandKind::CommentTicket(..)
         | ErrandKind::CloseTicket(_)
-        | ErrandKind::Call(..) => ErrandOutcome::Done,
+        | ErrandKind::Call(..)
+        | ErrandKind::Notify(_) => ErrandOutcome::Done,
     }
 }
 

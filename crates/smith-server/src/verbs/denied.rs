@@ -78,7 +78,7 @@ impl From<Rejection> for Denied {
             Rejection::Change(change) => of_change(change),
             Rejection::Access(access) => of_access(access),
             Rejection::Repeated { .. } | Rejection::KeyReused { .. } => (Kind::Conflict, "S0415"),
-            Rejection::KeyInKey | Rejection::Actor { .. } => (Kind::Invalid, "S0417"),
+            Rejection::KeyInKey | Rejection::Actor { .. } | Rejection::Reason(_) => (Kind::Invalid, "S0417"),
         };
         Self::new(kind, code, rejection.to_string())
     }
@@ -117,7 +117,7 @@ fn of_build(rejection: &BuildRejection) -> (Kind, &'static str) {
         BuildRejection::Known { .. } | BuildRejection::Withdrawn { .. } => (Kind::Conflict, "S0406"),
         BuildRejection::UnknownChange { .. } => (Kind::NotFound, "S0407"),
         BuildRejection::ChangeNotBegun { .. } => (Kind::Conflict, "S0408"),
-        BuildRejection::ReasonMissing => (Kind::Invalid, "S0417"),
+        BuildRejection::Reason(_) | BuildRejection::Text { .. } => (Kind::Invalid, "S0417"),
     }
 }
 
@@ -138,7 +138,7 @@ fn of_rollout(rejection: &RolloutRejection) -> (Kind, &'static str) {
         RolloutRejection::OwnRollout { .. }
         | RolloutRejection::NotEntitled { .. }
         | RolloutRejection::ApprovedTwice { .. } => (Kind::Forbidden, "S0409"),
-        RolloutRejection::ReasonMissing | RolloutRejection::ReasonTooLong { .. } => (Kind::Invalid, "S0417"),
+        RolloutRejection::Reason(_) => (Kind::Invalid, "S0417"),
     }
 }
 
@@ -156,7 +156,9 @@ fn of_change(rejection: &ChangeRejection) -> (Kind, &'static str) {
         | ChangeRejection::NoneNamed
         | ChangeRejection::NamedTwice { .. }
         | ChangeRejection::EvidenceMissing { .. } => (Kind::Invalid, "S0410"),
-        ChangeRejection::ReasonMissing => (Kind::Invalid, "S0417"),
+        ChangeRejection::Reason(_)
+        | ChangeRejection::TooLong { .. }
+        | ChangeRejection::TooManyRegions { .. } => (Kind::Invalid, "S0417"),
     }
 }
 

@@ -92,7 +92,8 @@ impl Desk {
             | ErrandKind::CloseChange(_)
             | ErrandKind::CommentTicket(..)
             | ErrandKind::CloseTicket(_)
-            | ErrandKind::Call(..) => ErrandOutcome::Done,
+            | ErrandKind::Call(..)
+            | ErrandKind::Notify(_) => ErrandOutcome::Done,
         }
     }
 }

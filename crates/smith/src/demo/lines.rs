@@ -72,6 +72,7 @@ fn is_milestone(event: &Event) -> bool {
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
         | Event::Driver(_) => false,
     }
 }

@@ -20,10 +20,10 @@ use crate::time::Timestamp;
 
 pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, freed: &mut Vec<GaugeId>) {
     match event {
-        RolloutEvent::Started { rollout, pipeline, build, by, scope } => {
+        RolloutEvent::Started { rollout, pipeline, build, by, scope, reason } => {
             let epic = state.tickets.epic(*build);
             let new = Rollout::new(*rollout, pipeline, *build, by, scope, at);
-            started(state, Rollout { epic, ..new }, at);
+            started(state, Rollout { epic, reason: reason.clone(), ..new }, at);
         }
         RolloutEvent::StepReached { rollout, step } => {
             with_step(state, *rollout, *step, |run| {
@@ -35,7 +35,7 @@ pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, fre
         RolloutEvent::GateOpened { rollout, step, gate } => {
             with_step(state, *rollout, *step, |run| run.gates[usize::from(*gate)].open = true);
         }
-        RolloutEvent::GateApproved { rollout, step, gate, by } => {
+        RolloutEvent::GateApproved { rollout, step, gate, by, .. } => {
             with_step(state, *rollout, *step, |run| run.gates[usize::from(*gate)].approvals.push(by.clone()));
         }
         RolloutEvent::StepOpened { rollout, step, runs } => opened(state, *rollout, *step, runs, at),
@@ -69,10 +69,10 @@ pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, fre
         RolloutEvent::Called { rollout, step, why } => {
             with_step(state, *rollout, *step, |run| run.called = Some(why.clone()));
         }
-        RolloutEvent::Resumed { rollout, step, grant } => resumed(state, *rollout, *step, *grant),
-        RolloutEvent::Paused { rollout } => set_mode(state, *rollout, Mode::Paused),
-        RolloutEvent::Unpaused { rollout } => set_mode(state, *rollout, Mode::Running),
-        RolloutEvent::Aborted { rollout } => {
+        RolloutEvent::Resumed { rollout, step, grant, .. } => resumed(state, *rollout, *step, *grant),
+        RolloutEvent::Paused { rollout, .. } => set_mode(state, *rollout, Mode::Paused),
+        RolloutEvent::Unpaused { rollout, .. } => set_mode(state, *rollout, Mode::Running),
+        RolloutEvent::Aborted { rollout, .. } => {
             set_mode(state, *rollout, Mode::Aborting);
             job::make_safe(state, *rollout, at, freed);
         }

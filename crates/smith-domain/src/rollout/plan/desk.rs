@@ -105,7 +105,7 @@ pub(super) fn begin(planner: &mut Planner<'_>, key: StepKey) {
     if let Some(change) = change
         && change.state == ChangeState::Approved
     {
-        planner.push(ChangeEvent::Begun { change: change.id });
+        planner.push(ChangeEvent::Begun { change: change.id, reason: None });
     }
 }
 
