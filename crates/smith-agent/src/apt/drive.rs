@@ -282,7 +282,7 @@ impl Follow {
 }
 
 /// `pmstatus:package:percent:words` and `dlstatus:number:percent:words`. The name of a package may have a colon of its own.
-fn status_line(line: &str) -> Option<(u8, String)> {
+pub(crate) fn status_line(line: &str) -> Option<(u8, String)> {
     let (kind, rest) = line.split_once(':')?;
     if !matches!(kind, "pmstatus" | "dlstatus") {
         return None;

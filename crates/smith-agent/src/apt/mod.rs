@@ -13,6 +13,8 @@ mod kernels;
 mod keys;
 mod lists;
 mod lock;
+#[cfg(test)]
+pub(crate) mod parsers;
 mod plan;
 mod repair;
 mod stanza;

@@ -219,6 +219,8 @@ fn people_can_read_it() {
     world.drain_by("");
     let said = |args: &[&str]| String::from_utf8(world.agent(args).output().unwrap().stdout).unwrap();
     world.talk(&drain("a-1"));
+    // It lets go of the machine after its last word.
+    wait_for("the end of the worker", || world.workers().is_empty());
     assert!(said(&["status"]).starts_with("a-1 was the last: "), "{}", said(&["status"]));
     assert!(said(&["log", "a-1"]).lines().last().unwrap().ends_with("ended: done"));
     assert!(said(&["log"]).ends_with("a-1 ended: done\n"), "{}", said(&["log"]));
