@@ -3,6 +3,7 @@
 //! [`Links`] holds the connections; [`Hearing`] makes replies of what comes in and believes little of it;
 //! [`perform`] sees one operation through however often the connection breaks; [`MachineExecutor`] does what a driver asks.
 
+mod access;
 mod address;
 mod backoff;
 mod diagnosis;
@@ -18,6 +19,7 @@ mod text;
 mod upkeep;
 mod verdict;
 
+pub use access::{NoStore, StoreAccess};
 pub use address::{Address, AddressError, address_of};
 pub use backoff::Backoff;
 pub use diagnosis::{Likely, diagnose};
