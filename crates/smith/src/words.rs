@@ -2,6 +2,7 @@
 
 mod access;
 mod change;
+mod cycle;
 mod fleet;
 mod rollout;
 
@@ -27,6 +28,7 @@ pub(crate) fn of(state: &State, event: &Event) -> String {
         Event::Errand(event) => errand(state, event),
         Event::Access(event) => access::words(state, event),
         Event::Notice(NoticeEvent::Posted { text, .. }) => format!("told: {text}"),
+        Event::Cycle(event) => cycle::words(event),
         Event::Driver(event) => driver(event),
     }
 }
@@ -62,6 +64,7 @@ pub(crate) fn is_about_machine(state: &State, event: &Event, name: &str) -> bool
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }
@@ -81,7 +84,12 @@ pub(crate) fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
             TicketKind::Epic { .. } => None,
         },
         Event::Notice(NoticeEvent::Posted { about, .. }) => about.rollout(),
-        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
+        Event::Fleet(_)
+        | Event::Build(_)
+        | Event::Errand(_)
+        | Event::Access(_)
+        | Event::Cycle(_)
+        | Event::Driver(_) => None,
     }
 }
 
@@ -159,6 +167,10 @@ fn errand(state: &State, event: &ErrandEvent) -> String {
         ErrandEvent::Reported { errand, outcome } => match outcome {
             ErrandOutcome::Raised { number, .. } => format!("errand {}: raised as {number}", errand.0),
             ErrandOutcome::Done => format!("errand {}: done", errand.0),
+            ErrandOutcome::Told { note } => format!("errand {}: done: {note}", errand.0),
+            ErrandOutcome::Built { build, note } => {
+                format!("errand {}: build {build} is made: {note}", errand.0)
+            }
             ErrandOutcome::Refused { reason } => format!("errand {}: refused: {reason}", errand.0),
             ErrandOutcome::Failed { reason } => format!("errand {}: failed: {reason}", errand.0),
         },
@@ -176,6 +188,7 @@ fn errand_word(kind: ErrandKind) -> &'static str {
         ErrandKind::CloseTicket(_) => "the end of a ticket",
         ErrandKind::Call(..) => "a call to a person",
         ErrandKind::Notify(_) => "a notice",
+        ErrandKind::Link(..) => "a link of a cycle",
     }
 }
 
