@@ -4,6 +4,7 @@ use crate::access::{self, AccessCommand, AccessRejection, Digest};
 use crate::actor::Actor;
 use crate::build::{BuildEvent, BuildState};
 use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
+use crate::cycle::{self, CycleCommand, CycleRejection, Link};
 use crate::errand::{Errand, ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::{FleetCommand, FleetRejection};
@@ -21,6 +22,7 @@ pub enum Command {
     Rollout(RolloutCommand),
     Change(ChangeCommand),
     Access(AccessCommand),
+    Cycle(CycleCommand),
     /// Does the command once: the same key with the same request is answered with what came of it the first time.
     Keyed {
         key: String,
@@ -75,6 +77,8 @@ pub enum Rejection {
     Change(#[from] ChangeRejection),
     #[error(transparent)]
     Access(#[from] AccessRejection),
+    #[error(transparent)]
+    Cycle(#[from] CycleRejection),
     #[error("the request was carried out before: {}", if .answer.is_empty() { "it made nothing new" } else { .answer })]
     Repeated { answer: String },
     #[error("the key {key} was used for another request, expected a new key or the same request")]
@@ -130,6 +134,7 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
         Command::Access(command) => {
             Ok(vec![access::decide(&state.access, command, state.clock(now))?.into()])
         }
+        Command::Cycle(command) => Ok(cycle::decide(state, actor, command)?),
         Command::Keyed { key, digest, command } => keyed(state, actor, (key, digest), *command, now),
         Command::ErrandReport { errand, outcome } => Ok(errand_report(state, errand, &outcome)),
         Command::Begin { owner } => Ok(vec![DriverEvent::Began { tenure: state.tenure + 1, owner }.into()]),
@@ -250,6 +255,7 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
 fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOutcome {
     let failed = |reason: String| errand.failed(reason);
     let kind = errand.kind;
+    let makes = matches!(kind, ErrandKind::Link(_, Link::Build));
     let raises = matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::RaiseTicket(_));
     match outcome {
         ErrandOutcome::Raised { number, tasks } => {
@@ -273,12 +279,24 @@ fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOut
         }
         ErrandOutcome::Done if raises => failed("expected the number that was given, found none".to_owned()),
         ErrandOutcome::Refused { reason }
-            if matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::Notify(_)) =>
+            if matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::Notify(_) | ErrandKind::Link(..)) =>
         {
             ErrandOutcome::Refused { reason: shortened(reason) }
         }
         ErrandOutcome::Refused { reason } => failed(format!("refused: {}", shortened(reason))),
         ErrandOutcome::Failed { reason } => failed(shortened(reason)),
+        ErrandOutcome::Built { build, note } if makes => match usable_build(state, *build) {
+            Ok(()) => ErrandOutcome::Built { build: *build, note: shortened(note) },
+            Err(why) => failed(why.to_string()),
+        },
+        ErrandOutcome::Built { build, .. } => failed(format!("expected it to be done, found build {build}")),
+        ErrandOutcome::Told { .. } | ErrandOutcome::Done if makes => {
+            failed("expected the build that was made, found none".to_owned())
+        }
+        ErrandOutcome::Told { .. } if raises => {
+            failed("expected the number that was given, found none".to_owned())
+        }
+        ErrandOutcome::Told { note } => ErrandOutcome::Told { note: shortened(note) },
         ErrandOutcome::Done => ErrandOutcome::Done,
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::AccessEvent;
 use crate::build::BuildEvent;
 use crate::change::ChangeEvent;
+use crate::cycle::CycleEvent;
 use crate::errand::ErrandEvent;
 use crate::fleet::FleetEvent;
 use crate::notice::NoticeEvent;
@@ -23,6 +24,7 @@ pub enum Event {
     Errand(ErrandEvent),
     Access(AccessEvent),
     Notice(NoticeEvent),
+    Cycle(CycleEvent),
     Driver(DriverEvent),
 }
 
@@ -65,6 +67,7 @@ impl Event {
             Event::Errand(event) => event.kind(),
             Event::Access(event) => event.kind(),
             Event::Notice(event) => event.kind(),
+            Event::Cycle(event) => event.kind(),
             Event::Driver(event) => event.kind(),
         }
     }
@@ -89,5 +92,6 @@ from!(
     Errand(ErrandEvent),
     Access(AccessEvent),
     Notice(NoticeEvent),
+    Cycle(CycleEvent),
     Driver(DriverEvent)
 );

@@ -1,6 +1,7 @@
 //! How one event changes the state. Total: an event that was accepted once is never refused.
 
 use crate::change::{ChangeEvent, Subject};
+use crate::cycle;
 use crate::errand::{ErrandEvent, ErrandKind};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::FleetEvent;
@@ -36,6 +37,7 @@ impl State {
                 let NoticeEvent::Posted { notice, .. } = event;
                 self.errands.add(ErrandKind::Notify(*notice), at);
             }
+            Event::Cycle(event) => cycle::evolve(self, event, at),
             Event::Driver(event) => self.driver_event(event),
         }
     }
@@ -91,10 +93,22 @@ impl State {
     }
 
     fn errand_event(&mut self, event: &ErrandEvent, at: Timestamp) {
-        if let ErrandEvent::Reported { errand, outcome } = event
-            && let Some(ErrandKind::Notify(notice)) = self.errands.get(*errand).map(|errand| errand.kind)
-        {
-            self.notices.answered(notice, outcome, at);
+        if let ErrandEvent::Reported { errand, outcome } = event {
+            match self.errands.get(*errand).map(|errand| errand.kind) {
+                Some(ErrandKind::Notify(notice)) => self.notices.answered(notice, outcome, at),
+                Some(ErrandKind::Link(id, link)) => cycle::answered(self, id, link, outcome),
+                Some(
+                    ErrandKind::RaiseChange(_)
+                    | ErrandKind::BeginChange(_)
+                    | ErrandKind::MoveTask(..)
+                    | ErrandKind::CloseChange(_)
+                    | ErrandKind::RaiseTicket(_)
+                    | ErrandKind::CommentTicket(..)
+                    | ErrandKind::CloseTicket(_)
+                    | ErrandKind::Call(..),
+                )
+                | None => {}
+            }
         }
         self.errands.evolve(event, at);
     }
@@ -111,7 +125,9 @@ impl State {
                 let last = u32::try_from(comments.saturating_sub(1)).unwrap_or(u32::MAX);
                 self.errands.add(ErrandKind::CommentTicket(*ticket, last), at);
             }
-            TicketEvent::Closed { ticket, .. } => self.errands.add(ErrandKind::CloseTicket(*ticket), at),
+            TicketEvent::Closed { ticket, .. } => {
+                self.errands.add(ErrandKind::CloseTicket(*ticket), at);
+            }
             TicketEvent::Raised { .. } => {}
         }
     }

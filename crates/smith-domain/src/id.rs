@@ -110,6 +110,11 @@ number!(
     "notice-"
 );
 number!(
+    /// One run of the weekly chain, numbered from one.
+    CycleId,
+    ""
+);
+number!(
     /// A numbered build.
     BuildNumber,
     ""

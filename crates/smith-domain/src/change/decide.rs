@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::change::event::{ChangeEvent, Closing, Evidence, Subject};
 use crate::change::state::{Change, ChangeState, Changes};
-use crate::change::train::{TrainForm, missing_field};
+use crate::change::train::TrainForm;
 use crate::id::ChangeId;
 use crate::pipeline::ChangeRule;
 use crate::reason::{self, BadReason};
@@ -181,10 +181,7 @@ fn raise_train(
     rule: &ChangeRule,
     reason: &Option<String>,
 ) -> Result<Vec<ChangeEvent>, ChangeRejection> {
-    if let Some(field) = missing_field(form) {
-        return Err(ChangeRejection::FieldMissing { field });
-    }
-    form.check_sizes()?;
+    form.check()?;
     reason::check_given(reason.as_deref())?;
     let train = changes.next_train();
     let (by, reason) = (actor.name.clone(), reason.clone());

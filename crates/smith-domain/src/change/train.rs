@@ -41,7 +41,15 @@ const REGIONS_MAX: usize = 256;
 const REGION_MAX: usize = 100;
 
 impl TrainForm {
-    pub(super) fn check_sizes(&self) -> Result<(), ChangeRejection> {
+    /// Whether a train can be raised from it.
+    pub(crate) fn check(&self) -> Result<(), ChangeRejection> {
+        if let Some(field) = missing_field(self) {
+            return Err(ChangeRejection::FieldMissing { field });
+        }
+        self.check_sizes()
+    }
+
+    fn check_sizes(&self) -> Result<(), ChangeRejection> {
         let found = self.environment.len();
         if found > REGIONS_MAX {
             return Err(ChangeRejection::TooManyRegions { found, max: REGIONS_MAX });
@@ -69,7 +77,7 @@ impl TrainForm {
 }
 
 /// The first field that a train cannot do without and that is empty.
-pub(super) fn missing_field(form: &TrainForm) -> Option<&'static str> {
+fn missing_field(form: &TrainForm) -> Option<&'static str> {
     let fields = [
         ("Squad", &form.squad),
         ("Service", &form.service),

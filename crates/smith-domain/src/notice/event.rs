@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChangeId, NoticeId, RolloutId};
+use crate::cycle::Link;
+use crate::id::{ChangeId, CycleId, NoticeId, RolloutId};
+use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +46,22 @@ pub enum About {
     RolloutEnded {
         rollout: RolloutId,
     },
+    /// Everything else that a cycle's channel waits for has come; people must say yes.
+    CycleGateWaits {
+        cycle: CycleId,
+        gate: u16,
+    },
+    LinkFailed {
+        cycle: CycleId,
+        link: Link,
+    },
+    CycleEnded {
+        cycle: CycleId,
+    },
+    ScheduleMissed {
+        schedule: String,
+        due: Timestamp,
+    },
 }
 
 impl About {
@@ -56,13 +74,21 @@ impl About {
             About::HeldUp { .. } => "held-up",
             About::RolloutStarted { .. } => "rollout-started",
             About::RolloutEnded { .. } => "rollout-ended",
+            About::CycleGateWaits { .. } => "cycle-gate-waits",
+            About::LinkFailed { .. } => "link-failed",
+            About::CycleEnded { .. } => "cycle-ended",
+            About::ScheduleMissed { .. } => "schedule-missed",
         }
     }
 
     /// The rollout that it is about.
     pub fn rollout(&self) -> Option<RolloutId> {
         match self {
-            About::ChangeWaits { .. } => None,
+            About::ChangeWaits { .. }
+            | About::CycleGateWaits { .. }
+            | About::LinkFailed { .. }
+            | About::CycleEnded { .. }
+            | About::ScheduleMissed { .. } => None,
             About::GateWaits { rollout, .. }
             | About::Halted { rollout, .. }
             | About::HeldUp { rollout, .. }

@@ -86,7 +86,10 @@ impl Notices {
         notice.state = match outcome {
             ErrandOutcome::Failed { .. } => return,
             ErrandOutcome::Refused { reason } => NoticeState::GivenUp { reason: reason.clone(), at },
-            ErrandOutcome::Done | ErrandOutcome::Raised { .. } => NoticeState::Told { at },
+            ErrandOutcome::Done
+            | ErrandOutcome::Told { .. }
+            | ErrandOutcome::Built { .. }
+            | ErrandOutcome::Raised { .. } => NoticeState::Told { at },
         };
         self.told.push_back(id);
         if self.told.len() > TOLD_MAX

@@ -1,6 +1,7 @@
 //! Posts what there is to tell, in one line each.
 
-use crate::id::{ChangeId, NoticeId, RolloutId};
+use crate::cycle::{Cycle, CycleState, Link, LinkState};
+use crate::id::{ChangeId, CycleId, NoticeId, RolloutId};
 use crate::notice::event::{About, NoticeEvent};
 use crate::pipeline::Gate;
 use crate::plan::Planner;
@@ -47,6 +48,48 @@ fn text(state: &State, about: &About) -> String {
             format!("starting project ID: {id} patch {build} onto config {name}, asked for by {}", one.by)
         }),
         About::RolloutEnded { rollout } => with(state, *rollout, ended),
+        About::CycleGateWaits { cycle, gate } => {
+            with_cycle(state, *cycle, |one| cycle_gate_waits(one, *gate))
+        }
+        About::LinkFailed { cycle, link } => with_cycle(state, *cycle, |one| link_failed(one, *link)),
+        About::CycleEnded { cycle } => with_cycle(state, *cycle, cycle_ended),
+        About::ScheduleMissed { schedule, due } => {
+            format!("schedule {schedule} was missed: it was due {due} and nobody drove")
+        }
+    }
+}
+
+fn with_cycle(state: &State, cycle: CycleId, text: impl FnOnce(&Cycle) -> String) -> String {
+    state.cycles.get(cycle).map_or_else(|| format!("cycle {cycle}"), text)
+}
+
+/// `cycle 12 (weekly, build 725 to prod)`.
+fn cycle_of(cycle: &Cycle) -> String {
+    let build = cycle.build.map_or_else(|| "a new build".to_owned(), |build| format!("build {build}"));
+    format!("cycle {} ({}, {build} to {})", cycle.id, cycle.plan.name, cycle.plan.channel)
+}
+
+fn cycle_gate_waits(cycle: &Cycle, gate: u16) -> String {
+    match cycle.plan.gates.get(usize::from(gate)) {
+        Some(Gate::Approval { name, who, .. }) => {
+            format!("{} waits for {who} to approve \"{name}\"", cycle_of(cycle))
+        }
+        Some(Gate::Soak { .. } | Gate::Succeeded { .. }) | None => {
+            format!("{} waits for approval", cycle_of(cycle))
+        }
+    }
+}
+
+fn link_failed(cycle: &Cycle, link: Link) -> String {
+    let state = cycle.link(link);
+    let why = if let LinkState::Failed { reason, .. } = state { reason.as_str() } else { state.word() };
+    format!("{}: {link} failed: {why}; {} is to look", cycle_of(cycle), cycle.plan.owner)
+}
+
+fn cycle_ended(cycle: &Cycle) -> String {
+    match &cycle.state {
+        CycleState::Stopped { reason, .. } => format!("{} was stopped: {reason}", cycle_of(cycle)),
+        CycleState::Ended { .. } | CycleState::Running => format!("{} is complete", cycle_of(cycle)),
     }
 }
 

@@ -14,6 +14,9 @@ pub fn stream_of(state: &State, event: &Event) -> String {
         Event::Errand(_) => "errands".to_owned(),
         Event::Access(_) => "access".to_owned(),
         Event::Notice(_) => "notices".to_owned(),
+        Event::Cycle(event) => {
+            event.cycle().map_or_else(|| "schedules".to_owned(), |cycle| format!("cycle {cycle}"))
+        }
         Event::Driver(_) => "driver".to_owned(),
         Event::Ticket(event) => ticket(event),
         Event::Change(event) => change(event),

@@ -64,7 +64,7 @@ fn changes() -> Vec<ChangeEvent> {
     ]
 }
 
-fn form() -> TrainForm {
+pub(super) fn form() -> TrainForm {
     let text = str::to_owned;
     TrainForm {
         squad: text("netscan"),
@@ -123,6 +123,8 @@ fn errands() -> Vec<ErrandEvent> {
         reported(ErrandOutcome::Done),
         reported(ErrandOutcome::Refused { reason: reason() }),
         reported(ErrandOutcome::Failed { reason: reason() }),
+        reported(ErrandOutcome::Told { note: "3 of 3".to_owned() }),
+        reported(ErrandOutcome::Built { build: BuildNumber(725), note: "12 new".to_owned() }),
     ]
 }
 

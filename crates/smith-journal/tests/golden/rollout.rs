@@ -71,7 +71,7 @@ fn plain() -> Pipeline {
     }
 }
 
-fn gates() -> Vec<Gate> {
+pub(super) fn gates() -> Vec<Gate> {
     let step = || StepName::new("only").expect("a name");
     vec![
         Gate::Soak { pipeline: None, step: step(), from: SoakFrom::End, length: Span::hours(24) },

@@ -59,7 +59,8 @@ impl Message {
             | ErrandKind::CloseChange(_)
             | ErrandKind::RaiseTicket(_)
             | ErrandKind::CommentTicket(..)
-            | ErrandKind::CloseTicket(_) => None,
+            | ErrandKind::CloseTicket(_)
+            | ErrandKind::Link(..) => None,
         }
     }
 }

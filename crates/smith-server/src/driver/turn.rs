@@ -279,6 +279,7 @@ fn effect_of(state: &State, event: &Event) -> Option<Effect> {
         | Event::Ticket(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use smith_domain::access::AccessRejection;
 use smith_domain::change::ChangeRejection;
+use smith_domain::cycle::CycleRejection;
 use smith_domain::decide::{BuildRejection, Rejection};
 use smith_domain::fleet::{FleetRejection, LookupRejection};
 use smith_domain::rollout::RolloutRejection;
@@ -77,6 +78,7 @@ impl From<Rejection> for Denied {
             Rejection::Rollout(rollout) => of_rollout(rollout),
             Rejection::Change(change) => of_change(change),
             Rejection::Access(access) => of_access(access),
+            Rejection::Cycle(cycle) => of_cycle(cycle),
             Rejection::Repeated { .. } | Rejection::KeyReused { .. } => (Kind::Conflict, "S0415"),
             Rejection::KeyInKey | Rejection::Actor { .. } | Rejection::Reason(_) => (Kind::Invalid, "S0417"),
         };
@@ -159,6 +161,30 @@ fn of_change(rejection: &ChangeRejection) -> (Kind, &'static str) {
         ChangeRejection::Reason(_)
         | ChangeRejection::TooLong { .. }
         | ChangeRejection::TooManyRegions { .. } => (Kind::Invalid, "S0417"),
+    }
+}
+
+fn of_cycle(rejection: &CycleRejection) -> (Kind, &'static str) {
+    match rejection {
+        CycleRejection::Build(build) => of_build(build),
+        CycleRejection::Change(change) => of_change(change),
+        CycleRejection::Unknown { .. }
+        | CycleRejection::NoSuchLink { .. }
+        | CycleRejection::UnknownGate { .. } => (Kind::NotFound, "S0420"),
+        CycleRejection::Ended { .. }
+        | CycleRejection::AlreadyRunning { .. }
+        | CycleRejection::DueKnown { .. }
+        | CycleRejection::WrongLink { .. }
+        | CycleRejection::CannotSkip { .. } => (Kind::Conflict, "S0420"),
+        CycleRejection::OwnCycle { .. }
+        | CycleRejection::NotEntitled { .. }
+        | CycleRejection::ApprovedTwice { .. } => (Kind::Forbidden, "S0409"),
+        CycleRejection::Reason(_)
+        | CycleRejection::Text { .. }
+        | CycleRejection::Count { .. }
+        | CycleRejection::Twice { .. }
+        | CycleRejection::NoTrain
+        | CycleRejection::SoakOfNothing { .. } => (Kind::Invalid, "S0420"),
     }
 }
 

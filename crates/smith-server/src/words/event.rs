@@ -11,7 +11,7 @@ use smith_domain::rollout::{Action, JobState, RolloutEvent, Runs};
 use smith_domain::state::State;
 use smith_domain::ticket::{TicketEvent, TicketKind};
 
-use super::{access, change, fleet, rollout};
+use super::{access, change, cycle, fleet, rollout};
 
 /// What happened, in a sentence. `state` has met the event already.
 pub fn of(state: &State, event: &Event) -> String {
@@ -24,6 +24,7 @@ pub fn of(state: &State, event: &Event) -> String {
         Event::Errand(event) => errand(state, event),
         Event::Access(event) => access::words(state, event),
         Event::Notice(NoticeEvent::Posted { text, .. }) => format!("told: {text}"),
+        Event::Cycle(event) => cycle::words(event),
         Event::Driver(event) => driver(event),
     }
 }
@@ -59,6 +60,7 @@ pub fn is_about_machine(state: &State, event: &Event, name: &str) -> bool {
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }
@@ -78,7 +80,12 @@ pub fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
             TicketKind::Epic { .. } => None,
         },
         Event::Notice(NoticeEvent::Posted { about, .. }) => about.rollout(),
-        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
+        Event::Fleet(_)
+        | Event::Build(_)
+        | Event::Errand(_)
+        | Event::Access(_)
+        | Event::Cycle(_)
+        | Event::Driver(_) => None,
     }
 }
 
@@ -101,6 +108,7 @@ pub fn change_of(state: &State, event: &Event) -> Option<ChangeId> {
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => None,
     }
 }
@@ -117,6 +125,7 @@ pub fn build_of(state: &State, event: &Event) -> Option<BuildNumber> {
             TicketKind::Step { build, .. } | TicketKind::Epic { build } => Some(build),
         },
         Event::Rollout(_) | Event::Change(_) => Some(state.rollouts.get(rollout_of(state, event)?)?.build),
+        Event::Cycle(event) => state.cycles.get(event.cycle()?)?.build,
         Event::Fleet(_) | Event::Errand(_) | Event::Access(_) | Event::Notice(_) | Event::Driver(_) => None,
     }
 }
@@ -199,6 +208,10 @@ fn errand(state: &State, event: &ErrandEvent) -> String {
         ErrandEvent::Reported { errand, outcome } => match outcome {
             ErrandOutcome::Raised { number, .. } => format!("errand {}: raised as {number}", errand.0),
             ErrandOutcome::Done => format!("errand {}: done", errand.0),
+            ErrandOutcome::Told { note } => format!("errand {}: done: {note}", errand.0),
+            ErrandOutcome::Built { build, note } => {
+                format!("errand {}: build {build} is made: {note}", errand.0)
+            }
             ErrandOutcome::Refused { reason } => format!("errand {}: refused: {reason}", errand.0),
             ErrandOutcome::Failed { reason } => format!("errand {}: failed: {reason}", errand.0),
         },
@@ -229,6 +242,7 @@ pub fn errand_words(state: &State, kind: ErrandKind) -> String {
         ErrandKind::Notify(notice) => {
             state.notices.get(notice).map_or_else(String::new, |notice| format!(": {}", notice.text))
         }
+        ErrandKind::Link(cycle, link) => format!(" {link} of cycle {cycle}"),
     };
     format!("{}{about}", errand_word(kind))
 }
@@ -244,6 +258,7 @@ fn errand_word(kind: ErrandKind) -> &'static str {
         ErrandKind::CloseTicket(_) => "the end of a ticket",
         ErrandKind::Call(..) => "a call to a person",
         ErrandKind::Notify(_) => "a notice",
+        ErrandKind::Link(..) => "a link of a cycle",
     }
 }
 

@@ -160,6 +160,7 @@ fn marked(event: &Event) -> String {
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => event.kind().to_owned(),
     }
 }

@@ -106,6 +106,7 @@ pub(super) fn event(
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => {}
     }
     found

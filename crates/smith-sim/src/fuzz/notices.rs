@@ -71,6 +71,7 @@ fn comes_about(state: &State, event: &Event) -> Vec<About> {
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => Vec::new(),
     }
 }

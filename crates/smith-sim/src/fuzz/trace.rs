@@ -55,6 +55,7 @@ impl Trace {
             | Event::Errand(_)
             | Event::Access(_)
             | Event::Notice(_)
+            | Event::Cycle(_)
             | Event::Driver(_) => format!("{event:?}"),
         };
         self.lines.push(format!("{at} {actor:<10} {:<20} {text}", event.kind()));

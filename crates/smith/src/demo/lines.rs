@@ -73,6 +73,7 @@ fn is_milestone(event: &Event) -> bool {
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }

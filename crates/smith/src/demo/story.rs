@@ -137,6 +137,7 @@ fn is_told(event: &Event) -> bool {
         | Event::Errand(_)
         | Event::Access(_)
         | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::change::{ChangeEvent, Subject};
 use crate::fleet::AttrId;
-use crate::id::{RolloutId, StepName, TicketId};
+use crate::id::{BuildNumber, PipelineName, RolloutId, StepName, TicketId};
 use crate::pipeline::{ChangeRule, Gate, Pipeline, SoakFrom};
 use crate::rollout::budget::{BudgetLine, lines};
 use crate::rollout::event::{RolloutEnd, RolloutEvent, RunSpec, Scope, StepEnd};
@@ -144,20 +144,9 @@ fn refresh_gates(state: &mut State) {
 fn gate_news(state: &State, rollout: &Rollout, gate: &Gate) -> (Option<Timestamp>, bool) {
     match gate {
         Gate::Approval { .. } => (None, false),
-        Gate::Succeeded { pipeline } => {
-            let newest =
-                state.rollouts.of(pipeline, rollout.build).rev().find(|r| r.scope == Scope::Pipeline);
-            let succeeded =
-                newest.is_some_and(|r| matches!(r.mode, Mode::Ended { end: RolloutEnd::Succeeded, .. }));
-            (None, succeeded)
-        }
+        Gate::Succeeded { pipeline } => (None, has_succeeded(state, pipeline, rollout.build)),
         Gate::Soak { pipeline, step, from, length } => {
-            // A step that was run again counts from the newest run, whatever became of that: a build that soaked well and
-            // then failed has not soaked.
-            let newest = |name| {
-                let mut runs = state.rollouts.of(name, rollout.build).rev();
-                soaked(runs.find(|other| has_opened(other, step))?, step, *from)
-            };
+            let newest = |name| soaked_since(state, name, rollout.build, step, *from);
             let since = match pipeline {
                 // A rollout of one step looks for the others where they ran.
                 None if is_not_asked(rollout, step) => newest(&rollout.pipeline.name),
@@ -167,6 +156,25 @@ fn gate_news(state: &State, rollout: &Rollout, gate: &Gate) -> (Option<Timestamp
             (since.map(|since| since + *length), false)
         }
     }
+}
+
+/// Whether the newest rollout of a pipeline with a build has succeeded.
+pub(crate) fn has_succeeded(state: &State, pipeline: &PipelineName, build: BuildNumber) -> bool {
+    let newest = state.rollouts.of(pipeline, build).rev().find(|r| r.scope == Scope::Pipeline);
+    newest.is_some_and(|r| matches!(r.mode, Mode::Ended { end: RolloutEnd::Succeeded, .. }))
+}
+
+/// Since when a build soaks in a step. One that was run again counts from the newest run, whatever became of that: a
+/// build that soaked well and then failed has not soaked.
+pub(crate) fn soaked_since(
+    state: &State,
+    pipeline: &PipelineName,
+    build: BuildNumber,
+    step: &StepName,
+    from: SoakFrom,
+) -> Option<Timestamp> {
+    let mut runs = state.rollouts.of(pipeline, build).rev();
+    soaked(runs.find(|other| has_opened(other, step))?, step, from)
 }
 
 fn is_not_asked(rollout: &Rollout, step: &StepName) -> bool {
