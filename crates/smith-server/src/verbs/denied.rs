@@ -170,12 +170,12 @@ fn of_cycle(rejection: &CycleRejection) -> (Kind, &'static str) {
         CycleRejection::Change(change) => of_change(change),
         CycleRejection::Unknown { .. }
         | CycleRejection::NoSuchLink { .. }
-        | CycleRejection::UnknownGate { .. } => (Kind::NotFound, "S0420"),
+        | CycleRejection::UnknownGate { .. } => (Kind::NotFound, "S0440"),
         CycleRejection::Ended { .. }
         | CycleRejection::AlreadyRunning { .. }
         | CycleRejection::DueKnown { .. }
         | CycleRejection::WrongLink { .. }
-        | CycleRejection::CannotSkip { .. } => (Kind::Conflict, "S0420"),
+        | CycleRejection::CannotSkip { .. } => (Kind::Conflict, "S0440"),
         CycleRejection::OwnCycle { .. }
         | CycleRejection::NotEntitled { .. }
         | CycleRejection::ApprovedTwice { .. } => (Kind::Forbidden, "S0409"),
@@ -184,7 +184,7 @@ fn of_cycle(rejection: &CycleRejection) -> (Kind, &'static str) {
         | CycleRejection::Count { .. }
         | CycleRejection::Twice { .. }
         | CycleRejection::NoTrain
-        | CycleRejection::SoakOfNothing { .. } => (Kind::Invalid, "S0420"),
+        | CycleRejection::SoakOfNothing { .. } => (Kind::Invalid, "S0440"),
     }
 }
 
