@@ -5,6 +5,7 @@ pub mod config;
 pub mod core;
 pub mod desk;
 pub mod driver;
+pub mod http;
 pub mod inventory;
 pub mod machine;
 pub mod problem;
