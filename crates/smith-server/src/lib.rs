@@ -6,6 +6,7 @@ pub mod core;
 pub mod desk;
 pub mod driver;
 pub mod feed;
+pub mod http;
 pub mod inventory;
 pub mod machine;
 pub mod problem;

@@ -1,0 +1,94 @@
+//! Puts what is recorded into words once for all listeners.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::http::StatusCode;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+
+use super::line::{EventLine, line};
+use crate::core::{Batch, Core};
+use crate::http::fault::Fault;
+
+/// Streams that are read at once. Each costs a connection and some kilobytes, and all of them share the words.
+const LISTENERS_MAX: usize = 256;
+
+/// Batches that a slow listener may be behind before it reads the journal instead.
+const BEHIND_MAX: usize = 256;
+
+/// Events of a batch in words. An empty batch says that some were missed here and stand in the journal.
+pub(super) type Lines = Arc<[EventLine]>;
+
+#[derive(Debug)]
+pub(in crate::http) struct Hub {
+    core: Core,
+    lines: broadcast::Sender<Lines>,
+    places: Arc<Semaphore>,
+    ending: watch::Receiver<bool>,
+    begun: OnceLock<()>,
+}
+
+impl Hub {
+    pub(in crate::http) fn new(core: Core, ending: watch::Receiver<bool>) -> Self {
+        let lines = broadcast::channel(BEHIND_MAX).0;
+        Self { core, lines, places: Arc::new(Semaphore::new(LISTENERS_MAX)), ending, begun: OnceLock::new() }
+    }
+
+    pub(in crate::http) fn listeners(&self) -> usize {
+        LISTENERS_MAX - self.places.available_permits()
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.clone()
+    }
+
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let text = format!("expected at most {LISTENERS_MAX} streams of events at once, found one more");
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "S0429", text)
+        })
+    }
+
+    /// All that is recorded from now on. What the view has seen before this returns may be missing.
+    pub(super) fn listen(&self) -> broadcast::Receiver<Lines> {
+        let lines = self.lines.subscribe();
+        self.begun.get_or_init(|| {
+            let news = self.core.view().listen();
+            drop(tokio::spawn(tell(self.core.clone(), news, self.lines.clone(), self.ending.clone())));
+        });
+        lines
+    }
+}
+
+/// Puts batches into words as they come, as long as anybody listens.
+async fn tell(
+    core: Core,
+    mut news: broadcast::Receiver<Batch>,
+    to: broadcast::Sender<Lines>,
+    mut ending: watch::Receiver<bool>,
+) {
+    loop {
+        let batch = tokio::select! {
+            batch = news.recv() => batch,
+            _ = ending.wait_for(|ending| *ending) => return,
+        };
+        let lines: Lines = match batch {
+            Ok(_) if to.receiver_count() == 0 => continue,
+            Ok(batch) => core.read(|state| {
+                batch
+                    .iter()
+                    .map(|one| line(state, one, one.event.kind().to_owned()))
+                    .collect::<Vec<_>>()
+                    .into()
+            }),
+            Err(RecvError::Lagged(_)) => Vec::new().into(),
+            Err(RecvError::Closed) => return,
+        };
+        // The last listener may just have left.
+        let _ = to.send(lines);
+    }
+}

@@ -1,0 +1,39 @@
+//! Whether the process lives, and whether it does its work.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::app::App;
+use super::fault::Fault;
+use crate::core::Standing;
+
+/// Whoever gets this answer has found a living process; nothing else is looked at.
+pub(super) async fn healthz() -> &'static str {
+    "alive\n"
+}
+
+/// Whether a request that changes something would be recorded and done.
+pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Fault> {
+    let found = match app.site().core.standing() {
+        Standing::Driving => return Ok("driving\n"),
+        Standing::Starting => "the journal is being read".to_owned(),
+        Standing::NotRecording { why } => format!("nothing can be recorded: {why}"),
+        Standing::Ended => "it is ending".to_owned(),
+    };
+    let text = format!("expected a server that drives, found that {found}");
+    Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, "S0431", text))
+}
+
+/// What Prometheus reads; in the newer form for those who ask for it.
+pub(super) async fn metrics(State(app): State<App>, headers: axum::http::HeaderMap) -> Response {
+    let wanted =
+        headers.get(header::ACCEPT).map(|accept| String::from_utf8_lossy(accept.as_bytes()).into_owned());
+    let text = app.metrics().text(app.site(), app.hub().listeners());
+    if wanted.is_some_and(|wanted| wanted.contains("application/openmetrics-text")) {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        return ([(header::CONTENT_TYPE, kind)], text).into_response();
+    }
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], super::metrics::classic(&text)).into_response()
+}

@@ -1,0 +1,13 @@
+//! Every route, with what it does and what it answers.
+
+mod access;
+mod builds;
+mod changes;
+mod fleet;
+mod list;
+mod projects;
+mod site;
+mod trains;
+
+pub(super) use list::all;
+pub use list::document;
