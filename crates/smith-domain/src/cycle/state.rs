@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::cycle::model::{Link, WeekPlan};
 use crate::errand::ErrandId;
 use crate::id::{BuildNumber, CycleId, RolloutId, TrainId};
-use crate::rollout::GateRun;
+use crate::rollout::{GateRun, Rollout};
+use crate::state::State;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,13 @@ impl Cycle {
     pub fn link(&self, link: Link) -> &LinkState {
         const WAITING: &LinkState = &LinkState::Waiting;
         self.links.get(&link).map_or(WAITING, |run| &run.state)
+    }
+
+    /// The rollout that a link waits for or has waited for, once there is one.
+    pub fn rollout<'a>(&self, state: &'a State, link: Link) -> Option<&'a Rollout> {
+        let (name, build) = self.plan.pipeline(link).zip(self.build)?;
+        let before = self.links.get(&link)?.before;
+        state.rollouts.of(name, build).next_back().filter(|rollout| Some(rollout.id) > before)
     }
 
     pub fn has_ended(&self) -> bool {

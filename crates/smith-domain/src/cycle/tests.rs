@@ -311,6 +311,9 @@ fn a_link_that_fails_is_told_and_holds_up_what_comes_after_it() {
     assert_eq!(week.waits(), [waits]);
     assert_eq!(week.told(), ["cycle 1 (weekly, build 725 to prod): sync failed: 503; olga is to look"]);
     assert_eq!(*week.one().link(Link::Verify), LinkState::Waiting);
+    let early = CycleCommand::ApproveGate { cycle: CYCLE, gate: "go".to_owned(), reason: None };
+    let early = week.cycle("bob", early).expect_err("nothing is tested");
+    assert_eq!(early, "gates is waiting, expected under way, after the test");
     week.fails.clear();
     week.cycle("ann", CycleCommand::Rerun { cycle: CYCLE, link: Link::Sync, reason: None }).expect("again");
     assert!(week.one().link(Link::Test).is_behind());

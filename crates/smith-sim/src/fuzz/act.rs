@@ -73,6 +73,8 @@ pub(super) enum Act {
         asleep: Span,
     },
     Snapshot,
+    /// A cycle is started.
+    Week,
     /// Machines stop answering one after the other and come back in another order.
     Stall {
         first: u64,
@@ -147,6 +149,11 @@ pub(super) fn script(root: &Rng, calm: Timestamp, pipelines: usize, spare: usize
         add(&mut rng, 2_500, &mut |rng| Act::Stall { first: rng.draw(), count: rng.between(1, 12) });
         add(&mut rng, 1_000, &mut |_| Act::ShrunkenReading);
     }
+    // A week has draws of its own, so that scenarios without one stay as they were.
+    let mut week = root.named("weeks");
+    if week.happens(4_000) {
+        script.push((START + Span(week.below(length)), Act::Week));
+    }
     script.sort_by_key(|(at, _)| *at);
     script
 }
@@ -188,6 +195,7 @@ impl super::run::Run {
                     let _kept = driver.snapshot();
                 }
             }
+            Act::Week => self.start_week(),
             Act::Stall { first, count } => self.stall(*first, *count),
             Act::Rival { asleep } => self.fall_asleep(*asleep),
             Act::Kill { how, down } => self.kill(*how, *down),
@@ -292,6 +300,7 @@ impl super::run::Run {
         for (_, actor, command) in wanted(self.state()) {
             self.say(&actor, command);
         }
+        self.approve_weeks();
     }
 
     fn operate(&mut self, command: RolloutCommand) {
