@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cycle::model::{Link, WeekPlan};
 use crate::errand::ErrandId;
 use crate::id::{BuildNumber, CycleId, RolloutId, TrainId};
-use crate::rollout::{GateRun, Rollout};
+use crate::rollout::{GateRun, Rollout, Scope};
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -109,9 +109,14 @@ impl Cycle {
 
     /// The rollout that a link waits for or has waited for, once there is one.
     pub fn rollout<'a>(&self, state: &'a State, link: Link) -> Option<&'a Rollout> {
-        let (name, build) = self.plan.pipeline(link).zip(self.build)?;
         let before = self.links.get(&link)?.before;
-        state.rollouts.of(name, build).next_back().filter(|rollout| Some(rollout.id) > before)
+        self.newest(state, link).filter(|rollout| Some(rollout.id) > before)
+    }
+
+    /// The newest rollout of a link's whole pipeline with the cycle's build. One of a single step proves nothing of the others.
+    pub(super) fn newest<'a>(&self, state: &'a State, link: Link) -> Option<&'a Rollout> {
+        let (name, build) = self.plan.pipeline(link).zip(self.build)?;
+        state.rollouts.of(name, build).rev().find(|rollout| rollout.scope == Scope::Pipeline)
     }
 
     pub fn has_ended(&self) -> bool {

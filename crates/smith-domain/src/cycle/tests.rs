@@ -577,3 +577,15 @@ fn a_build_without_a_week_has_a_check_list_of_its_rollouts() {
         ["[x] build 725 is made, signed and verified", "[x] hotfix only : Only (project 1) N2"]
     );
 }
+
+#[test]
+fn a_rollout_of_a_single_step_is_not_what_a_link_waits_for() {
+    let mut week = Week::empty();
+    week.lies = true;
+    week.say("ann", start(self::week(), None)).expect("started");
+    let (pipeline, scope) = (pipeline("test"), Scope::Step { step: 0 });
+    let one_step = RolloutCommand::Start { pipeline, build: BUILD, scope, reason: None };
+    week.say("ann", Command::Rollout(one_step)).expect("started");
+    week.cycle("ann", CycleCommand::Rerun { cycle: CYCLE, link: Link::Test, reason: None }).expect("again");
+    assert!(matches!(week.one().link(Link::Test), LinkState::Failed { .. }));
+}
