@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use smith_domain::access::Digest;
 use smith_domain::actor::Actor;
 use smith_domain::change::{ChangeCommand, ChangeState};
 use smith_domain::decide::Command;
@@ -303,9 +304,18 @@ impl super::run::Run {
         self.approve_weeks();
     }
 
+    /// The operator's requests carry keys, and each is sent twice: what was done is not done again.
     fn operate(&mut self, command: RolloutCommand) {
         let operator = Actor::person("operator").with_role("oncall");
-        self.say(&operator, Command::Rollout(command));
+        self.keys += 1;
+        let (key, command) = (self.keys.to_string(), Box::new(Command::Rollout(command)));
+        let request = Command::Keyed { key, digest: digest(), command };
+        self.say(&operator, request.clone());
+        let (before, alive) = (self.checks.events, self.driver.is_some());
+        self.say(&operator, request);
+        if alive && self.driver.is_some() && self.checks.events != before {
+            self.checks.violations.push("a request that was sent twice was done twice".to_owned());
+        }
     }
 
     fn start(&mut self, pipeline: usize) {
@@ -420,6 +430,11 @@ impl super::run::Run {
             self.state().rollouts.of(pipeline, BUILD).all(Rollout::has_ended)
         })
     }
+}
+
+/// Requests differ by their keys here, so one digest does for all.
+fn digest() -> Digest {
+    Digest::new("5".repeat(64)).unwrap_or_else(|error| unreachable!("64 digits are a digest: {error}"))
 }
 
 fn pick<T: Clone>(choices: &[T], which: u64) -> Option<T> {

@@ -90,6 +90,8 @@ pub(super) struct Run {
     turns: u64,
     /// Rounds of helpful people.
     pub(super) rounds: u32,
+    /// Keys of requests, counted.
+    pub(super) keys: u32,
     calm: bool,
 }
 
@@ -163,6 +165,7 @@ impl Run {
             wake: None,
             turns: 0,
             rounds: 0,
+            keys: 0,
             calm: false,
         };
         run.open();
