@@ -236,8 +236,9 @@ fn approve(
     reason: Option<String>,
 ) -> Result<CycleEvent, CycleRejection> {
     let state = cycle.link(Link::Gates);
-    if !matches!(state, LinkState::Waiting | LinkState::Begun { .. }) {
-        let (link, found, expected) = (Link::Gates, state.word(), "waiting or under way");
+    // Before the test has succeeded there is nothing to say yes to.
+    if !matches!(state, LinkState::Begun { .. }) {
+        let (link, found, expected) = (Link::Gates, state.word(), "under way, after the test");
         return Err(CycleRejection::WrongLink { link, found, expected });
     }
     let mut approvals = (0..).zip(&cycle.plan.gates).filter_map(|(at, rule)| Some((at, approval(rule)?)));
