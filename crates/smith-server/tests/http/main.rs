@@ -4,6 +4,7 @@
 
 mod doors;
 mod events;
+mod fuzz;
 mod limits;
 mod routes;
 mod site;
