@@ -38,7 +38,7 @@ pub(crate) fn beside(
     match action {
         Action::Facts => Ok(Outcome::Done(Done::Facts(Box::new(facts::gather(context.host))))),
         Action::Report => report::collect(context),
-        Action::Clean(clean) => op::clean(store, clean),
+        Action::Clean(clean) => op::clean(context, store, clean),
         Action::Check(_)
         | Action::Patch(_)
         | Action::Drain

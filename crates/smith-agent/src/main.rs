@@ -7,6 +7,8 @@ mod arguments;
 mod deadman;
 mod facts;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod health;
 mod hooks;
 mod kernel;

@@ -52,6 +52,8 @@ pub struct Decision {
 #[serde(deny_unknown_fields)]
 pub struct RaiseTrain {
     pub template: String,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,8 @@ pub struct Train {
 #[serde(deny_unknown_fields)]
 pub struct StartTrain {
     pub changes: Vec<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +89,8 @@ pub struct CompleteTrain {
     pub changes: Vec<String>,
     pub test_url: String,
     pub test_passed: bool,
+    #[serde(default)]
+    pub reason: Option<String>,
     #[serde(default)]
     pub summary: Option<String>,
 }

@@ -6,12 +6,17 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cycle {
     pub cycle: u32,
+    /// The week's name in the settings.
+    pub week: String,
+    pub channel: String,
     pub build: Option<u32>,
     pub by: String,
     pub started: String,
     pub ended: Option<String>,
-    /// `running`, `waiting`, `failed`, `complete` or `stopped`.
+    /// `running`, `failed`, `complete` or `stopped`.
     pub state: String,
+    /// What it waits for, one line each.
+    pub waits: Vec<String>,
     pub links: Vec<CycleLink>,
 }
 
@@ -19,7 +24,7 @@ pub struct Cycle {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CycleLink {
     pub link: String,
-    /// `unstarted`, `in progress`, `waiting`, `done`, `failed` or `skipped`.
+    /// `waiting`, `under way`, `done`, `failed` or `skipped`.
     pub state: String,
     pub note: Option<String>,
     pub at: Option<String>,

@@ -8,6 +8,8 @@ mod access;
 mod audit;
 mod build;
 mod change;
+#[cfg(feature = "client")]
+mod client;
 mod cycle;
 mod machine;
 mod page;
@@ -21,6 +23,8 @@ pub use access::{NewToken, Role, Token, TokenMade};
 pub use audit::{AuditLine, AuditQuery};
 pub use build::{Build, Channel, SetChannel};
 pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, Train, TrainRaised};
+#[cfg(feature = "client")]
+pub use client::{Client, ClientError, Hearing, Server, Told};
 pub use cycle::{Cycle, CycleLink, StartCycle};
 pub use machine::{Exempt, Exemption, Gaps, Machine, Named, Why, WhyReason};
 pub use page::{Page, PageQuery};

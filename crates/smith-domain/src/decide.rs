@@ -4,10 +4,12 @@ use crate::access::{self, AccessCommand, AccessRejection, Digest};
 use crate::actor::Actor;
 use crate::build::{BuildEvent, BuildState};
 use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
-use crate::errand::{ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
+use crate::cycle::{self, CycleCommand, CycleRejection, Link};
+use crate::errand::{Errand, ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::{FleetCommand, FleetRejection};
 use crate::id::{BuildNumber, ChangeId};
+use crate::reason::{self, BadReason};
 use crate::rollout::{self, RolloutCommand, RolloutRejection};
 use crate::state::State;
 use crate::ticket::TicketEvent;
@@ -20,6 +22,7 @@ pub enum Command {
     Rollout(RolloutCommand),
     Change(ChangeCommand),
     Access(AccessCommand),
+    Cycle(CycleCommand),
     /// Does the command once: the same key with the same request is answered with what came of it the first time.
     Keyed {
         key: String,
@@ -39,14 +42,27 @@ pub enum Command {
     /// The driver saw the machine's clock and its own steady time differ.
     ClockJumped,
     /// Somebody says that the machine's clock is right.
-    AcceptClock,
+    AcceptClock {
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildCommand {
-    Verified { build: BuildNumber },
-    Withdraw { build: BuildNumber, reason: String },
-    SetChannel { channel: String, region: String, build: BuildNumber, change: Option<String> },
+    Verified {
+        build: BuildNumber,
+    },
+    Withdraw {
+        build: BuildNumber,
+        reason: String,
+    },
+    SetChannel {
+        channel: String,
+        region: String,
+        build: BuildNumber,
+        change: Option<String>,
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,10 +77,14 @@ pub enum Rejection {
     Change(#[from] ChangeRejection),
     #[error(transparent)]
     Access(#[from] AccessRejection),
+    #[error(transparent)]
+    Cycle(#[from] CycleRejection),
     #[error("the request was carried out before: {}", if .answer.is_empty() { "it made nothing new" } else { .answer })]
     Repeated { answer: String },
     #[error("the key {key} was used for another request, expected a new key or the same request")]
     KeyReused { key: String },
+    #[error(transparent)]
+    Reason(#[from] BadReason),
     #[error("the request has a key inside a key, expected one")]
     KeyInKey,
     #[error("the name of the actor has {found} bytes, expected at most {ACTOR_MAX}")]
@@ -83,9 +103,14 @@ pub enum BuildRejection {
     UnknownChange { number: String },
     #[error("{number} is {found}, expected a change in progress")]
     ChangeNotBegun { number: String, found: &'static str },
-    #[error("a reason is missing, expected a sentence that says why")]
-    ReasonMissing,
+    #[error("expected {what} of 1 to {CHANNEL_MAX} bytes in one line, found {found} bytes")]
+    Text { what: &'static str, found: usize },
+    #[error(transparent)]
+    Reason(#[from] BadReason),
 }
+
+/// Channels and regions are named in a word.
+const CHANNEL_MAX: usize = 100;
 
 /// People and services have names and addresses, not texts.
 const ACTOR_MAX: usize = 256;
@@ -109,14 +134,16 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
         Command::Access(command) => {
             Ok(vec![access::decide(&state.access, command, state.clock(now))?.into()])
         }
+        Command::Cycle(command) => Ok(cycle::decide(state, actor, command)?),
         Command::Keyed { key, digest, command } => keyed(state, actor, (key, digest), *command, now),
         Command::ErrandReport { errand, outcome } => Ok(errand_report(state, errand, &outcome)),
         Command::Begin { owner } => Ok(vec![DriverEvent::Began { tenure: state.tenure + 1, owner }.into()]),
         Command::ClockJumped => {
             Ok(vec![DriverEvent::ClockJumped { wall: now.wall, steady: now.steady }.into()])
         }
-        Command::AcceptClock => {
-            Ok(vec![DriverEvent::ClockAccepted { wall: now.wall, steady: now.steady }.into()])
+        Command::AcceptClock { reason } => {
+            reason::check_given(reason.as_deref())?;
+            Ok(vec![DriverEvent::ClockAccepted { wall: now.wall, steady: now.steady, reason }.into()])
         }
     }
 }
@@ -165,18 +192,27 @@ fn build(state: &State, command: &BuildCommand) -> Result<BuildEvent, BuildRejec
         },
         BuildCommand::Withdraw { build, reason } => {
             usable_build(state, *build)?;
-            if reason.trim().is_empty() {
-                return Err(BuildRejection::ReasonMissing);
-            }
+            reason::check(reason)?;
             Ok(BuildEvent::Withdrawn { build: *build, reason: reason.clone() })
         }
-        BuildCommand::SetChannel { channel, region, build, change } => {
+        BuildCommand::SetChannel { channel, region, build, change, reason } => {
+            check_word("a channel", channel)?;
+            check_word("a region", region)?;
+            reason::check_given(reason.as_deref())?;
             usable_build(state, *build)?;
             let change = change.as_deref().map(|number| begun_change(state, number)).transpose()?;
-            let (channel, region) = (channel.clone(), region.clone());
-            Ok(BuildEvent::ChannelSet { channel, region, build: *build, change })
+            let (channel, region, reason) = (channel.clone(), region.clone(), reason.clone());
+            Ok(BuildEvent::ChannelSet { channel, region, build: *build, change, reason })
         }
     }
+}
+
+fn check_word(what: &'static str, text: &str) -> Result<(), BuildRejection> {
+    let found = text.len();
+    if found == 0 || found > CHANNEL_MAX || text.contains(char::is_control) {
+        return Err(BuildRejection::Text { what, found });
+    }
+    Ok(())
 }
 
 fn begun_change(state: &State, number: &str) -> Result<ChangeId, BuildRejection> {
@@ -196,7 +232,7 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
     if late_failure || errand.attempts == 0 {
         return Vec::new();
     }
-    let outcome = &fitting(state, errand.kind, outcome);
+    let outcome = &fitting(state, errand, outcome);
     let mut events = vec![ErrandEvent::Reported { errand: id, outcome: outcome.clone() }.into()];
     match (errand.kind, outcome) {
         (ErrandKind::RaiseChange(change), ErrandOutcome::Raised { number, tasks }) => {
@@ -216,8 +252,10 @@ fn errand_report(state: &State, id: ErrandId, outcome: &ErrandOutcome) -> Vec<Ev
 
 /// The outcome as far as it answers what was asked. One that does not is a failure, so that the errand is asked again and
 /// its trouble is seen: nothing that is to be done outside is ever forgotten.
-fn fitting(state: &State, kind: ErrandKind, outcome: &ErrandOutcome) -> ErrandOutcome {
-    let failed = |reason: String| ErrandOutcome::Failed { reason };
+fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOutcome {
+    let failed = |reason: String| errand.failed(reason);
+    let kind = errand.kind;
+    let makes = matches!(kind, ErrandKind::Link(_, Link::Build));
     let raises = matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::RaiseTicket(_));
     match outcome {
         ErrandOutcome::Raised { number, tasks } => {
@@ -240,11 +278,25 @@ fn fitting(state: &State, kind: ErrandKind, outcome: &ErrandOutcome) -> ErrandOu
             }
         }
         ErrandOutcome::Done if raises => failed("expected the number that was given, found none".to_owned()),
-        ErrandOutcome::Refused { reason } if matches!(kind, ErrandKind::RaiseChange(_)) => {
+        ErrandOutcome::Refused { reason }
+            if matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::Notify(_) | ErrandKind::Link(..)) =>
+        {
             ErrandOutcome::Refused { reason: shortened(reason) }
         }
         ErrandOutcome::Refused { reason } => failed(format!("refused: {}", shortened(reason))),
         ErrandOutcome::Failed { reason } => failed(shortened(reason)),
+        ErrandOutcome::Built { build, note } if makes => match usable_build(state, *build) {
+            Ok(()) => ErrandOutcome::Built { build: *build, note: shortened(note) },
+            Err(why) => failed(why.to_string()),
+        },
+        ErrandOutcome::Built { build, .. } => failed(format!("expected it to be done, found build {build}")),
+        ErrandOutcome::Told { .. } | ErrandOutcome::Done if makes => {
+            failed("expected the build that was made, found none".to_owned())
+        }
+        ErrandOutcome::Told { .. } if raises => {
+            failed("expected the number that was given, found none".to_owned())
+        }
+        ErrandOutcome::Told { note } => ErrandOutcome::Told { note: shortened(note) },
         ErrandOutcome::Done => ErrandOutcome::Done,
     }
 }

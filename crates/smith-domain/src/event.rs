@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::access::AccessEvent;
 use crate::build::BuildEvent;
 use crate::change::ChangeEvent;
+use crate::cycle::CycleEvent;
 use crate::errand::ErrandEvent;
 use crate::fleet::FleetEvent;
+use crate::notice::NoticeEvent;
 use crate::rollout::RolloutEvent;
 use crate::ticket::TicketEvent;
 use crate::time::Timestamp;
@@ -21,6 +23,8 @@ pub enum Event {
     Ticket(TicketEvent),
     Errand(ErrandEvent),
     Access(AccessEvent),
+    Notice(NoticeEvent),
+    Cycle(CycleEvent),
     Driver(DriverEvent),
 }
 
@@ -33,7 +37,12 @@ pub enum DriverEvent {
     /// The machine's clock and the driver's steady time were seen to differ by another amount than before.
     ClockJumped { wall: Timestamp, steady: Timestamp },
     /// Somebody says that the machine's clock is right: calendars follow it from now on, soaks do not notice.
-    ClockAccepted { wall: Timestamp, steady: Timestamp },
+    ClockAccepted {
+        wall: Timestamp,
+        steady: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
 }
 
 impl DriverEvent {
@@ -57,6 +66,8 @@ impl Event {
             Event::Ticket(event) => event.kind(),
             Event::Errand(event) => event.kind(),
             Event::Access(event) => event.kind(),
+            Event::Notice(event) => event.kind(),
+            Event::Cycle(event) => event.kind(),
             Event::Driver(event) => event.kind(),
         }
     }
@@ -80,5 +91,7 @@ from!(
     Ticket(TicketEvent),
     Errand(ErrandEvent),
     Access(AccessEvent),
+    Notice(NoticeEvent),
+    Cycle(CycleEvent),
     Driver(DriverEvent)
 );

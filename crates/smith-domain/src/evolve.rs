@@ -1,10 +1,12 @@
 //! How one event changes the state. Total: an event that was accepted once is never refused.
 
 use crate::change::{ChangeEvent, Subject};
-use crate::errand::ErrandKind;
+use crate::cycle;
+use crate::errand::{ErrandEvent, ErrandKind};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::FleetEvent;
 use crate::id::ChangeId;
+use crate::notice::{self, NoticeEvent};
 use crate::rollout;
 use crate::rollout::{Call, RolloutEvent};
 use crate::state::State;
@@ -24,11 +26,18 @@ impl State {
                 {
                     self.errands.add(ErrandKind::Call(*rollout, *step), at);
                 }
+                notice::rollout_moved(self, event);
             }
             Event::Change(event) => self.change_event(event, at),
             Event::Ticket(event) => self.ticket_event(event, at),
-            Event::Errand(event) => self.errands.evolve(event, at),
+            Event::Errand(event) => self.errand_event(event, at),
             Event::Access(event) => self.access.evolve(event, at),
+            Event::Notice(event) => {
+                self.notices.evolve(event, at);
+                let NoticeEvent::Posted { notice, .. } = event;
+                self.errands.add(ErrandKind::Notify(*notice), at);
+            }
+            Event::Cycle(event) => cycle::evolve(self, event, at),
             Event::Driver(event) => self.driver_event(event),
         }
     }
@@ -46,7 +55,7 @@ impl State {
         match event {
             DriverEvent::Began { tenure, .. } => self.tenure = *tenure,
             DriverEvent::ClockJumped { .. } => {}
-            DriverEvent::ClockAccepted { wall, steady } => {
+            DriverEvent::ClockAccepted { wall, steady, .. } => {
                 self.clock_offset = wall.0 - steady.0;
                 rollout::clock_accepted(self);
             }
@@ -57,7 +66,7 @@ impl State {
         self.changes.evolve(event, at);
         let errand = match event {
             ChangeEvent::Drafted { change, .. } => Some(ErrandKind::RaiseChange(*change)),
-            ChangeEvent::Begun { change } => Some(ErrandKind::BeginChange(*change)),
+            ChangeEvent::Begun { change, .. } => Some(ErrandKind::BeginChange(*change)),
             ChangeEvent::TaskMoved { task, to } => Some(ErrandKind::MoveTask(*task, *to)),
             ChangeEvent::Closed { change, .. } | ChangeEvent::Cancelled { change, .. } => {
                 Some(ErrandKind::CloseChange(*change))
@@ -72,12 +81,36 @@ impl State {
         if let Some(errand) = errand {
             self.errands.add(errand, at);
         }
+        if let Some(change) = changed(event) {
+            notice::change_moved(self, event, change);
+        }
         if let Some(change) = changed(event)
             && let Some(change) = self.changes.get(change)
             && let Subject::Step { rollout, step } = change.subject
         {
             rollout::change_moved(self, rollout, step, event);
         }
+    }
+
+    fn errand_event(&mut self, event: &ErrandEvent, at: Timestamp) {
+        if let ErrandEvent::Reported { errand, outcome } = event {
+            match self.errands.get(*errand).map(|errand| errand.kind) {
+                Some(ErrandKind::Notify(notice)) => self.notices.answered(notice, outcome, at),
+                Some(ErrandKind::Link(id, link)) => cycle::answered(self, id, link, outcome),
+                Some(
+                    ErrandKind::RaiseChange(_)
+                    | ErrandKind::BeginChange(_)
+                    | ErrandKind::MoveTask(..)
+                    | ErrandKind::CloseChange(_)
+                    | ErrandKind::RaiseTicket(_)
+                    | ErrandKind::CommentTicket(..)
+                    | ErrandKind::CloseTicket(_)
+                    | ErrandKind::Call(..),
+                )
+                | None => {}
+            }
+        }
+        self.errands.evolve(event, at);
     }
 
     fn ticket_event(&mut self, event: &TicketEvent, at: Timestamp) {
@@ -92,7 +125,9 @@ impl State {
                 let last = u32::try_from(comments.saturating_sub(1)).unwrap_or(u32::MAX);
                 self.errands.add(ErrandKind::CommentTicket(*ticket, last), at);
             }
-            TicketEvent::Closed { ticket, .. } => self.errands.add(ErrandKind::CloseTicket(*ticket), at),
+            TicketEvent::Closed { ticket, .. } => {
+                self.errands.add(ErrandKind::CloseTicket(*ticket), at);
+            }
             TicketEvent::Raised { .. } => {}
         }
     }
@@ -107,7 +142,7 @@ fn changed(event: &ChangeEvent) -> Option<ChangeId> {
         | ChangeEvent::Approved { change, .. }
         | ChangeEvent::Rejected { change, .. }
         | ChangeEvent::Revoked { change, .. }
-        | ChangeEvent::Begun { change }
+        | ChangeEvent::Begun { change, .. }
         | ChangeEvent::Closed { change, .. }
         | ChangeEvent::Cancelled { change, .. } => Some(*change),
         ChangeEvent::TaskMoved { .. } | ChangeEvent::TrainRaised { .. } => None,

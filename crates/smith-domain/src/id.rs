@@ -105,6 +105,16 @@ number!(
     "token-"
 );
 number!(
+    /// Something that people are told, once.
+    NoticeId,
+    "notice-"
+);
+number!(
+    /// One run of the weekly chain, numbered from one.
+    CycleId,
+    ""
+);
+number!(
     /// A numbered build.
     BuildNumber,
     ""

@@ -6,9 +6,11 @@
 
 use std::fmt;
 
-use crate::errand::{ErrandEvent, ErrandOutcome, ErrandState};
+use crate::cycle;
+use crate::errand::{ErrandEvent, ErrandState};
 use crate::event::Event;
 use crate::id::RolloutId;
+use crate::notice;
 use crate::rollout;
 use crate::state::State;
 use crate::time::{Now, Timestamp};
@@ -64,6 +66,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) plan: Plan,
     pub(crate) next_change: u32,
     pub(crate) next_ticket: u32,
+    pub(crate) next_train: u32,
     /// Rollouts of which this plan opens a step: what the next step may take is known once that is recorded.
     pub(crate) opened: Vec<RolloutId>,
 }
@@ -88,7 +91,7 @@ impl Planner<'_> {
                 ErrandState::Due(_) => ErrandEvent::Asked { errand, attempt: open.attempts + 1 },
                 ErrandState::Asked { .. } => ErrandEvent::Reported {
                     errand,
-                    outcome: ErrandOutcome::Failed { reason: "no answer came in time".to_owned() },
+                    outcome: open.failed("no answer came in time".to_owned()),
                 },
             });
         }
@@ -105,9 +108,12 @@ pub fn plan(state: &State, now: Now) -> Plan {
         plan: Plan::default(),
         next_change: state.changes.next_id().0,
         next_ticket: state.tickets.next_id().0,
+        next_train: state.changes.next_train().0,
         opened: Vec::new(),
     };
     planner.errands();
+    cycle::plan(&mut planner);
     rollout::plan(&mut planner);
+    notice::plan(&mut planner);
     planner.plan
 }

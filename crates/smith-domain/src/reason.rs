@@ -19,3 +19,8 @@ pub(crate) fn check(reason: &str) -> Result<(), BadReason> {
         _ => Ok(()),
     }
 }
+
+/// A reason that may be left out, and says something where it is not.
+pub(crate) fn check_given(reason: Option<&str>) -> Result<(), BadReason> {
+    reason.map_or(Ok(()), check)
+}

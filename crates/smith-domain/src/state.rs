@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Access, Digest, Token};
 use crate::build::Builds;
 use crate::change::Changes;
+use crate::cycle::Cycles;
 use crate::errand::Errands;
 use crate::fleet::Fleet;
 use crate::id::{BuildNumber, MachineId, PipelineName, RolloutId};
+use crate::notice::Notices;
 use crate::rollout::{Gauges, Learned, Rollout, Schedule, StepKey};
 use crate::ticket::Tickets;
 use crate::time::{Now, Timestamp};
@@ -25,6 +27,8 @@ pub struct State {
     pub tickets: Tickets,
     pub errands: Errands,
     pub access: Access,
+    pub notices: Notices,
+    pub cycles: Cycles,
     pub learned: Learned,
     /// The steady time of the newest event.
     pub at: Timestamp,
@@ -102,6 +106,11 @@ impl Rollouts {
     ) -> impl DoubleEndedIterator<Item = &Rollout> + '_ {
         let ids = self.by_build.get(&(pipeline.clone(), build)).map_or(&[][..], Vec::as_slice);
         ids.iter().map(|id| self.one(*id))
+    }
+
+    /// The pipelines that were rolled out with a build.
+    pub fn pipelines_of(&self, build: BuildNumber) -> impl Iterator<Item = &PipelineName> + '_ {
+        self.by_build.keys().filter(move |(_, of)| *of == build).map(|(name, _)| name)
     }
 
     /// The step that holds an exclusive name.

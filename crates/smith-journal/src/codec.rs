@@ -63,6 +63,8 @@ impl Codec {
             Event::Ticket(event) => serde_json::to_vec(event),
             Event::Errand(event) => serde_json::to_vec(event),
             Event::Access(event) => serde_json::to_vec(event),
+            Event::Notice(event) => serde_json::to_vec(event),
+            Event::Cycle(event) => serde_json::to_vec(event),
             Event::Driver(event) => serde_json::to_vec(event),
         };
         let body = body.map_err(|error| EncodeError::NotJson { kind, found: error.to_string() })?;
@@ -104,6 +106,8 @@ fn event(kind: &str, from: From<'_>) -> Result<Event, String> {
         "ticket" => Ok(Event::Ticket(body(from)?)),
         "errand" => Ok(Event::Errand(body(from)?)),
         "access" => Ok(Event::Access(body(from)?)),
+        "notice" => Ok(Event::Notice(body(from)?)),
+        "cycle" | "schedule" => Ok(Event::Cycle(body(from)?)),
         "driver" => Ok(Event::Driver(body(from)?)),
         other => Err(format!("the noun {other:?}")),
     }

@@ -217,7 +217,9 @@ impl Yard<'_> {
         }
         fs::create_dir_all(folder.path()).doing("making", folder.path())?;
         disk::make(&folder.disk())?;
-        let member = Member { layer: self.layer.clone(), ..member.clone() };
+        // One that was to be made anew when a reload was interrupted keeps the agent that the reload chose.
+        let layer = self.layer.clone().or_else(|| member.layer.clone());
+        let member = Member { layer, ..member.clone() };
         let waiting = keeper::start(&self.folder, &folder, name, &self.lower(&member), &self.groups)?;
         let (subnet, token) = self.locked(|state| (state.subnet, state.token));
         let dress = Dress { root: waiting.seen(&folder.root()), subnet, token, keys: &self.keys };

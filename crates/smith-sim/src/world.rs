@@ -4,7 +4,7 @@ mod desk;
 mod machine;
 mod queue;
 
-pub use desk::Desk;
+pub use desk::{Desk, MADE};
 pub use machine::{Machine, Op};
 pub use queue::{Happening, Queue, Say};
 

@@ -3,7 +3,9 @@
 mod agent;
 mod audit;
 mod build;
+mod change;
 mod channel;
+mod chat;
 mod demo;
 mod fleet;
 mod lab;
@@ -11,6 +13,11 @@ mod mirror;
 mod pipeline;
 mod report;
 mod rollout;
+mod serve;
+mod status;
+mod ticket;
+mod token;
+mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -37,7 +44,13 @@ pub(crate) struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Serve(serve::Serve),
+    Status(status::Status),
+    Chat(chat::Chat),
     Rollout(rollout::Rollout),
+    Change(change::Change),
+    Train(train::Train),
+    Ticket(ticket::Ticket),
     Pipeline(pipeline::Pipeline),
     Fleet(fleet::Fleet),
     Build(build::Build),
@@ -46,12 +59,20 @@ enum Command {
     Agent(agent::Agent),
     Report(report::Report),
     Audit(audit::Audit),
+    Token(token::Token),
     Lab(lab::Lab),
 }
 
 pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
     match program.command {
         Command::Demo(demo) => demo::run(&demo),
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Status(status) => status::run(&status),
+        Command::Chat(chat) => chat::run(&chat),
+        Command::Change(change) => change::run(&change),
+        Command::Train(train) => train::run(&train),
+        Command::Ticket(ticket) => ticket::run(&ticket),
+        Command::Token(token) => token::run(&token),
         Command::Rollout(rollout) => rollout::run(rollout),
         Command::Pipeline(pipeline) => pipeline::run(pipeline),
         Command::Fleet(fleet) => fleet::run(fleet),

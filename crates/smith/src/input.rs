@@ -8,9 +8,11 @@ mod pipelines;
 mod place;
 mod reach;
 mod recipe;
+mod server;
 mod signing;
 mod span;
 mod store;
+mod sure;
 
 use std::path::{Path, PathBuf};
 
@@ -24,8 +26,10 @@ pub(crate) use pipelines::load;
 pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};
 pub(crate) use reach::ReachArgs;
 pub(crate) use recipe::RecipeFile;
+pub(crate) use server::{ServerArgs, request_key};
 pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
+pub(crate) use sure::Sure;
 pub(crate) use store::{
     NetArgs, StoreArgs, address, addresses, not_archived, now, rate, recorded, watched, who,
 };

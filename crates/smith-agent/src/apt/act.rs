@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use smith_agent::protocol::{
-    Cause, Checked, Done, Downgrades, Failure, Outcome, Patch, Patched, Removals, Work,
+    Cause, Checked, Done, Downgrades, Failure, Outcome, Patch, Patched, Removals, Work, is_in_effect,
 };
 
 use super::conffiles::Beside;
@@ -20,6 +20,7 @@ use super::lock;
 use super::plan::{Plan, differences};
 use super::repair::{self, Repair};
 use super::status::Machine;
+use super::trust;
 use super::wish::Wish;
 use crate::op::{Context, Host};
 use crate::{health, restart};
@@ -40,6 +41,7 @@ struct Seen {
 pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Failure> {
     health::remember(ctx)?;
     let wish = Wish::read(patch)?;
+    trust::refuse(ctx.host, &wish.keyring)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
@@ -54,10 +56,10 @@ pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     let is_broken = seen.machine.has_journal || !seen.machine.unfinished().is_empty();
     let work = if !seen.plan.is_empty() || !purge.packages.is_empty() || is_broken {
         Work::Install
-    } else if !reboot.is_empty() || restarts.iter().any(|restart| restart.unit.ends_with(".service")) {
-        Work::RebootOnly
-    } else {
+    } else if is_in_effect(&restarts, &reboot) {
         Work::Nothing
+    } else {
+        Work::RebootOnly
     };
     let checked = Checked {
         work,
@@ -115,6 +117,7 @@ fn bring(
     read: &mut Option<Machine>,
 ) -> Result<Outcome, Failure> {
     let wish = Wish::read(patch)?;
+    trust::refuse(ctx.host, &wish.keyring)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
     let native = drive::native()?;
@@ -133,9 +136,6 @@ fn bring(
     }
     let first = room(ctx, &drive, &wish, &seen)?;
     let beside = Beside::of(ctx.host);
-    if !seen.plan.is_empty() {
-        health::changing(ctx)?;
-    }
     kernels::purge(ctx, &drive, &first)?;
     install(ctx, &drive, &wish, &seen)?;
     let purged = first.releases;

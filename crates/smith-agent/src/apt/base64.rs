@@ -46,8 +46,6 @@ fn digit(byte: u8) -> Result<u32, String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -72,18 +70,6 @@ pub(crate) mod tests {
         }
         for bad in ["", "Zg", "Zg=", "Z===", "====", "Zh==", "Zm9=Zm9v", "Zm 9", "Zm9v\n", "Zm9-", "Zm=v"] {
             assert!(decode(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_read(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
-            prop_assert_eq!(decode(&encode(&bytes)), Ok(bytes));
-        }
-
-        #[test]
-        fn any_text_is_answered(text in ".{0,40}") {
-            let _ = decode(&text);
         }
     }
 }

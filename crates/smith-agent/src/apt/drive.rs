@@ -15,11 +15,15 @@ use super::home::Home;
 use super::plan::Plan;
 use super::status::Machine;
 use super::words;
+use crate::health;
 use crate::op::Context;
-use crate::tool::{Ended, Run, Stopped};
+use crate::tool::{AtLimit, Ended, Run, Stopped};
 
 /// Lists of 50 MB over a line of 1 Mbit/s.
 const UPDATE_MAX: Duration = Duration::from_secs(600);
+
+/// An update that is over leaves the lists that it has whole.
+const UPDATE_GRACE: Duration = Duration::from_secs(30);
 
 /// A simulation takes a second.
 const SIMULATE_MAX: Duration = Duration::from_secs(300);
@@ -32,6 +36,9 @@ const SAID_MAX: u64 = 512 << 10;
 
 /// What is told of an audit: one bad package is three lines.
 const AUDIT_LINES: usize = 20;
+
+/// Between two lines of the log about packages that are worked on though the time is over: a person who looks finds one.
+const TELL_LATE: Duration = Duration::from_secs(300);
 
 /// No more than two notes a second.
 const NOTE: Duration = Duration::from_millis(500);
@@ -59,7 +66,7 @@ impl Drive<'_> {
     /// Fetches the lists.
     pub(crate) fn update(&self, ctx: &mut Context<'_>) -> Result<(), Failure> {
         let run = self.apt(ctx.left(UPDATE_MAX)?);
-        let (ended, said) = followed(ctx, "update", run, &["update"])?;
+        let (ended, said) = followed(ctx, "update", run, AtLimit::End { grace: UPDATE_GRACE }, &["update"])?;
         let is_good = ended == Ended::Code(0) && !words::is_update_incomplete(&said);
         if is_good { Ok(()) } else { Err(failed("the lists of the build", ended, &said)) }
     }
@@ -86,23 +93,37 @@ impl Drive<'_> {
         })
     }
 
-    /// Changes packages by apt.
+    /// Changes packages by apt. When its time is over apt begins no other run of dpkg, and the one that it is at is waited for.
     pub(crate) fn change(&self, ctx: &mut Context<'_>, step: &str, args: &[&str]) -> Result<(), Failure> {
         let run = self.of_packages(self.apt(ctx.left(INSTALL_MAX)?));
-        finished(followed(ctx, step, run, args)?)
+        health::changing(ctx)?;
+        finished(followed(ctx, step, run, AtLimit::Finish, args)?)
     }
 
-    /// Lets dpkg end what was interrupted.
+    /// Lets dpkg end what was interrupted. Whatever comes of it is waited for.
     pub(crate) fn configure_all(&self, ctx: &mut Context<'_>) -> Result<(), Failure> {
         let run = Run::new("dpkg", ctx.left(INSTALL_MAX)?).args(self.home.dpkg_options(self.conffiles));
         let run = self.of_packages(run).args(["--configure", "-a"]);
+        health::changing(ctx)?;
         ctx.phase("repair");
-        finished(logged(ctx, run, |_| {})?)
+        finished(logged(ctx, run, AtLimit::Wait, |_| {})?)
     }
 }
 
 fn finished((ended, said): (Ended, String)) -> Result<(), Failure> {
-    if ended == Ended::Code(0) { Ok(()) } else { Err(failed("packages to be installed", ended, &said)) }
+    match ended {
+        Ended::Code(0) => Ok(()),
+        Ended::TimedOut => {
+            let mut failure = failed("packages to be installed", ended, &said);
+            failure.message = "expected packages to be installed within the action's time, found dpkg at work when it was over: \
+                               it was let finish what it was at, and nothing more was begun"
+                .to_owned();
+            Err(failure)
+        }
+        Ended::Code(_) | Ended::Signal(_) | Ended::SaidTooMuch | Ended::NotKilled => {
+            Err(failed("packages to be installed", ended, &said))
+        }
+    }
 }
 
 /// The machine's own architecture.
@@ -136,6 +157,10 @@ fn failed(expected: &str, ended: Ended, said: &str) -> Failure {
             failure.cause = Cause::TimedOut;
             failure.message = format!("expected {expected} within the action's time, found none");
         }
+        Ended::NotKilled => {
+            failure.cause = Cause::TimedOut;
+            failure.message = format!("expected {expected} within the action's time, found {ended}");
+        }
         // What it said is cut where it was stopped, and says nothing of a reason.
         Ended::SaidTooMuch => {
             failure.cause = Cause::Mismatch;
@@ -147,7 +172,13 @@ fn failed(expected: &str, ended: Ended, said: &str) -> Failure {
 }
 
 /// Runs apt into the operation's log, telling how far it is.
-fn followed(ctx: &mut Context<'_>, step: &str, run: Run, args: &[&str]) -> Result<(Ended, String), Failure> {
+fn followed(
+    ctx: &mut Context<'_>,
+    step: &str,
+    run: Run,
+    at_limit: AtLimit,
+    args: &[&str],
+) -> Result<(Ended, String), Failure> {
     ctx.phase(step);
     let path = ctx.folder.join("apt.status");
     let unusable = |error: io::Error| {
@@ -162,22 +193,45 @@ fn followed(ctx: &mut Context<'_>, step: &str, run: Run, args: &[&str]) -> Resul
     fcntl_setfd(&status, FdFlags::empty()).map_err(|error| unusable(error.into()))?;
     let run = run.args(["-o", &format!("APT::Status-Fd={}", status.as_raw_fd())]).args(args);
     let mut follow = Follow { at: 0, path, rest: Vec::new(), told: Instant::now(), last: None };
-    logged(ctx, run, |ctx| follow.look(ctx, step))
+    logged(ctx, run, at_limit, |ctx| follow.look(ctx, step))
 }
 
 /// Runs a program into the operation's log, and gives what it added there.
 fn logged(
     ctx: &mut Context<'_>,
     run: Run,
+    at_limit: AtLimit,
     mut look: impl FnMut(&mut Context<'_>),
 ) -> Result<(Ended, String), Failure> {
     let log = ctx.folder.join("apt.log");
     let begun = fs::metadata(&log).map_or(0, |found| found.len());
-    let ran = run.output_to(&log).run_watched(|| look(ctx)).map_err(|stopped| missing(&stopped))?;
+    let mut next = Duration::ZERO;
+    let watched = run.at_limit(at_limit).output_to(&log).run_watched(|late| {
+        if let Some((late, words)) = late.zip(waited_for(at_limit))
+            && late >= next
+        {
+            ctx.log(format!("the action's time has been over for {} s: {words}", late.as_secs()));
+            next = late + TELL_LATE;
+        }
+        look(ctx);
+    });
+    let ran = watched.map_err(|stopped| missing(&stopped))?;
+    if ran.was_cut {
+        ctx.log("more was said than is kept: the middle of it is not in apt.log");
+    }
     let said = said_since(&log, begun).map_err(|error| {
         Failure::new(Cause::Mismatch, format!("what the program said could not be read: {error}"))
     })?;
     Ok((ran.ended, said))
+}
+
+/// Why an operation is still running when its time is over.
+fn waited_for(at_limit: AtLimit) -> Option<&'static str> {
+    match at_limit {
+        AtLimit::End { .. } => None,
+        AtLimit::Finish => Some("apt was asked to stop, and what dpkg is at is waited for"),
+        AtLimit::Wait => Some("dpkg is waited for"),
+    }
 }
 
 fn said_since(log: &Path, begun: u64) -> io::Result<String> {
@@ -228,7 +282,7 @@ impl Follow {
 }
 
 /// `pmstatus:package:percent:words` and `dlstatus:number:percent:words`. The name of a package may have a colon of its own.
-fn status_line(line: &str) -> Option<(u8, String)> {
+pub(crate) fn status_line(line: &str) -> Option<(u8, String)> {
     let (kind, rest) = line.split_once(':')?;
     if !matches!(kind, "pmstatus" | "dlstatus") {
         return None;

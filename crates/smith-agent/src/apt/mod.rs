@@ -10,14 +10,18 @@ mod fresh;
 mod home;
 mod judge;
 mod kernels;
+mod keys;
 mod lists;
 mod lock;
+#[cfg(test)]
+pub(crate) mod parsers;
 mod plan;
 mod repair;
 mod stanza;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod version;
 mod wish;
 mod words;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
@@ -100,7 +100,7 @@ impl Machine {
         Ok(machine)
     }
 
-    fn take(&mut self, file: File) -> Result<(), Failure> {
+    pub(crate) fn take(&mut self, file: impl Read) -> Result<(), Failure> {
         let mut stanzas =
             Stanzas::new(file, ["Package", "Architecture", "Version", "Status", "Installed-Size"]);
         loop {

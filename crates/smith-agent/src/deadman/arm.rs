@@ -11,9 +11,16 @@ use super::heard::Moment;
 use super::note;
 use super::record::{Stage, Watch};
 use crate::op::{Context, Host};
-use crate::tool::Run;
+use crate::tool::{AtLimit, KILLED, Run};
 
-const LIMIT: Duration = Duration::from_secs(30);
+/// systemd answers in milliseconds; a machine that swaps takes longer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// `systemd-run` only asks; nothing is lost with it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The longest that arming takes, whatever hangs: systemd is asked twice.
+pub(crate) const ARM_MAX: Duration = LIMIT.saturating_add(GRACE).saturating_add(KILLED).saturating_mul(2);
 
 /// The change is done, and from now on a sign of the controller is waited for. The operation is as good as it was where that
 /// cannot be: it is said in its log.
@@ -22,8 +29,12 @@ pub(crate) fn arm(ctx: &mut Context<'_>, dead_man: &DeadMan) {
     say(ctx, dead_man, armed);
 }
 
-/// The same where the change is a new boot, before which this kernel ran.
+/// The same where the change is a new boot, before which this kernel ran. It may be said again, for whoever said it before may
+/// have been killed before it could note that: a watch over this boot stays as it is.
 pub(crate) fn arm_after_reboot(ctx: &mut Context<'_>, dead_man: &DeadMan, kernel_before: &str) {
+    if Watch::load(ctx.folder).is_ok_and(|watch| watch.stage != Stage::Armed && watch.is_of_boot(ctx.host)) {
+        return;
+    }
     let armed = set(ctx, dead_man, Some(kernel_before)).and_then(|()| start(ctx.host, ctx.folder));
     say(ctx, dead_man, armed);
 }
@@ -83,6 +94,7 @@ fn by_systemd(own: &Path, id: &str) -> bool {
             .args(more)
             .arg(own)
             .args(["watch", id])
+            .at_limit(AtLimit::End { grace: GRACE })
             .run()
             .is_ok_and(|ran| ran.is_good())
     };

@@ -15,9 +15,10 @@ mod saved;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod work;
 
-pub(crate) use arm::{arm, arm_after_reboot};
+pub(crate) use arm::{ARM_MAX, arm, arm_after_reboot};
 pub(crate) use heard::heard;
 pub(crate) use note::note_paths;
-pub(crate) use record::last;
+pub(crate) use record::{is_watched, last};
 pub(crate) use watch::watch;

@@ -9,7 +9,7 @@ use smith_agent::protocol::Failure;
 
 use super::path::{Path, machine_of};
 use super::saved::{self, Saved};
-use crate::files::{Sync, cause, keep, text_of};
+use crate::files::{cause, keep_record, load_record};
 use crate::health::{gateways, resolve};
 use crate::op::Context;
 use crate::tool::Run;
@@ -58,15 +58,11 @@ pub(crate) fn note_paths(ctx: &mut Context<'_>, mirrors: &[String]) -> Result<()
     });
     let saved = saved::save(ctx.host, ctx.folder).map_err(|error| unkept(&error))?;
     let noted = Noted { paths, services: services(ctx), saved, kernel: crate::reboot::running(ctx.host) };
-    let bytes = serde_json::to_vec(&noted).map_err(|error| unkept(&error.into()))?;
-    keep(&ctx.folder.join(FILE), &bytes, Sync::Now).map_err(|error| unkept(&error))
+    keep_record(ctx.folder, FILE, &noted).map_err(|error| unkept(&error))
 }
 
 pub(super) fn load(folder: &std::path::Path) -> Result<Noted, String> {
-    // As much as the configuration of a network with hundreds of interfaces.
-    let text =
-        text_of(&folder.join(FILE), 4 << 20).map_err(|error| format!("{FILE} cannot be read: {error}"))?;
-    serde_json::from_str(&text).map_err(|error| format!("{FILE} cannot be understood: {error}"))
+    load_record(folder, FILE)
 }
 
 /// A promise to save the machine that cannot be kept is not given.

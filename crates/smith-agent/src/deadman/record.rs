@@ -5,14 +5,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::heard::Moment;
-use crate::files::{Sync, keep, text_of};
+use super::watch::WATCH_MAX_S;
+use crate::files::{keep_record, load_record};
 use crate::op::Host;
 
 const FILE: &str = "dead-man.json";
 
-const LAST: &str = "/var/lib/smith/dead-man.json";
-
-const MOST: u64 = 1 << 16;
+const STATE: &str = "/var/lib/smith";
 
 /// A watch over one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,23 +44,30 @@ pub(crate) struct Acted {
 
 impl Watch {
     pub(super) fn keep(&self, folder: &Path) -> Result<(), String> {
-        let bytes = serde_json::to_vec(self).map_err(|error| error.to_string())?;
-        keep(&folder.join(FILE), &bytes, Sync::Now).map_err(|error| format!("{FILE} cannot be kept: {error}"))
+        keep_record(folder, FILE, self).map_err(|error| error.to_string())
     }
 
     pub(super) fn load(folder: &Path) -> Result<Self, String> {
-        let text =
-            text_of(&folder.join(FILE), MOST).map_err(|error| format!("{FILE} cannot be read: {error}"))?;
-        serde_json::from_str(&text).map_err(|error| format!("{FILE} cannot be understood: {error}"))
+        load_record(folder, FILE)
     }
+
+    pub(super) fn is_of_boot(&self, host: &Host) -> bool {
+        self.armed.seconds_ago(host).is_some()
+    }
+}
+
+/// Whether a process may be watching over this operation, and needs its folder.
+pub(crate) fn is_watched(host: &Host, folder: &Path) -> bool {
+    let Ok(watch) = Watch::load(folder) else { return false };
+    let is_young = |seconds| seconds <= u64::from(watch.within_s).saturating_add(WATCH_MAX_S);
+    watch.stage != Stage::Ended && watch.armed.seconds_ago(host).is_some_and(is_young)
 }
 
 /// What the machine last did because it missed its controller.
 pub(crate) fn last(host: &Host) -> Option<Acted> {
-    serde_json::from_str(&text_of(&host.path(LAST), MOST).ok()?).ok()
+    load_record(&host.path(STATE), FILE).ok()
 }
 
 pub(super) fn remember(host: &Host, acted: &Acted) -> Result<(), String> {
-    let bytes = serde_json::to_vec(acted).map_err(|error| error.to_string())?;
-    keep(&host.path(LAST), &bytes, Sync::Now).map_err(|error| error.to_string())
+    keep_record(&host.path(STATE), FILE, acted).map_err(|error| error.to_string())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::grub;
 use super::note::Noted;
 use super::saved;
+use super::work::at_work;
 use crate::op::{Context, Host};
 use crate::reboot::running;
 use crate::tool::Run;
@@ -95,6 +96,10 @@ pub(super) fn previous_kernel(host: &Host, before: &str) -> Result<String, Strin
     }
     if !host.path(&format!("/boot/vmlinuz-{before}")).exists() {
         return Err(format!("the kernel {before} from before the change is not installed any more"));
+    }
+    // Half an installation may not boot at all, and is worse than a network that is gone.
+    if let Some(who) = at_work(host) {
+        return Err(format!("the machine is not rebooted while {who} is at work"));
     }
     let entry = grub::entry_of(host, before)?;
     let ran = Run::new("grub-reboot", RESTART).arg(&entry).run().map_err(|stopped| stopped.to_string())?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use super::arm::set;
 use super::heard::{Moment, was_heard_since};
 use super::record::{Stage, Watch};
 use super::watch::watch_every;
-use super::{arm, heard, last, note, note_paths};
+use super::work::Work;
+use super::{arm, arm_after_reboot, heard, is_watched, last, note, note_paths};
 use crate::op::{Context, Host, Told};
 
 struct Machine {
@@ -56,7 +58,7 @@ impl Machine {
 
 /// Without the time between two looks.
 fn watched(ctx: &mut Context<'_>) -> Result<(), Failure> {
-    watch_every(ctx, Duration::ZERO)
+    watch_every(ctx, Duration::ZERO, Work::new(Duration::ZERO))
 }
 
 const WITHIN: DeadMan = DeadMan { within_s: 60 };
@@ -142,8 +144,8 @@ fn a_machine_that_is_a_folder_starts_no_process() {
     assert_eq!(machine.act(|ctx| arm(ctx, &WITHIN)).1, ["the machine will not save itself: it is a folder"]);
 }
 
-#[test]
-fn a_network_that_is_gone_is_told_and_only_once() {
+/// A machine whose network a change took, watched over.
+fn cut_off() -> Machine {
     let machine = Machine::new();
     machine.put("etc/network/interfaces", "auto eth0\n");
     machine.act(|ctx| note_paths(ctx, &[])).0.unwrap();
@@ -155,6 +157,113 @@ fn a_network_that_is_gone_is_told_and_only_once() {
     machine.act(|ctx| set(ctx, &WITHIN, Some("6.1.0-0-amd64"))).0.unwrap();
     machine.put("etc/network/interfaces", "");
     machine.at(200);
+    machine
+}
+
+/// Has a process hold dpkg's lock, as the kernel tells it.
+fn hold_packages(machine: &Machine) {
+    machine.put("var/lib/dpkg/lock", "");
+    let inode = fs::metadata(machine.root.path().join("var/lib/dpkg/lock")).unwrap().ino();
+    machine.put("proc/locks", &format!("1: POSIX  ADVISORY  WRITE 77 08:01:{inode} 0 EOF\n"));
+    machine.put("proc/77/comm", "apt-get\n");
+}
+
+#[test]
+fn work_on_packages_is_waited_for() {
+    let machine = cut_off();
+    let mut work = Work::new(Duration::from_secs(60));
+    assert!(!machine.act(|ctx| work.must_wait(ctx)).0);
+    assert_eq!(work.words(&machine.host()), "");
+    hold_packages(&machine);
+    let (waits, told) = machine.act(|ctx| (work.must_wait(ctx), work.must_wait(ctx)));
+    assert_eq!(waits, (true, true));
+    assert_eq!(
+        told,
+        ["the machine is to save itself, and waits at most 60 s for apt-get (process 77) to end"]
+    );
+    machine.put("proc/locks", "");
+    assert!(!machine.act(|ctx| work.must_wait(ctx)).0);
+    let words = work.words(&machine.host());
+    assert!(
+        words.starts_with("apt-get (process 77) was waited for, ") && words.contains("until it had ended")
+    );
+    // Operations that have nothing to do with packages count as well.
+    fs::write(machine.root.path().join("var/lib/smith/lock"), "p-2\n").unwrap();
+    let lock = fs::File::open(machine.root.path().join("var/lib/smith/lock")).unwrap();
+    lock.lock().unwrap();
+    let (waits, told) = machine.act(|ctx| work.must_wait(ctx));
+    assert!(waits && told[0].ends_with("for operation p-2 to end"), "{told:?}");
+}
+
+#[test]
+fn nothing_is_touched_while_packages_are_worked_on_and_the_wait_has_an_end() {
+    let machine = cut_off();
+    hold_packages(&machine);
+    let interfaces = machine.root.path().join("etc/network/interfaces");
+    let locks = machine.root.path().join("proc/locks");
+    let mut looks = 0;
+    let mut during = Vec::new();
+    // The watch looks at the kernel's list of locks each time, and so does this, which ends the work at the third look.
+    let (result, told) = machine.act(|ctx| {
+        let mut work = Work::new(Duration::from_secs(600));
+        while work.must_wait(ctx) {
+            during.push(fs::read_to_string(&interfaces).unwrap());
+            looks += 1;
+            if looks == 3 {
+                fs::write(&locks, "").unwrap();
+            }
+        }
+        watch_every(ctx, Duration::ZERO, work)
+    });
+    result.unwrap();
+    assert_eq!(during, ["", "", ""]);
+    let told = told.join("\n");
+    assert!(told.contains("apt-get (process 77) was waited for, 0 s, until it had ended; "), "{told}");
+    assert_eq!(fs::read_to_string(&interfaces).unwrap(), "auto eth0\n");
+
+    // One that does not end is no reason to stay cut off, but one not to reboot.
+    let machine = cut_off();
+    hold_packages(&machine);
+    machine.put("boot/vmlinuz-6.1.0-0-amd64", "");
+    machine.act(watched).0.unwrap();
+    let acted = last(&machine.host()).unwrap().text;
+    assert!(acted.contains("apt-get (process 77) was waited for, 0 s, in vain; "), "{acted}");
+    assert!(acted.ends_with("the machine is not rebooted while apt-get (process 77) is at work"), "{acted}");
+}
+
+#[test]
+fn a_watch_that_is_armed_again_is_the_same() {
+    let machine = Machine::new();
+    machine.act(|ctx| note_paths(ctx, &[])).0.unwrap();
+    let again = || machine.act(|ctx| arm_after_reboot(ctx, &WITHIN, "6.1.0-0-amd64")).1;
+    assert_eq!(again(), ["the machine will not save itself: it is a folder"]);
+    let first = Watch::load(&machine.folder).unwrap();
+    machine.at(130);
+    again();
+    assert_eq!(Watch::load(&machine.folder).unwrap(), first);
+    assert!(is_watched(&machine.host(), &machine.folder));
+    heard(&machine.host());
+    machine.act(watched).0.unwrap();
+    // It has ended by now, which is not told as if it failed.
+    assert_eq!(again(), Vec::<String>::new());
+    assert_eq!(Watch::load(&machine.folder).unwrap().stage, Stage::Ended);
+    assert!(!is_watched(&machine.host(), &machine.folder));
+}
+
+#[test]
+fn a_watch_brings_no_folder_back() {
+    let machine = Machine::new();
+    machine.act(|ctx| note_paths(ctx, &[])).0.unwrap();
+    machine.act(|ctx| set(ctx, &WITHIN, None)).0.unwrap();
+    let watch = Watch::load(&machine.folder).unwrap();
+    fs::remove_dir_all(&machine.folder).unwrap();
+    assert!(watch.keep(&machine.folder).unwrap_err().starts_with("dead-man.json cannot be kept: "));
+    assert!(!machine.folder.exists());
+}
+
+#[test]
+fn a_network_that_is_gone_is_told_and_only_once() {
+    let machine = cut_off();
     machine.act(watched).0.unwrap();
     let acted = last(&machine.host()).unwrap();
     assert_eq!(acted.operation, "p-1");

@@ -8,6 +8,7 @@ use super::heard::was_heard_since;
 use super::note::{self, Noted};
 use super::record::{Acted, Stage, Watch, remember};
 use super::rescue;
+use super::work::{LIMIT, Work};
 use crate::health;
 use crate::op::Context;
 
@@ -21,6 +22,9 @@ const LOOKS: u32 = 3;
 /// A controller that is silent over a network that works is at fault itself; so long is the network looked at.
 const WATCHED_S: u64 = 900;
 
+/// A watch is over so long after its controller was to be heard, whatever is waited for and tried meanwhile.
+pub(super) const WATCH_MAX_S: u64 = WATCHED_S + LIMIT.as_secs() + 1800;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Wait,
@@ -32,10 +36,10 @@ enum Step {
 
 /// Waits, and saves the machine if it comes to that. It returns when there is nothing more to wait for.
 pub(crate) fn watch(ctx: &mut Context<'_>) -> Result<(), Failure> {
-    watch_every(ctx, LOOK)
+    watch_every(ctx, LOOK, Work::new(LIMIT))
 }
 
-pub(super) fn watch_every(ctx: &mut Context<'_>, look: Duration) -> Result<(), Failure> {
+pub(super) fn watch_every(ctx: &mut Context<'_>, look: Duration, mut work: Work) -> Result<(), Failure> {
     // Fails where systemd has made one already.
     let _ = rustix::process::setsid();
     let broken =
@@ -45,13 +49,20 @@ pub(super) fn watch_every(ctx: &mut Context<'_>, look: Duration) -> Result<(), F
     if watch.stage != Stage::Armed {
         return Err(broken("it did so once for this operation".to_owned()));
     }
-    let text = match wait(ctx, &watch, &noted, look) {
+    let step = loop {
+        match wait(ctx, &watch, &noted, look) {
+            // All is looked at anew then: who was at work may have brought the network back.
+            Step::Rescue if work.must_wait(ctx) => std::thread::sleep(look),
+            step @ (Step::Rescue | Step::Wait | Step::Heard | Step::Silent) => break step,
+        }
+    };
+    let text = match step {
         Step::Heard => "the controller was heard after the change".to_owned(),
         Step::Silent => {
             format!("the controller was not heard within {} s, and {}", watch.within_s, known(&noted))
         }
         Step::Wait => "the machine was booted while the controller was waited for".to_owned(),
-        Step::Rescue => return save(ctx, &mut watch, &noted).map_err(broken),
+        Step::Rescue => return save(ctx, &mut watch, &noted, &mut work, look).map_err(broken),
     };
     ctx.log(text);
     Watch { stage: Stage::Ended, ..watch }.keep(ctx.folder).map_err(broken)
@@ -97,7 +108,13 @@ fn next(heard: bool, elapsed: u64, gone: u32, within_s: u32) -> Step {
 }
 
 /// It is noted that it was begun before anything is done: a machine that falls in the middle does not do it again.
-fn save(ctx: &mut Context<'_>, watch: &mut Watch, noted: &Noted) -> Result<(), String> {
+fn save(
+    ctx: &mut Context<'_>,
+    watch: &mut Watch,
+    noted: &Noted,
+    work: &mut Work,
+    look: Duration,
+) -> Result<(), String> {
     watch.stage = Stage::Acting;
     watch.keep(ctx.folder)?;
     let paths: Vec<String> = noted.paths.iter().map(ToString::to_string).collect();
@@ -111,11 +128,15 @@ fn save(ctx: &mut Context<'_>, watch: &mut Watch, noted: &Noted) -> Result<(), S
     let mut acted = Acted {
         operation,
         at: health::seconds(),
-        text: format!("{why}: the network is being started again"),
+        text: format!("{why}: {}the network is being started again", work.words(ctx.host)),
     };
     note_acted(ctx, &acted);
     let restarted = rescue::restart_network(ctx, noted);
     let mut text = restarted.text;
+    while !restarted.is_back && work.must_wait(ctx) {
+        std::thread::sleep(look);
+    }
+    text.insert_str(0, &work.words(ctx.host));
     let falls = (!restarted.is_back).then(|| rescue::previous_kernel(ctx.host, &watch.kernel_before));
     match &falls {
         None => {}

@@ -23,9 +23,14 @@ pub(crate) fn keep(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     if !folder.is_dir() {
         make_folder(folder)?;
     }
+    replace(folder, &name.to_string_lossy(), bytes, sync)
+}
+
+/// The same in a folder that must be there.
+pub(super) fn replace(folder: &Path, name: &str, bytes: &[u8], sync: Sync) -> io::Result<()> {
     // The process is part of the name: two that write the same file do not write into each other's.
-    let beside = folder.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    let written = write(&beside, bytes, sync).and_then(|()| fs::rename(&beside, path));
+    let beside = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = write(&beside, bytes, sync).and_then(|()| fs::rename(&beside, folder.join(name)));
     if written.is_err() {
         // It may not have come to be.
         let _ = fs::remove_file(&beside);

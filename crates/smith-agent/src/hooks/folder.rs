@@ -117,7 +117,8 @@ fn listed(folder: &Path, name: String, owner: Owner) -> Result<Listed, String> {
     })
 }
 
-fn distrust(meta: &Metadata, owner: Owner) -> Option<String> {
+/// Why a file or folder may be the work of another than its owner.
+pub(crate) fn distrust(meta: &Metadata, owner: Owner) -> Option<String> {
     let mode = meta.permissions().mode() & 0o7777;
     if meta.uid() != owner.0 {
         return Some(format!("owned by user {}", meta.uid()));

@@ -8,5 +8,5 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use folder::{Folder, Listed, Owner, list};
+pub(crate) use folder::{Folder, Listed, Owner, distrust, list};
 pub(crate) use run::{drain, hook, undrain};

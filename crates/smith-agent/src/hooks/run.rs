@@ -93,7 +93,7 @@ pub(crate) fn hook(
     ctx.left(limit)?;
     Ok(match ran {
         Ok(ran) if ran.is_good() => Hooked { bad: None, tail: tail_of(&ran.output) },
-        Ok(Ran { ended, output }) => Hooked { bad: Some(said(ended, limit)), tail: tail_of(&output) },
+        Ok(Ran { ended, output, .. }) => Hooked { bad: Some(said(ended, limit)), tail: tail_of(&output) },
         Err(Stopped { error, .. }) => {
             Hooked { bad: Some(format!("that it could not be run: {error}")), tail: Vec::new() }
         }

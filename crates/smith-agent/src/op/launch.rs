@@ -15,13 +15,23 @@ use super::operation::Operation;
 use super::recorder::Recorder;
 use super::settle::interrupted;
 use super::store::{Begin, Store};
-use crate::tool::Run;
+use crate::tool::{AtLimit, KILLED, Run};
 
-/// systemd answers in milliseconds; a machine that swaps takes longer.
-const SYSTEMD: Duration = Duration::from_secs(30);
+/// From the first word to systemd to the worker's own. Both answer in milliseconds; a machine that swaps takes longer.
+const STARTING: Duration = Duration::from_secs(40);
 
-/// A worker that was started says so in milliseconds; a unit waits its turn where the machine is busy.
-const STARTING: Duration = Duration::from_secs(30);
+/// systemd gets so much of it, that there is time to do without.
+const SYSTEMD: Duration = Duration::from_secs(20);
+
+/// `systemd-run` only asks; nothing is lost with it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A worker that comes at the last moment lets go of the operation's lock at once.
+const GIVE_UP: Duration = Duration::from_secs(1);
+
+/// The longest that a launch takes, whatever hangs: others wait for it behind the right to begin.
+pub(super) const LAUNCH_MAX: Duration =
+    STARTING.saturating_add(GRACE).saturating_add(KILLED).saturating_add(GIVE_UP);
 
 /// Where the package puts the agent, for a running one that was replaced meanwhile.
 const INSTALLED: &str = "/usr/sbin/smith-agent";
@@ -33,8 +43,8 @@ pub(crate) fn launch(
     diary: &Diary,
     _begin: &Begin,
 ) -> Result<(), CannotKeep> {
-    let mut started = start(store, operation, diary);
     let begun = Instant::now();
+    let mut started = start(store, operation, diary, begun);
     while let Ok(worker) = &mut started
         && begun.elapsed() < STARTING
     {
@@ -57,10 +67,15 @@ pub(crate) fn launch(
 }
 
 /// The worker, where it is a child of this process.
-fn start(store: &Store<'_>, operation: &Operation, diary: &Diary) -> io::Result<Option<Child>> {
+fn start(
+    store: &Store<'_>,
+    operation: &Operation,
+    diary: &Diary,
+    begun: Instant,
+) -> io::Result<Option<Child>> {
     let args = worker_args(store, operation);
     if store.host.path("/run/systemd/system").is_dir() {
-        match as_unit(operation, &args) {
+        match as_unit(operation, &args, begun) {
             Ok(()) => return Ok(None),
             Err(why) => {
                 diary.about(operation.id()).line(&format!("no unit could be made, so a session is: {why}"))
@@ -72,7 +87,7 @@ fn start(store: &Store<'_>, operation: &Operation, diary: &Diary) -> io::Result<
 
 /// A worker that comes after this finds the operation ended.
 fn give_up(operation: &Operation, diary: &Diary, why: &str) -> Result<(), CannotKeep> {
-    let Ok(Some(held)) = operation.wait_lock(Duration::from_secs(1)) else { return Ok(()) };
+    let Ok(Some(held)) = operation.wait_lock(GIVE_UP) else { return Ok(()) };
     let mut recorder = Recorder::open(operation, diary, &held)?;
     if recorder.is_ended() || operation.is_started() {
         return Ok(());
@@ -89,28 +104,31 @@ fn worker_args(store: &Store<'_>, operation: &Operation) -> Vec<OsString> {
     args
 }
 
-/// Nothing that happens to the unit reaches the programs that the worker runs: dpkg is never killed in the middle.
-const PROPERTIES: [&str; 5] = [
+/// What happens to the unit does not reach the programs that the worker runs, nor the worker: a shutdown that somebody else ordered
+/// stops the unit, by a signal that does nothing, and then waits for the worker to end by itself. So dpkg finishes first, with the
+/// file systems still there. The wait is shorter than the 30 minutes after which systemd reboots by force.
+const PROPERTIES: [&str; 6] = [
     "--property=KillMode=process",
     "--property=SendSIGKILL=no",
     "--property=OOMScoreAdjust=-500",
-    "--property=TimeoutStopSec=3600",
+    "--property=KillSignal=SIGCONT",
+    "--property=TimeoutStopSec=1740",
     "--collect",
 ];
 
-/// How many of the properties every systemd knows since 2016.
-const OLD: usize = 3;
+/// How many of the properties a systemd takes: a newer one all of them, those of 2016 no time and no forgetting of units.
+const TAKEN: [usize; 3] = [PROPERTIES.len(), 4, 3];
 
-fn as_unit(operation: &Operation, args: &[OsString]) -> io::Result<()> {
+fn as_unit(operation: &Operation, args: &[OsString], begun: Instant) -> io::Result<()> {
     let mut why = String::new();
-    for properties in [&PROPERTIES[..], &PROPERTIES[..OLD]] {
-        let ran = Run::new("systemd-run", SYSTEMD)
-            .arg(format!("--unit=smith-op-{}", operation.id()))
-            .arg(format!("--description=smith-agent: operation {}", operation.id()))
-            .args(properties)
-            .arg("--")
-            .arg(own_file().unwrap_or_else(|| INSTALLED.into()))
-            .args(args)
+    for taken in TAKEN {
+        let left = SYSTEMD.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        let ran = Run::new("systemd-run", left)
+            .args(unit_args(operation, args, taken))
+            .at_limit(AtLimit::End { grace: GRACE })
             .run()
             .map_err(|stopped| stopped.error)?;
         if ran.is_good() {
@@ -119,6 +137,18 @@ fn as_unit(operation: &Operation, args: &[OsString]) -> io::Result<()> {
         why = format!("systemd-run ended with {}: {}", ran.ended, ran.output.trim());
     }
     Err(io::Error::other(why))
+}
+
+fn unit_args(operation: &Operation, args: &[OsString], taken: usize) -> Vec<OsString> {
+    let mut all: Vec<OsString> = vec![
+        format!("--unit=smith-op-{}", operation.id()).into(),
+        format!("--description=smith-agent: operation {}", operation.id()).into(),
+    ];
+    all.extend(PROPERTIES.iter().take(taken).map(OsString::from));
+    all.push("--".into());
+    all.push(own_file().map_or_else(|| INSTALLED.into(), PathBuf::into_os_string));
+    all.extend_from_slice(args);
+    all
 }
 
 /// This program's own file, unless another has taken its place meanwhile.
@@ -138,4 +168,29 @@ fn in_session(folder: &Path, args: &[OsString]) -> io::Result<Child> {
         .stderr(log)
         .current_dir("/")
         .spawn()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shutdown_waits_for_the_worker() {
+        let operation = Operation::at("a-1".parse().unwrap(), "/nowhere".into());
+        let words = |taken: usize| {
+            let args = unit_args(&operation, &["worker".into(), "a-1".into()], taken);
+            args.into_iter().map(|arg| arg.into_string().unwrap()).collect::<Vec<String>>()
+        };
+        let (new, old) = (words(TAKEN[0]), words(TAKEN[1]));
+        for words in [&new, &old] {
+            assert_eq!(words[0], "--unit=smith-op-a-1");
+            assert_eq!(words[words.len() - 2..], ["worker", "a-1"]);
+            // The signal of a stop ends nothing, no other follows, and nobody but the worker gets it.
+            for property in ["KillSignal=SIGCONT", "SendSIGKILL=no", "KillMode=process"] {
+                assert!(words.contains(&format!("--property={property}")), "{property} in {words:?}");
+            }
+        }
+        let stop = new.iter().find_map(|word| word.strip_prefix("--property=TimeoutStopSec=")).unwrap();
+        assert!((1500..1800).contains(&stop.parse::<u32>().unwrap()), "{stop}");
+    }
 }

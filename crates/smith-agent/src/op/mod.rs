@@ -27,14 +27,18 @@ pub(crate) use clean::clean;
 pub(crate) use clock::{now_ms, stamp};
 pub(crate) use context::{Context, Host, Teller};
 pub(crate) use diary::{Diary, words};
+#[cfg(test)]
+pub(crate) use events::{Append, EVENTS};
 pub(crate) use events::{Events, line};
 pub(crate) use fence::{look, pass};
 pub(crate) use keep::{CannotKeep, Keep, read_bounded, replace};
 pub(crate) use launch::launch;
+#[cfg(test)]
+pub(crate) use lock::try_lock;
 pub(crate) use operation::{Operation, is_same_wish};
 pub(crate) use settle::{Stand, settle, settle_all, settle_begun};
 pub(crate) use shape::{Shape, fit};
-pub(crate) use store::{Begin, Machine, Store};
+pub(crate) use store::{Begin, LEAVING, Machine, Store};
 #[cfg(test)]
 pub(crate) use told::Told;
 pub(crate) use watch::watch;

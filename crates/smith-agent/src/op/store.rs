@@ -15,11 +15,18 @@ use super::clock;
 use super::context::Host;
 use super::events::{self, EVENTS};
 use super::keep::{CannotKeep, Keep, make_folder, read_bounded, sync_folder, write_new};
+use super::launch::LAUNCH_MAX;
 use super::lock::{Held, try_lock, wait_lock};
 use super::operation::{JOB, NEVER_BEGUN, Operation, PEER};
+use crate::deadman::ARM_MAX;
 
-/// A talk holds this lock while it begins an operation, for less than a second.
-const BEGIN_WAIT: Duration = Duration::from_secs(60);
+/// A talk holds this lock while it begins an operation, for less than a second; at most for as long as it waits for a worker
+/// that leaves, sees to what a reboot left to do, and waits for a worker that does not come.
+const BEGIN_WAIT: Duration =
+    LEAVING.saturating_add(ARM_MAX).saturating_add(LAUNCH_MAX).saturating_add(Duration::from_secs(5));
+
+/// A worker that has said how its operation ended has nothing left to do but to go; a person's look at the lock is shorter.
+pub(crate) const LEAVING: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store<'a> {
@@ -165,5 +172,17 @@ impl<'a> Store<'a> {
         for entry in entries.flatten() {
             let _ = fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_talk_waits_longer_than_another_takes_to_begin() {
+        assert!(BEGIN_WAIT > LEAVING + ARM_MAX + LAUNCH_MAX);
+        // It is told before its controller takes it for dead.
+        assert!(BEGIN_WAIT < Duration::from_secs(120));
     }
 }

@@ -17,5 +17,5 @@ pub use read::{JOB_MAX, LINE_MAX, ReadError, read_job, read_reply};
 pub use reply::{Body, Hello, Phase, Refusal, Reply};
 pub use report::{
     Change, Checked, Disk, Facts, Finding, Healed, Kernel, Package, Patched, Piece, Rebooted, Restart, Unit,
-    Work,
+    Work, is_in_effect,
 };

@@ -116,8 +116,6 @@ pub fn read_reply(line: &[u8]) -> Result<Reply, ReadError> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const FACTS: &str = r#"{"protocol":1,"id":"a-1","limit_s":60,"action":"facts"}"#;
@@ -180,17 +178,11 @@ mod tests {
         assert!(malformed(&text).contains("found \"../../etc\""), "{}", malformed(&text));
     }
 
-    proptest! {
-        #[test]
-        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read_reply(&bytes);
-            prop_assert!(read_job(&mut bytes.as_slice()).is_err());
-        }
-
-        #[test]
-        fn no_part_of_a_job_is_a_job(cut in 0..FACTS.len()) {
+    #[test]
+    fn no_part_of_a_job_is_a_job() {
+        for cut in 0..FACTS.len() {
             let text = format!("{}\n", &FACTS[..cut]);
-            prop_assert!(read_job(&mut text.as_bytes()).is_err());
+            assert!(read_job(&mut text.as_bytes()).is_err(), "{text}");
         }
     }
 }

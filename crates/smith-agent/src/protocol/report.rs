@@ -125,6 +125,12 @@ pub struct Patched {
     pub packages_sha256: String,
 }
 
+/// Whether all that is installed is what runs. A check and a patch, the agent and the controller judge by this alone. Any process
+/// counts, not only those of services: one that belongs to none can be restarted by nobody but the machine.
+pub fn is_in_effect(restarts: &[Restart], reboot: &[String]) -> bool {
+    restarts.is_empty() && reboot.is_empty()
+}
+
 /// A service that still maps a library that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

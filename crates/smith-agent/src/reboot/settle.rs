@@ -55,15 +55,15 @@ fn still_up(host: &Host, state: &State) -> Option<Outcome> {
     Some(Outcome::Failed(Failure::new(Cause::RebootTimeout, message)))
 }
 
+/// What is done once for a new boot, and then the note that it was done: whoever is killed in between does it again, which changes
+/// nothing.
 fn first_sight(ctx: &mut Context<'_>, state: &mut State, boot: &Boot) {
-    state.seen = Some(boot.clone());
-    if let Err(why) = state.keep(ctx.folder) {
-        // Without the note the dead man would be armed at every look.
-        ctx.log(format!("the machine is back; {why}"));
-        return;
-    }
     if let Some(dead_man) = state.dead_man {
         deadman::arm_after_reboot(ctx, &dead_man, &state.kernel_before);
+    }
+    state.seen = Some(boot.clone());
+    if let Err(why) = state.keep(ctx.folder) {
+        ctx.log(format!("the machine is back; {why}"));
     }
 }
 

@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 use smith_agent::protocol::DeadMan;
 
 use super::Boot;
-use crate::files::{Sync, keep, text_of};
+use crate::files::{keep_record, load_record};
 
 const FILE: &str = "reboot.json";
-
-const MOST: u64 = 1 << 16;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
@@ -29,14 +27,11 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn keep(&self, folder: &Path) -> Result<(), String> {
-        let bytes = serde_json::to_vec(self).map_err(|error| error.to_string())?;
-        keep(&folder.join(FILE), &bytes, Sync::Now).map_err(|error| format!("{FILE} cannot be kept: {error}"))
+        keep_record(folder, FILE, self).map_err(|error| error.to_string())
     }
 
     pub(super) fn load(folder: &Path) -> Result<Self, String> {
-        let text =
-            text_of(&folder.join(FILE), MOST).map_err(|error| format!("{FILE} cannot be read: {error}"))?;
-        serde_json::from_str(&text).map_err(|error| format!("{FILE} cannot be understood: {error}"))
+        load_record(folder, FILE)
     }
 
     pub(super) fn forget(folder: &Path) {

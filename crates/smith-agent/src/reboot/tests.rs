@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use smith_agent::protocol::{Cause, Done, Failure, Kernel, Outcome, Reboot};
+use smith_agent::protocol::{Cause, DeadMan, Done, Failure, Kernel, Outcome, Reboot};
 
 use super::order::order_by;
 use super::{Ordered, order, settle};
@@ -193,4 +193,23 @@ fn a_folder_is_never_rebooted() {
     let failure = machine.act(|ctx| order(ctx, &asked)).0.unwrap_err();
     assert_eq!(failure.cause, Cause::Mismatch);
     assert!(!Path::new("/").join("reboot.json").exists());
+}
+
+#[test]
+fn who_is_killed_between_two_notes_arms_the_dead_man_again() {
+    let machine = Machine::new();
+    let asked = Reboot { back_within_s: 300, dead_man: Some(DeadMan { within_s: 60 }), now: None };
+    machine.act(|ctx| order_by(ctx, &asked, TAKEN)).0.unwrap();
+    machine.boots("two", 10, 10, "6.1.0-1-amd64");
+    // The note that the new boot was seen cannot be written: as if the power went that moment.
+    let beside = machine.folder.join(format!(".reboot.json.{}", std::process::id()));
+    fs::create_dir(&beside).unwrap();
+    let told = machine.settle(&[]).1;
+    assert!(told[1].starts_with("the machine is back; reboot.json cannot be kept: "), "{told:?}");
+    assert!(machine.folder.join("dead-man.json").exists());
+    let first = fs::read_to_string(machine.folder.join("dead-man.json")).unwrap();
+    fs::remove_dir(&beside).unwrap();
+    machine.settle(&[]);
+    assert_eq!(fs::read_to_string(machine.folder.join("dead-man.json")).unwrap(), first);
+    assert!(fs::read_to_string(machine.folder.join("reboot.json")).unwrap().contains("\"seen\":{"));
 }

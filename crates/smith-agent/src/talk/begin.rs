@@ -8,7 +8,7 @@ use smith_agent::protocol::{Follow, Job, Name, Refusal};
 
 use super::follow::follow;
 use super::wire::Wire;
-use crate::op::{self, Begin, Diary, Keep, Machine, Operation, Stand, Store};
+use crate::op::{self, Begin, Diary, Keep, LEAVING, Machine, Operation, Stand, Store};
 
 /// Begins the operation, or finds what is known of it, and tells it to its end. Answers why it was not begun.
 pub(crate) fn begin(
@@ -68,9 +68,6 @@ fn known(
 fn has_worker(operation: &Operation) -> Result<bool, Refusal> {
     Ok(operation.try_lock().keep("locked", operation.folder())?.is_none())
 }
-
-/// A worker that has said how its operation ended has nothing left to do but to go; a person's look at the lock is shorter.
-const LEAVING: Duration = Duration::from_secs(10);
 
 /// Nobody works on the machine, nor is it about to go down for somebody.
 fn free(store: &Store<'_>, id: &Name, diary: &Diary, begin: &Begin) -> Result<(), Refusal> {

@@ -219,6 +219,8 @@ fn people_can_read_it() {
     world.drain_by("");
     let said = |args: &[&str]| String::from_utf8(world.agent(args).output().unwrap().stdout).unwrap();
     world.talk(&drain("a-1"));
+    // It lets go of the machine after its last word.
+    wait_for("the end of the worker", || world.workers().is_empty());
     assert!(said(&["status"]).starts_with("a-1 was the last: "), "{}", said(&["status"]));
     assert!(said(&["log", "a-1"]).lines().last().unwrap().ends_with("ended: done"));
     assert!(said(&["log"]).ends_with("a-1 ended: done\n"), "{}", said(&["log"]));
@@ -237,4 +239,51 @@ fn where_no_unit_can_be_made_a_session_is() {
     let said = world.log().contains(" a-1 no unit could be made, so a session is: ");
     assert!(is_real || said, "{}", world.log());
     assert_eq!(world.drains(), 1);
+}
+
+fn clean(world: &World, age: u64) -> Outcome {
+    world.talk(&job("c-1", None, &format!(r#"{{"clean":{{"older_than_s":{age}}}}}"#))).outcome()
+}
+
+#[test]
+fn rests_of_folders_keep_nothing_from_being_forgotten() {
+    let world = World::new();
+    world.drain_by("");
+    world.talk(&drain("a-1"));
+    world.talk(&drain("a-2"));
+    wait_for("the end of the worker", || world.workers().is_empty());
+    // What a process leaves that writes into a folder which is removed beside it.
+    for rest in ["a-0", "b-1"] {
+        fs::create_dir_all(world.operation(rest)).unwrap();
+        fs::write(world.operation(rest).join("dead-man.json"), "{}").unwrap();
+    }
+    // And one that cannot be read at all.
+    fs::create_dir_all(world.operation("b-2").join("events")).unwrap();
+    assert_eq!(clean(&world, 0), Outcome::Done(Done::Cleaned { operations: 4 }));
+    assert_eq!(world.operations(), ["b-2"]);
+}
+
+#[test]
+fn what_is_watched_over_is_not_forgotten() {
+    let world = World::new();
+    world.drain_by("");
+    world.talk(&drain("a-1"));
+    wait_for("the end of the worker", || world.workers().is_empty());
+    let proc = world.root().join("proc");
+    fs::create_dir_all(proc.join("sys/kernel/random")).unwrap();
+    fs::write(proc.join("sys/kernel/random/boot_id"), "b1\n").unwrap();
+    fs::write(proc.join("uptime"), "100.00 1.0\n").unwrap();
+    let watch = |stage: &str, boot: &str| {
+        let text = format!(
+            r#"{{"within_s":60,"armed":{{"boot":{{"id":"{boot}","init":0}},"uptime_ms":90000}},"kernel_before":"","stage":"{stage}"}}"#
+        );
+        fs::write(world.operation("a-1").join("dead-man.json"), text).unwrap();
+    };
+    for stage in ["armed", "acting"] {
+        watch(stage, "b1");
+        assert_eq!(clean(&world, 0), Outcome::AlreadySo(Done::Cleaned { operations: 0 }));
+    }
+    // Nobody watches in a boot that is over.
+    watch("armed", "b0");
+    assert_eq!(clean(&world, 0), Outcome::Done(Done::Cleaned { operations: 1 }));
 }

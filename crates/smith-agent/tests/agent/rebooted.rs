@@ -76,3 +76,30 @@ fn a_machine_that_does_not_go_down_is_told_of() {
     let outcome = world.talk(&attach("r-1", 0, "to-end")).outcome();
     assert!(matches!(outcome, Outcome::Failed(failure) if failure.cause == Cause::RebootTimeout));
 }
+
+#[test]
+fn of_two_watches_one_goes() {
+    let world = World::new();
+    world.drain_by("");
+    boots(&world, "b1", "100.00");
+    world.talk(&drain("a-1"));
+    wait_for("the end of the worker", || world.workers().is_empty());
+    let folder = world.operation("a-1");
+    let watch = r#"{"within_s":60,"armed":{"boot":{"id":"b1","init":0},"uptime_ms":90000},"kernel_before":"","stage":"armed"}"#;
+    fs::write(folder.join("dead-man.json"), watch).unwrap();
+    fs::write(folder.join("paths.json"), r#"{"paths":[],"services":[],"saved":[],"kernel":""}"#).unwrap();
+    // The controller was heard, so that a watch ends at its first look.
+    fs::write(
+        world.root().join("var/lib/smith/heard.json"),
+        r#"{"boot":{"id":"b1","init":0},"uptime_ms":95000}"#,
+    )
+    .unwrap();
+    let lock = fs::File::create(folder.join("watch.lock")).unwrap();
+    lock.lock().unwrap();
+    let stage = || fs::read_to_string(folder.join("dead-man.json")).unwrap();
+    assert!(world.agent(&["watch", "a-1"]).status().unwrap().success());
+    assert_eq!(stage(), watch);
+    drop(lock);
+    assert!(world.agent(&["watch", "a-1"]).status().unwrap().success());
+    assert!(stage().contains("\"stage\":\"ended\""), "{}", stage());
+}

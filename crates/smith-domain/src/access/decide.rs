@@ -5,6 +5,7 @@ use crate::access::event::AccessEvent;
 use crate::access::state::{Access, TokenState};
 use crate::actor::Actor;
 use crate::change::ChangeEvent;
+use crate::cycle::CycleEvent;
 use crate::event::Event;
 use crate::fleet::FleetEvent;
 use crate::id::TokenId;
@@ -158,6 +159,7 @@ fn made(event: &Event) -> Option<String> {
         Event::Fleet(FleetEvent::ExemptionGranted { exemption, .. }) => {
             Some(format!("exemption/{}", exemption.0))
         }
+        Event::Cycle(CycleEvent::Started { cycle, .. }) => Some(format!("cycle/{}", cycle.0)),
         Event::Access(AccessEvent::TokenIssued { token, .. }) => Some(format!("token/{}", token.0)),
         Event::Rollout(_)
         | Event::Change(_)
@@ -166,6 +168,8 @@ fn made(event: &Event) -> Option<String> {
         | Event::Build(_)
         | Event::Ticket(_)
         | Event::Errand(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => None,
     }
 }

@@ -8,19 +8,16 @@ use crate::id::{BuildNumber, ChangeId};
 #[serde(rename_all = "kebab-case")]
 pub enum BuildEvent {
     /// The build is complete, checked and signed.
-    Verified {
-        build: BuildNumber,
-    },
+    Verified { build: BuildNumber },
     /// Nothing new is started with it.
-    Withdrawn {
-        build: BuildNumber,
-        reason: String,
-    },
+    Withdrawn { build: BuildNumber, reason: String },
     ChannelSet {
         channel: String,
         region: String,
         build: BuildNumber,
         change: Option<ChangeId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 

@@ -25,7 +25,7 @@ pub enum BuildState {
 pub struct Builds {
     builds: BTreeMap<BuildNumber, Build>,
     /// By channel and region.
-    channels: BTreeMap<(String, String), BuildNumber>,
+    channels: BTreeMap<(String, String), (BuildNumber, Timestamp)>,
 }
 
 impl Builds {
@@ -39,12 +39,19 @@ impl Builds {
 
     /// The build that a channel names in a region.
     pub fn in_channel(&self, channel: &str, region: &str) -> Option<BuildNumber> {
+        self.pointer(channel, region).map(|(build, _)| build)
+    }
+
+    /// The build that a channel names in a region, and since when.
+    pub fn pointer(&self, channel: &str, region: &str) -> Option<(BuildNumber, Timestamp)> {
         self.channels.get(&(channel.to_owned(), region.to_owned())).copied()
     }
 
     /// Every channel with its region and the build it names.
     pub fn channels(&self) -> impl Iterator<Item = (&str, &str, BuildNumber)> + '_ {
-        self.channels.iter().map(|((channel, region), build)| (channel.as_str(), region.as_str(), *build))
+        self.channels
+            .iter()
+            .map(|((channel, region), (build, _))| (channel.as_str(), region.as_str(), *build))
     }
 
     /// The known build with the number that is closest.
@@ -64,7 +71,7 @@ impl Builds {
                 }
             }
             BuildEvent::ChannelSet { channel, region, build, .. } => {
-                self.channels.insert((channel.clone(), region.clone()), *build);
+                self.channels.insert((channel.clone(), region.clone()), (*build, at));
             }
         }
     }

@@ -3,17 +3,18 @@
 use crate::actor::Actor;
 use crate::change::event::{ChangeEvent, Closing, Evidence, Subject};
 use crate::change::state::{Change, ChangeState, Changes};
-use crate::change::train::{TrainForm, missing_field};
+use crate::change::train::TrainForm;
 use crate::id::ChangeId;
 use crate::pipeline::ChangeRule;
+use crate::reason::{self, BadReason};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeCommand {
-    Approve { number: String },
+    Approve { number: String, reason: Option<String> },
     Reject { number: String, reason: String },
     Revoke { number: String, reason: String },
-    RaiseTrain { form: Box<TrainForm>, rule: ChangeRule },
-    StartTrain { numbers: Vec<String> },
+    RaiseTrain { form: Box<TrainForm>, rule: ChangeRule, reason: Option<String> },
+    StartTrain { numbers: Vec<String>, reason: Option<String> },
     CompleteTrain { numbers: Vec<String>, evidence: Evidence },
     Cancel { number: String, reason: String },
 }
@@ -38,8 +39,12 @@ pub enum ChangeRejection {
     FieldMissing { field: &'static str },
     #[error("the region {region} stands twice in the train, expected each once")]
     RegionTwice { region: String },
-    #[error("a reason is missing, expected a sentence that says why")]
-    ReasonMissing,
+    #[error("{what} has {found} bytes, expected at most {max}")]
+    TooLong { what: &'static str, found: usize, max: usize },
+    #[error("the train has {found} regions, expected at most {max}")]
+    TooManyRegions { found: usize, max: usize },
+    #[error(transparent)]
+    Reason(#[from] BadReason),
     #[error("no change was named, expected at least one number")]
     NoneNamed,
     #[error("{number} was named twice, expected each once")]
@@ -58,12 +63,16 @@ pub fn decide(
     command: &ChangeCommand,
 ) -> Result<Vec<ChangeEvent>, ChangeRejection> {
     match command {
-        ChangeCommand::Approve { number } => approve(find(changes, number)?, actor),
+        ChangeCommand::Approve { number, reason } => approve(find(changes, number)?, actor, reason),
         ChangeCommand::Reject { number, reason } => reject(find(changes, number)?, actor, reason),
         ChangeCommand::Revoke { number, reason } => revoke(find(changes, number)?, actor, reason),
-        ChangeCommand::RaiseTrain { form, rule } => raise_train(changes, actor, form, rule),
-        ChangeCommand::StartTrain { numbers } => each_of(changes, numbers, start_train),
+        ChangeCommand::RaiseTrain { form, rule, reason } => raise_train(changes, actor, form, rule, reason),
+        ChangeCommand::StartTrain { numbers, reason } => {
+            reason::check_given(reason.as_deref())?;
+            each_of(changes, numbers, |change| start_train(change, reason))
+        }
         ChangeCommand::CompleteTrain { numbers, evidence } => {
+            check_evidence(evidence)?;
             each_of(changes, numbers, |change| complete_train(change, evidence))
         }
         ChangeCommand::Cancel { number, reason } => cancel(find(changes, number)?, reason),
@@ -94,7 +103,11 @@ fn wrong_state(change: &Change, expected: &'static str) -> ChangeRejection {
     ChangeRejection::WrongState { number: change.name(), expected, found: change.state.word() }
 }
 
-fn approve(change: &Change, actor: &Actor) -> Result<Vec<ChangeEvent>, ChangeRejection> {
+fn approve(
+    change: &Change,
+    actor: &Actor,
+    reason: &Option<String>,
+) -> Result<Vec<ChangeEvent>, ChangeRejection> {
     let ChangeRule::Approve { who, .. } = &change.rule else {
         return Err(ChangeRejection::NeedsNoApproval { number: change.name() });
     };
@@ -118,7 +131,8 @@ fn approve(change: &Change, actor: &Actor) -> Result<Vec<ChangeEvent>, ChangeRej
     if change.approvals.iter().any(|approval| approval.by == actor.name) {
         return Err(ChangeRejection::ApprovedTwice { number, by, who: who_text });
     }
-    Ok(vec![ChangeEvent::Approved { change: change.id, by }])
+    reason::check_given(reason.as_deref())?;
+    Ok(vec![ChangeEvent::Approved { change: change.id, by, reason: reason.clone() }])
 }
 
 fn entitled(change: &Change, actor: &Actor) -> Result<(), ChangeRejection> {
@@ -131,16 +145,12 @@ fn entitled(change: &Change, actor: &Actor) -> Result<(), ChangeRejection> {
     Err(ChangeRejection::NotEntitled { number: change.name(), by: actor.name.clone(), who: who.to_string() })
 }
 
-fn reason_given(reason: &str) -> Result<(), ChangeRejection> {
-    if reason.trim().is_empty() { Err(ChangeRejection::ReasonMissing) } else { Ok(()) }
-}
-
 fn reject(change: &Change, actor: &Actor, reason: &str) -> Result<Vec<ChangeEvent>, ChangeRejection> {
     if change.state != ChangeState::Raised {
         return Err(wrong_state(change, "one that waits for approval"));
     }
     entitled(change, actor)?;
-    reason_given(reason)?;
+    reason::check(reason)?;
     Ok(vec![ChangeEvent::Rejected { change: change.id, by: actor.name.clone(), reason: reason.to_owned() }])
 }
 
@@ -149,12 +159,12 @@ fn revoke(change: &Change, actor: &Actor, reason: &str) -> Result<Vec<ChangeEven
         return Err(wrong_state(change, "an approved one"));
     }
     entitled(change, actor)?;
-    reason_given(reason)?;
+    reason::check(reason)?;
     Ok(vec![ChangeEvent::Revoked { change: change.id, by: actor.name.clone(), reason: reason.to_owned() }])
 }
 
 fn cancel(change: &Change, reason: &str) -> Result<Vec<ChangeEvent>, ChangeRejection> {
-    reason_given(reason)?;
+    reason::check(reason)?;
     if !matches!(change.subject, Subject::Train { .. }) {
         return Err(ChangeRejection::NotATrain { number: change.name() });
     }
@@ -169,13 +179,13 @@ fn raise_train(
     actor: &Actor,
     form: &TrainForm,
     rule: &ChangeRule,
+    reason: &Option<String>,
 ) -> Result<Vec<ChangeEvent>, ChangeRejection> {
-    if let Some(field) = missing_field(form) {
-        return Err(ChangeRejection::FieldMissing { field });
-    }
+    form.check()?;
+    reason::check_given(reason.as_deref())?;
     let train = changes.next_train();
-    let mut events =
-        vec![ChangeEvent::TrainRaised { train, form: Box::new(form.clone()), by: actor.name.clone() }];
+    let (by, reason) = (actor.name.clone(), reason.clone());
+    let mut events = vec![ChangeEvent::TrainRaised { train, form: Box::new(form.clone()), by, reason }];
     let mut next = changes.next_id();
     for (at, region) in form.environment.iter().enumerate() {
         if form.environment[..at].contains(region) {
@@ -217,11 +227,27 @@ fn each_of(
     Ok(events)
 }
 
-fn start_train(change: &Change) -> Result<ChangeEvent, ChangeRejection> {
+fn start_train(change: &Change, reason: &Option<String>) -> Result<ChangeEvent, ChangeRejection> {
     if change.state != ChangeState::Approved {
         return Err(wrong_state(change, "an approved one"));
     }
-    Ok(ChangeEvent::Begun { change: change.id })
+    Ok(ChangeEvent::Begun { change: change.id, reason: reason.clone() })
+}
+
+/// Where tests can be looked at is an address; what they showed is a page at the most.
+const ADDRESS_MAX: usize = 2048;
+const SUMMARY_MAX: usize = 16 * 1024;
+
+fn check_evidence(evidence: &Evidence) -> Result<(), ChangeRejection> {
+    let address = evidence.test_url.as_deref().unwrap_or_default();
+    for (what, text, max) in
+        [("the summary", evidence.summary.as_str(), SUMMARY_MAX), ("testURL", address, ADDRESS_MAX)]
+    {
+        if text.len() > max {
+            return Err(ChangeRejection::TooLong { what, found: text.len(), max });
+        }
+    }
+    Ok(())
 }
 
 fn complete_train(change: &Change, evidence: &Evidence) -> Result<ChangeEvent, ChangeRejection> {

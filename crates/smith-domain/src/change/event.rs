@@ -32,6 +32,8 @@ pub enum ChangeEvent {
     Approved {
         change: ChangeId,
         by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     Rejected {
         change: ChangeId,
@@ -47,6 +49,8 @@ pub enum ChangeEvent {
     /// Work under the change begins.
     Begun {
         change: ChangeId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     TaskMoved {
         task: TaskId,
@@ -65,6 +69,8 @@ pub enum ChangeEvent {
         train: TrainId,
         form: Box<TrainForm>,
         by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 

@@ -221,7 +221,7 @@ impl Changes {
                 });
             }
             ChangeEvent::TaskMoved { task, to } => self.move_task(*task, *to),
-            ChangeEvent::TrainRaised { train, form, by } => {
+            ChangeEvent::TrainRaised { train, form, by, .. } => {
                 self.trains.push(Train {
                     id: *train,
                     form: (**form).clone(),
@@ -239,7 +239,7 @@ impl Changes {
             | ChangeEvent::Approved { change, .. }
             | ChangeEvent::Rejected { change, .. }
             | ChangeEvent::Revoked { change, .. }
-            | ChangeEvent::Begun { change }
+            | ChangeEvent::Begun { change, .. }
             | ChangeEvent::Closed { change, .. }
             | ChangeEvent::Cancelled { change, .. } => {
                 if let Some(change) = self.changes.get_mut(change.index()) {

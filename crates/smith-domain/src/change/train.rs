@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::decide::ChangeRejection;
 use crate::id::{ChangeId, TrainId};
 
 /// The fields of a train, as its template names them.
@@ -32,8 +33,51 @@ pub struct Train {
     pub changes: Vec<ChangeId>,
 }
 
+/// A field of a form holds a page at the most.
+const FIELD_MAX: usize = 16 * 1024;
+/// Regions of a train: several times those of the largest cloud.
+const REGIONS_MAX: usize = 256;
+/// A region is named in a word.
+const REGION_MAX: usize = 100;
+
+impl TrainForm {
+    /// Whether a train can be raised from it.
+    pub(crate) fn check(&self) -> Result<(), ChangeRejection> {
+        if let Some(field) = missing_field(self) {
+            return Err(ChangeRejection::FieldMissing { field });
+        }
+        self.check_sizes()
+    }
+
+    fn check_sizes(&self) -> Result<(), ChangeRejection> {
+        let found = self.environment.len();
+        if found > REGIONS_MAX {
+            return Err(ChangeRejection::TooManyRegions { found, max: REGIONS_MAX });
+        }
+        let regions = self.environment.iter().map(|region| ("Environment", region, REGION_MAX));
+        let fields = [
+            ("Squad", &self.squad),
+            ("Service", &self.service),
+            ("Title", &self.title),
+            ("Details", &self.details),
+            ("Risk", &self.risk),
+            ("DeploymentImpact", &self.deployment_impact),
+            ("DeploymentMethod", &self.deployment_method),
+            ("PlannedStartTime", &self.planned_start),
+            ("PlannedEndTime", &self.planned_end),
+            ("StageDeployDate", &self.stage_deploy_date),
+            ("BackoutPlan", &self.backout_plan),
+        ];
+        let fields = fields.into_iter().map(|(what, text)| (what, text, FIELD_MAX));
+        match fields.chain(regions).find(|(_, text, max)| text.len() > *max) {
+            Some((what, text, max)) => Err(ChangeRejection::TooLong { what, found: text.len(), max }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The first field that a train cannot do without and that is empty.
-pub(super) fn missing_field(form: &TrainForm) -> Option<&'static str> {
+fn missing_field(form: &TrainForm) -> Option<&'static str> {
     let fields = [
         ("Squad", &form.squad),
         ("Service", &form.service),

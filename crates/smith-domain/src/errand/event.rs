@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::TaskMove;
-use crate::id::{ChangeId, RolloutId, TaskId, TicketId};
+use crate::cycle::Link;
+use crate::id::{BuildNumber, ChangeId, CycleId, NoticeId, RolloutId, TaskId, TicketId};
 
 /// An errand, numbered in the order in which errands came up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +38,10 @@ pub enum ErrandKind {
     CloseTicket(TicketId),
     /// A person is called because a step cannot go on by itself.
     Call(RolloutId, u16),
+    /// Whoever wants to know is told.
+    Notify(NoticeId),
+    /// A link of a cycle: a build to be made or sent, a channel to be switched, a rollout to be started.
+    Link(CycleId, Link),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +53,15 @@ pub enum ErrandOutcome {
         tasks: Vec<String>,
     },
     Done,
+    /// Done, with something to say about it.
+    Told {
+        note: String,
+    },
+    /// The build was made under this number, and is known as verified.
+    Built {
+        build: BuildNumber,
+        note: String,
+    },
     /// The service will not do it, however often it is asked.
     Refused {
         reason: String,

@@ -8,12 +8,18 @@ use crate::errand::event::{ErrandEvent, ErrandId, ErrandKind, ErrandOutcome};
 use crate::time::{Span, Timestamp};
 
 /// How long an outside service may take to answer. Desks under load were seen to take half a minute.
-pub const DEADLINE: Span = Span::mins(2);
+const DESK: Span = Span::mins(2);
 
 /// The wait before the second try, doubled for each further one up to [`LONGEST`]: a service that restarts is asked
 /// again soon, one that is down for a day is asked a hundred times and not ten thousand.
 const FIRST: Span = Span::secs(15);
 const LONGEST: Span = Span::mins(15);
+
+/// Tries to tell somebody something, which take a day. News of yesterday is not worth a further one.
+const NOTIFY_TRIES: u32 = 100;
+
+/// Tries of a link before people are told: a mirror that restarts is forgiven, a recipe that is wrong is not tried all day.
+const LINK_TRIES: u32 = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errand {
@@ -28,6 +34,60 @@ pub struct Errand {
 pub enum ErrandState {
     Due(Timestamp),
     Asked { deadline: Timestamp },
+}
+
+impl ErrandKind {
+    /// How long whoever does it may take to answer.
+    pub fn deadline(self) -> Span {
+        match self {
+            ErrandKind::RaiseChange(_)
+            | ErrandKind::BeginChange(_)
+            | ErrandKind::MoveTask(..)
+            | ErrandKind::CloseChange(_)
+            | ErrandKind::RaiseTicket(_)
+            | ErrandKind::CommentTicket(..)
+            | ErrandKind::CloseTicket(_)
+            | ErrandKind::Call(..)
+            | ErrandKind::Notify(_) => DESK,
+            ErrandKind::Link(_, link) => link.deadline(),
+        }
+    }
+
+    /// How often it is tried. People are to look after a link that does not work, and may run it again; what else is to be done outside is never given up; what is to be told grows old.
+    fn tries(self) -> Option<u32> {
+        match self {
+            ErrandKind::Notify(_) => Some(NOTIFY_TRIES),
+            ErrandKind::Link(..) => Some(LINK_TRIES),
+            ErrandKind::RaiseChange(_)
+            | ErrandKind::BeginChange(_)
+            | ErrandKind::MoveTask(..)
+            | ErrandKind::CloseChange(_)
+            | ErrandKind::RaiseTicket(_)
+            | ErrandKind::CommentTicket(..)
+            | ErrandKind::CloseTicket(_)
+            | ErrandKind::Call(..) => None,
+        }
+    }
+}
+
+impl Errand {
+    /// When it is to be asked, or given up on for this time.
+    fn due(&self) -> Timestamp {
+        match self.state {
+            ErrandState::Due(at) => at,
+            ErrandState::Asked { deadline } => deadline,
+        }
+    }
+
+    /// What it means that this try failed: another one, or the end of the tries.
+    pub(crate) fn failed(&self, reason: String) -> ErrandOutcome {
+        match self.kind.tries() {
+            Some(tries) if self.attempts >= tries => {
+                ErrandOutcome::Refused { reason: format!("given up after {tries} tries: {reason}") }
+            }
+            Some(_) | None => ErrandOutcome::Failed { reason },
+        }
+    }
 }
 
 /// The open errands; one that is done is history.
@@ -58,26 +118,31 @@ impl Errands {
         self.due.first().map(|(at, _)| *at)
     }
 
-    pub(crate) fn add(&mut self, kind: ErrandKind, at: Timestamp) {
+    /// Nobody waits for its answer any more.
+    pub(crate) fn drop_one(&mut self, id: ErrandId) {
+        if let Some(errand) = self.open.remove(&id) {
+            self.due.remove(&(errand.due(), id));
+        }
+    }
+
+    pub(crate) fn add(&mut self, kind: ErrandKind, at: Timestamp) -> ErrandId {
         let id = ErrandId(self.next);
         self.next += 1;
         self.open.insert(id, Errand { kind, attempts: 0, state: ErrandState::Due(at), trouble: None });
         self.due.insert((at, id));
+        id
     }
 
     pub(crate) fn evolve(&mut self, event: &ErrandEvent, at: Timestamp) {
         let (ErrandEvent::Asked { errand: id, .. } | ErrandEvent::Reported { errand: id, .. }) = event;
         let Some(errand) = self.open.get_mut(id) else { return };
-        let before = match errand.state {
-            ErrandState::Due(at) => at,
-            ErrandState::Asked { deadline } => deadline,
-        };
-        self.due.remove(&(before, *id));
+        self.due.remove(&(errand.due(), *id));
         match event {
             ErrandEvent::Asked { attempt, .. } => {
                 errand.attempts = *attempt;
-                errand.state = ErrandState::Asked { deadline: at + DEADLINE };
-                self.due.insert((at + DEADLINE, *id));
+                let deadline = at + errand.kind.deadline();
+                errand.state = ErrandState::Asked { deadline };
+                self.due.insert((deadline, *id));
             }
             ErrandEvent::Reported { outcome: ErrandOutcome::Failed { reason }, .. } => {
                 errand.trouble = Some(reason.clone());

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::fleet::Selector;
 use crate::id::{BuildNumber, MachineId, RolloutId, StepName};
 use crate::pipeline::{Gate, Pipeline};
+use crate::reason::{self, BadReason};
 use crate::rollout::budget;
 use crate::rollout::event::{Halt, RolloutEvent, Scope};
 use crate::rollout::machine::Outcome;
@@ -20,32 +21,39 @@ pub enum RolloutCommand {
         pipeline: Box<Pipeline>,
         build: BuildNumber,
         scope: Scope,
+        reason: Option<String>,
     },
     ApproveGate {
         rollout: RolloutId,
         step: StepName,
         gate: String,
+        reason: Option<String>,
     },
     Pause {
         rollout: RolloutId,
+        reason: Option<String>,
     },
     /// Takes a pause back.
     Unpause {
         rollout: RolloutId,
+        reason: Option<String>,
     },
     Abort {
         rollout: RolloutId,
+        reason: Option<String>,
     },
     /// Lets a halted step go on, with so many more failures allowed.
     Resume {
         rollout: RolloutId,
         step: StepName,
         grant: u32,
+        reason: Option<String>,
     },
     /// Failed and lost machines are tried again: those that the selector names, or all.
     Retry {
         rollout: RolloutId,
         machines: Option<Selector>,
+        reason: Option<String>,
     },
     Skip {
         rollout: RolloutId,
@@ -102,26 +110,13 @@ pub enum RolloutRejection {
     NothingToSkip { why: &'static str },
     #[error("no machine that is named is disturbed and at rest, expected one that failed or is lost")]
     NothingToSignOff,
-    #[error("a reason is missing, expected a sentence that says why")]
-    ReasonMissing,
-    #[error("the reason has {found} bytes, expected at most {REASON_MAX}")]
-    ReasonTooLong { found: usize },
+    #[error(transparent)]
+    Reason(#[from] BadReason),
 }
-
-/// A reason is a sentence or a paragraph. What is longer belongs into a ticket.
-const REASON_MAX: usize = 4096;
 
 /// An executor's words about a failure: the end of a log, not the whole. What an executor says must always fit into the
 /// journal, or one machine could stop the driver.
 const NOTE_MAX: usize = 4096;
-
-fn check_reason(reason: &str) -> Result<(), RolloutRejection> {
-    match reason {
-        _ if reason.trim().is_empty() => Err(RolloutRejection::ReasonMissing),
-        _ if reason.len() > REASON_MAX => Err(RolloutRejection::ReasonTooLong { found: reason.len() }),
-        _ => Ok(()),
-    }
-}
 
 /// The end of a note that is too long: errors stand last.
 fn shortened(note: &str) -> String {
@@ -137,27 +132,28 @@ pub(crate) fn decide(
     actor: &Actor,
     command: &RolloutCommand,
 ) -> Result<Vec<Event>, RolloutRejection> {
+    reason::check_given(optional_reason(command))?;
     let events = match command {
-        RolloutCommand::Start { pipeline, build, scope } => {
-            vec![start(state, actor, pipeline, *build, scope)?]
+        RolloutCommand::Start { pipeline, build, scope, reason } => {
+            vec![start(state, actor, pipeline, (*build, scope), reason)?]
         }
-        RolloutCommand::ApproveGate { rollout, step, gate } => {
-            vec![approve(state, actor, *rollout, step, gate)?]
+        RolloutCommand::ApproveGate { rollout, step, gate, reason } => {
+            vec![approve(find(state, *rollout)?, actor, step, gate, reason)?]
         }
-        RolloutCommand::Pause { rollout } => {
+        RolloutCommand::Pause { rollout, reason } => {
             in_mode(find(state, *rollout)?, Mode::Running)?;
-            vec![RolloutEvent::Paused { rollout: *rollout }]
+            vec![RolloutEvent::Paused { rollout: *rollout, reason: reason.clone() }]
         }
-        RolloutCommand::Unpause { rollout } => {
+        RolloutCommand::Unpause { rollout, reason } => {
             in_mode(find(state, *rollout)?, Mode::Paused)?;
-            vec![RolloutEvent::Unpaused { rollout: *rollout }]
+            vec![RolloutEvent::Unpaused { rollout: *rollout, reason: reason.clone() }]
         }
-        RolloutCommand::Abort { rollout } => vec![abort(find(state, *rollout)?)?],
-        RolloutCommand::Resume { rollout, step, grant } => {
-            vec![resume(state, find(state, *rollout)?, step, *grant)?]
+        RolloutCommand::Abort { rollout, reason } => vec![abort(find(state, *rollout)?, reason)?],
+        RolloutCommand::Resume { rollout, step, grant, reason } => {
+            vec![resume(state, find(state, *rollout)?, step, *grant, reason)?]
         }
-        RolloutCommand::Retry { rollout, machines } => {
-            retry(state, find(state, *rollout)?, machines.as_ref())?
+        RolloutCommand::Retry { rollout, machines, reason } => {
+            retry(state, find(state, *rollout)?, machines.as_ref(), reason)?
         }
         RolloutCommand::Skip { rollout, machines, reason } => {
             vec![skip(state, find(state, *rollout)?, machines, reason)?]
@@ -179,6 +175,20 @@ pub(crate) fn decide(
         }
     };
     Ok(events.into_iter().map(Event::from).collect())
+}
+
+/// The reason of a command that may do without one.
+fn optional_reason(command: &RolloutCommand) -> Option<&str> {
+    match command {
+        RolloutCommand::Start { reason, .. }
+        | RolloutCommand::ApproveGate { reason, .. }
+        | RolloutCommand::Pause { reason, .. }
+        | RolloutCommand::Unpause { reason, .. }
+        | RolloutCommand::Abort { reason, .. }
+        | RolloutCommand::Resume { reason, .. }
+        | RolloutCommand::Retry { reason, .. } => reason.as_deref(),
+        RolloutCommand::Skip { .. } | RolloutCommand::SignOff { .. } | RolloutCommand::Report { .. } => None,
+    }
 }
 
 fn find(state: &State, id: RolloutId) -> Result<&Rollout, RolloutRejection> {
@@ -207,8 +217,8 @@ fn start(
     state: &State,
     actor: &Actor,
     pipeline: &Pipeline,
-    build: BuildNumber,
-    scope: &Scope,
+    (build, scope): (BuildNumber, &Scope),
+    reason: &Option<String>,
 ) -> Result<RolloutEvent, RolloutRejection> {
     usable_build(state, build)?;
     let running = state.rollouts.of(&pipeline.name, build).find(|rollout| !rollout.has_ended());
@@ -227,6 +237,7 @@ fn start(
         build,
         by: actor.name.clone(),
         scope: scope.clone(),
+        reason: reason.clone(),
     })
 }
 
@@ -252,13 +263,12 @@ fn step_word(state: &StepState) -> &'static str {
 }
 
 fn approve(
-    state: &State,
+    rollout: &Rollout,
     actor: &Actor,
-    rollout: RolloutId,
     step: &StepName,
     gate: &str,
+    reason: &Option<String>,
 ) -> Result<RolloutEvent, RolloutRejection> {
-    let rollout = find(state, rollout)?;
     let number = step_number(rollout, step)?;
     let run = rollout.step(number);
     if !matches!(run.state, StepState::Waiting | StepState::Reached) {
@@ -287,12 +297,20 @@ fn approve(
     if run.gates[usize::from(*at)].approvals.contains(&actor.name) {
         return Err(RolloutRejection::ApprovedTwice { by, gate, who: who.to_string() });
     }
-    Ok(RolloutEvent::GateApproved { rollout: rollout.id, step: number, gate: *at, by })
+    Ok(RolloutEvent::GateApproved {
+        rollout: rollout.id,
+        step: number,
+        gate: *at,
+        by,
+        reason: reason.clone(),
+    })
 }
 
-fn abort(rollout: &Rollout) -> Result<RolloutEvent, RolloutRejection> {
+fn abort(rollout: &Rollout, reason: &Option<String>) -> Result<RolloutEvent, RolloutRejection> {
     match rollout.mode {
-        Mode::Running | Mode::Paused => Ok(RolloutEvent::Aborted { rollout: rollout.id }),
+        Mode::Running | Mode::Paused => {
+            Ok(RolloutEvent::Aborted { rollout: rollout.id, reason: reason.clone() })
+        }
         Mode::Aborting | Mode::Ended { .. } => Err(RolloutRejection::WrongMode {
             rollout: rollout.id,
             expected: "running or paused",
@@ -306,6 +324,7 @@ fn resume(
     rollout: &Rollout,
     step: &StepName,
     grant: u32,
+    reason: &Option<String>,
 ) -> Result<RolloutEvent, RolloutRejection> {
     if rollout.has_ended() || rollout.mode == Mode::Aborting {
         let (expected, found) = ("running or paused", mode_word(rollout.mode));
@@ -328,7 +347,9 @@ fn resume(
     };
     match still {
         Some(why) => Err(RolloutRejection::StillHalted { why }),
-        None => Ok(RolloutEvent::Resumed { rollout: rollout.id, step: number, grant }),
+        None => {
+            Ok(RolloutEvent::Resumed { rollout: rollout.id, step: number, grant, reason: reason.clone() })
+        }
     }
 }
 
@@ -337,6 +358,7 @@ fn retry(
     state: &State,
     rollout: &Rollout,
     machines: Option<&Selector>,
+    reason: &Option<String>,
 ) -> Result<Vec<RolloutEvent>, RolloutRejection> {
     if rollout.has_ended() || rollout.mode == Mode::Aborting {
         let (expected, found) = ("running or paused", mode_word(rollout.mode));
@@ -355,7 +377,12 @@ fn retry(
         });
         let machines: Runs = wanted.map(|job| job.machine).collect();
         if !machines.is_empty() {
-            events.push(RolloutEvent::Retried { rollout: rollout.id, step, machines });
+            events.push(RolloutEvent::Retried {
+                rollout: rollout.id,
+                step,
+                machines,
+                reason: reason.clone(),
+            });
         }
     }
     if events.is_empty() {
@@ -370,7 +397,7 @@ fn skip(
     machines: &Selector,
     reason: &str,
 ) -> Result<RolloutEvent, RolloutRejection> {
-    check_reason(reason)?;
+    reason::check(reason)?;
     let matcher = machines.compile(&state.fleet);
     let named: Vec<_> =
         rollout.jobs.iter().filter(|job| matcher.matches(&state.fleet, job.machine)).collect();
@@ -397,7 +424,7 @@ fn skip(
 }
 
 fn sign_off(state: &State, machines: &Selector, reason: &str) -> Result<RolloutEvent, RolloutRejection> {
-    check_reason(reason)?;
+    reason::check(reason)?;
     let matcher = machines.compile(&state.fleet);
     let at_rest =
         |machine: &MachineId| !state.gauges.grip(*machine).running && matcher.matches(&state.fleet, *machine);

@@ -19,6 +19,8 @@ pub enum RolloutEvent {
         build: BuildNumber,
         by: String,
         scope: Scope,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Everything that the step comes after has ended well: its change and its ticket are raised, its gates watched.
     StepReached {
@@ -35,6 +37,8 @@ pub enum RolloutEvent {
         step: u16,
         gate: u16,
         by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// All gates are open: the step's phases, each `each` value on its own.
     StepOpened {
@@ -123,21 +127,31 @@ pub enum RolloutEvent {
         rollout: RolloutId,
         step: u16,
         grant: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     Paused {
         rollout: RolloutId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     Unpaused {
         rollout: RolloutId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     Aborted {
         rollout: RolloutId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Failed or lost machines are to be tried again.
     Retried {
         rollout: RolloutId,
         step: u16,
         machines: Runs,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     Skipped {
         rollout: RolloutId,
@@ -282,9 +296,9 @@ impl RolloutEvent {
             | RolloutEvent::Halted { rollout, .. }
             | RolloutEvent::Called { rollout, .. }
             | RolloutEvent::Resumed { rollout, .. }
-            | RolloutEvent::Paused { rollout }
-            | RolloutEvent::Unpaused { rollout }
-            | RolloutEvent::Aborted { rollout }
+            | RolloutEvent::Paused { rollout, .. }
+            | RolloutEvent::Unpaused { rollout, .. }
+            | RolloutEvent::Aborted { rollout, .. }
             | RolloutEvent::Retried { rollout, .. }
             | RolloutEvent::Skipped { rollout, .. }
             | RolloutEvent::StepEnded { rollout, .. }

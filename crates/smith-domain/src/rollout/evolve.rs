@@ -12,7 +12,9 @@ use crate::time::Timestamp;
 
 pub(crate) use job::fleet_changed;
 pub(crate) use lanes::bounds_of;
-pub(crate) use step::{change_moved, change_permits, clock_accepted, may_start, ticket_drafted};
+pub(crate) use step::{
+    change_moved, change_permits, clock_accepted, has_succeeded, may_start, soaked_since, ticket_drafted,
+};
 
 /// Follows one event of a rollout.
 pub(crate) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp) {

@@ -38,5 +38,8 @@ pub use state::{
 };
 
 pub(crate) use decide::decide;
-pub(crate) use evolve::{bounds_of, change_moved, clock_accepted, evolve, fleet_changed, ticket_drafted};
+pub(crate) use evolve::{
+    bounds_of, change_moved, clock_accepted, evolve, fleet_changed, has_succeeded, soaked_since,
+    ticket_drafted,
+};
 pub(crate) use plan::plan;

@@ -24,6 +24,8 @@ pub struct Rollout {
     pub pipeline: Arc<Pipeline>,
     pub build: BuildNumber,
     pub by: String,
+    /// Why, in the words of whoever started it.
+    pub reason: Option<String>,
     pub scope: Scope,
     pub started_at: Timestamp,
     pub mode: Mode,
@@ -367,6 +369,7 @@ impl Rollout {
             pipeline: Arc::new(pipeline.clone()),
             build,
             by: by.to_owned(),
+            reason: None,
             scope: scope.clone(),
             started_at: at,
             mode: Mode::Running,

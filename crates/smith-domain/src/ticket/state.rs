@@ -36,6 +36,14 @@ pub enum TicketKind {
     },
 }
 
+impl TicketKind {
+    /// The epic of a build, with its title.
+    pub(crate) fn epic(build: BuildNumber) -> (Self, String) {
+        let title = format!("BUILD #{build} : Tracking Patching for Worldwide Rollout");
+        (TicketKind::Epic { build }, title)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TicketState {
     Open,

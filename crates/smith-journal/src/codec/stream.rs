@@ -13,6 +13,10 @@ pub fn stream_of(state: &State, event: &Event) -> String {
         Event::Build(_) => "builds".to_owned(),
         Event::Errand(_) => "errands".to_owned(),
         Event::Access(_) => "access".to_owned(),
+        Event::Notice(_) => "notices".to_owned(),
+        Event::Cycle(event) => {
+            event.cycle().map_or_else(|| "schedules".to_owned(), |cycle| format!("cycle {cycle}"))
+        }
         Event::Driver(_) => "driver".to_owned(),
         Event::Ticket(event) => ticket(event),
         Event::Change(event) => change(event),
@@ -34,7 +38,7 @@ fn change(event: &ChangeEvent) -> String {
         | ChangeEvent::Approved { change, .. }
         | ChangeEvent::Rejected { change, .. }
         | ChangeEvent::Revoked { change, .. }
-        | ChangeEvent::Begun { change }
+        | ChangeEvent::Begun { change, .. }
         | ChangeEvent::Closed { change, .. }
         | ChangeEvent::Cancelled { change, .. } => format!("change {}", change.0),
     }

@@ -36,6 +36,8 @@ fn changes() -> Vec<ChangeEvent> {
             test_passed,
         },
     };
+    let raised =
+        |reason| ChangeEvent::TrainRaised { train: TrainId(1), form: Box::new(form()), by: by(), reason };
     let moved = |to| ChangeEvent::TaskMoved { task: TaskId(11), to };
     vec![
         drafted(Subject::Step { rollout: RolloutId(12), step: 1 }, approve, &["canary", "rest"]),
@@ -43,10 +45,12 @@ fn changes() -> Vec<ChangeEvent> {
         drafted(Subject::Step { rollout: RolloutId(12), step: 0 }, ChangeRule::None, &[]),
         ChangeEvent::Raised { change, number: "CHG0268453".to_owned(), tasks: texts(&["CTASK0348812"]) },
         ChangeEvent::Refused { change, reason: reason() },
-        ChangeEvent::Approved { change, by: by() },
+        ChangeEvent::Approved { change, by: by(), reason: None },
+        ChangeEvent::Approved { change, by: by(), reason: Some(reason()) },
         ChangeEvent::Rejected { change, by: by(), reason: reason() },
         ChangeEvent::Revoked { change, by: by(), reason: reason() },
-        ChangeEvent::Begun { change },
+        ChangeEvent::Begun { change, reason: None },
+        ChangeEvent::Begun { change, reason: Some(reason()) },
         moved(TaskMove::Begin),
         moved(TaskMove::Complete),
         moved(TaskMove::CompleteWithFailures),
@@ -55,11 +59,12 @@ fn changes() -> Vec<ChangeEvent> {
         closed(Closing::WithFailures, None, None),
         closed(Closing::Unsuccessful, Some("https://tests/2"), Some(false)),
         ChangeEvent::Cancelled { change, reason: reason() },
-        ChangeEvent::TrainRaised { train: TrainId(1), form: Box::new(form()), by: by() },
+        raised(None),
+        raised(Some(reason())),
     ]
 }
 
-fn form() -> TrainForm {
+pub(super) fn form() -> TrainForm {
     let text = str::to_owned;
     TrainForm {
         squad: text("netscan"),
@@ -118,6 +123,8 @@ fn errands() -> Vec<ErrandEvent> {
         reported(ErrandOutcome::Done),
         reported(ErrandOutcome::Refused { reason: reason() }),
         reported(ErrandOutcome::Failed { reason: reason() }),
+        reported(ErrandOutcome::Told { note: "3 of 3".to_owned() }),
+        reported(ErrandOutcome::Built { build: BuildNumber(725), note: "12 new".to_owned() }),
     ]
 }
 

@@ -59,23 +59,26 @@ pub(super) fn examples() -> Vec<Event> {
         },
         FleetEvent::ExemptionEnded { exemption: ExemptionId(2), reason: "fan replaced".to_owned() },
     ];
-    let set = |change: Option<u32>| BuildEvent::ChannelSet {
+    let set = |change: Option<u32>, reason: Option<&str>| BuildEvent::ChannelSet {
         channel: "prod".to_owned(),
         region: "us-south".to_owned(),
         build: BuildNumber(725),
         change: change.map(ChangeId),
+        reason: reason.map(str::to_owned),
     };
     let build = [
         BuildEvent::Verified { build: BuildNumber(725) },
         BuildEvent::Withdrawn { build: BuildNumber(724), reason: "bad kernel".to_owned() },
-        set(None),
-        set(Some(4)),
+        set(None, None),
+        set(Some(4), None),
+        set(None, Some("back, it does harm")),
     ];
     let (wall, steady) = (Timestamp(1_795_158_878_123), Timestamp(1_795_158_000_000));
     let driver = [
         DriverEvent::Began { tenure: 3, owner: "host-1 4711".to_owned() },
         DriverEvent::ClockJumped { wall, steady },
-        DriverEvent::ClockAccepted { wall, steady: Timestamp(-5) },
+        DriverEvent::ClockAccepted { wall, steady: Timestamp(-5), reason: None },
+        DriverEvent::ClockAccepted { wall, steady, reason: Some("the battery was changed".to_owned()) },
     ];
     let fleet = fleet.into_iter().map(Event::from);
     fleet.chain(build.into_iter().map(Event::from)).chain(driver.into_iter().map(Event::from)).collect()

@@ -4,8 +4,10 @@
 //! for years. Whoever changes a shape raises the version of its kind, adds a step in `codec/kinds.rs` and a new file.
 
 mod access;
+mod cycle;
 mod desk;
 mod fleet;
+mod notice;
 mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +22,15 @@ use smith_journal::{Content, Hash, RowRef, Seq};
 /// What each golden body means now, by kind, in the order of the lines. Files of older versions mean what their lines
 /// were lifted to.
 fn examples() -> Vec<Event> {
-    [access::examples(), fleet::examples(), desk::examples(), rollout::examples()].concat()
+    [
+        access::examples(),
+        cycle::examples(),
+        fleet::examples(),
+        desk::examples(),
+        notice::examples(),
+        rollout::examples(),
+    ]
+    .concat()
 }
 
 fn folder() -> PathBuf {

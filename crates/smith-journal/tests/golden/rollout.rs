@@ -71,7 +71,7 @@ fn plain() -> Pipeline {
     }
 }
 
-fn gates() -> Vec<Gate> {
+pub(super) fn gates() -> Vec<Gate> {
     let step = || StepName::new("only").expect("a name");
     vec![
         Gate::Soak { pipeline: None, step: step(), from: SoakFrom::End, length: Span::hours(24) },
@@ -147,7 +147,13 @@ fn full() -> Pipeline {
 
 fn started(pipeline: Pipeline, scope: Scope) -> RolloutEvent {
     let (build, by) = (BuildNumber(725), "ann".to_owned());
-    RolloutEvent::Started { rollout: ROLLOUT, pipeline: Box::new(pipeline), build, by, scope }
+    RolloutEvent::Started { rollout: ROLLOUT, pipeline: Box::new(pipeline), build, by, scope, reason: None }
+}
+
+fn started_because() -> RolloutEvent {
+    let (build, by, scope) = (BuildNumber(725), "ann".to_owned(), Scope::Pipeline);
+    let (pipeline, reason) = (Box::new(plain()), Some("the weekly patch".to_owned()));
+    RolloutEvent::Started { rollout: ROLLOUT, pipeline, build, by, scope, reason }
 }
 
 fn steps() -> Vec<RolloutEvent> {
@@ -155,14 +161,23 @@ fn steps() -> Vec<RolloutEvent> {
     let spec = |phase, value: Option<&str>| RunSpec { phase, value: value.map(str::to_owned) };
     let at = Timestamp(1_795_158_878_123);
     let closed = |opens, why| RolloutEvent::WindowClosed { rollout, step, opens, why };
+    let approved = |reason: Option<&str>| RolloutEvent::GateApproved {
+        rollout,
+        step,
+        gate: 2,
+        by: "bob".to_owned(),
+        reason: reason.map(str::to_owned),
+    };
     let freeze = |until| Closing::Freeze { reason: "holidays".to_owned(), until };
     vec![
         started(plain(), Scope::Pipeline),
         started(full(), Scope::Step { step: 1 }),
         started(plain(), Scope::Request { outage: Span::mins(20) }),
+        started_because(),
         RolloutEvent::StepReached { rollout, step },
         RolloutEvent::GateOpened { rollout, step, gate: 2 },
-        RolloutEvent::GateApproved { rollout, step, gate: 2, by: "bob".to_owned() },
+        approved(None),
+        approved(Some("looked at")),
         RolloutEvent::StepOpened { rollout, step, runs: vec![spec(0, None), spec(1, Some("dal10"))] },
         RolloutEvent::Scoped { rollout, step, run: 1, bag: 2, machines: runs(&[4, 5, 6, 1]) },
         RolloutEvent::Scoped { rollout, step, run: 1, bag: 0, machines: runs(&[]) },
@@ -232,11 +247,16 @@ fn people() -> Vec<RolloutEvent> {
         halted(Halt::ChangeRefused { reason: reason() }),
         RolloutEvent::Called { rollout, step, why: Call::Halted },
         RolloutEvent::Called { rollout, step, why: Call::HeldUp { by: runs(&[4, 9]) } },
-        RolloutEvent::Resumed { rollout, step, grant: 2 },
-        RolloutEvent::Paused { rollout },
-        RolloutEvent::Unpaused { rollout },
-        RolloutEvent::Aborted { rollout },
-        RolloutEvent::Retried { rollout, step, machines: runs(&[4, 5]) },
+        RolloutEvent::Resumed { rollout, step, grant: 2, reason: None },
+        RolloutEvent::Resumed { rollout, step, grant: 2, reason: Some(reason()) },
+        RolloutEvent::Paused { rollout, reason: None },
+        RolloutEvent::Paused { rollout, reason: Some(reason()) },
+        RolloutEvent::Unpaused { rollout, reason: None },
+        RolloutEvent::Unpaused { rollout, reason: Some(reason()) },
+        RolloutEvent::Aborted { rollout, reason: None },
+        RolloutEvent::Aborted { rollout, reason: Some(reason()) },
+        RolloutEvent::Retried { rollout, step, machines: runs(&[4, 5]), reason: None },
+        RolloutEvent::Retried { rollout, step, machines: runs(&[4, 5]), reason: Some(reason()) },
         RolloutEvent::Skipped { rollout, machines: runs(&[7]), reason: reason() },
         RolloutEvent::SignedOff { machines: runs(&[8, 2]), reason: reason() },
     ]

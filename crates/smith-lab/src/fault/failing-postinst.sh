@@ -1,23 +1,9 @@
-# A package looks on whatever others put below /usr/share/doc, as the index of manual pages does, and fails at it. It fails again
-# whenever it is configured, until it is gone.
-set -eu
+# A package fails when it is triggered, and again whenever it is configured, until it is gone.
 package=smith-lab-failing
+description='package whose postinst fails'
 case $1 in
 break)
-    if dpkg-query --show --showformat='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^i'; then
-        exit 0
-    fi
-    tree=$(mktemp -d)
-    mkdir "$tree/DEBIAN"
-    cat >"$tree/DEBIAN/control" <<CONTROL
-Package: $package
-Version: 1.0
-Architecture: all
-Maintainer: smith-lab <lab@localhost>
-Description: package whose postinst fails
-CONTROL
-    echo 'interest-noawait /usr/share/doc' >"$tree/DEBIAN/triggers"
-    cat >"$tree/DEBIAN/postinst" <<'POSTINST'
+    is_there || put_in <<'POSTINST'
 #!/bin/sh
 if [ "$1" = configure ] && [ -z "${2-}" ]; then
     exit 0
@@ -25,10 +11,6 @@ fi
 echo "smith-lab-failing: cannot do what it should" >&2
 exit 1
 POSTINST
-    chmod 755 "$tree" "$tree/DEBIAN/postinst"
-    dpkg-deb --build --root-owner-group "$tree" "$tree.deb" >/dev/null
-    dpkg --install "$tree.deb"
-    rm -rf "$tree" "$tree.deb"
     ;;
 heal)
     dpkg --purge "$package"

@@ -109,8 +109,14 @@ impl Fault {
             Self::FullDisk => Means::Script(include_str!("full-disk.sh")),
             Self::DpkgLock => Means::Script(include_str!("dpkg-lock.sh")),
             Self::HeldPackage => Means::Script(include_str!("held-package.sh")),
-            Self::FailingPostinst => Means::Script(include_str!("failing-postinst.sh")),
-            Self::NetworkLostOnRestart => Means::Script(include_str!("network-lost-on-restart.sh")),
+            Self::FailingPostinst => Means::Script(concat!(
+                include_str!("waiting-package.sh"),
+                include_str!("failing-postinst.sh")
+            )),
+            Self::NetworkLostOnRestart => Means::Script(concat!(
+                include_str!("waiting-package.sh"),
+                include_str!("network-lost-on-restart.sh")
+            )),
             Self::SshdDead => Means::Script(include_str!("sshd-dead.sh")),
             Self::ClockOff => Means::Script(include_str!("clock-off.sh")),
             Self::KernelPurgeFailing => Means::Script(include_str!("kernel-purge-failing.sh")),

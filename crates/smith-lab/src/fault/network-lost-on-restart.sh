@@ -1,25 +1,15 @@
-# A package writes its own idea of the network and restarts it when others put something below /usr/share/doc.
-set -eu
+# A package writes its own idea of the network when it is triggered, and restarts it.
 package=smith-lab-network
+description='package that restarts the network and loses it'
 dir=/var/lib/smith-lab
 case $1 in
 break)
-    if dpkg-query --show --showformat='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^i'; then
+    if is_there; then
         exit 0
     fi
     mkdir -p "$dir"
     cp -p /etc/network/interfaces "$dir/interfaces"
-    tree=$(mktemp -d)
-    mkdir "$tree/DEBIAN"
-    cat >"$tree/DEBIAN/control" <<CONTROL
-Package: $package
-Version: 1.0
-Architecture: all
-Maintainer: smith-lab <lab@localhost>
-Description: package that restarts the network and loses it
-CONTROL
-    echo 'interest-noawait /usr/share/doc' >"$tree/DEBIAN/triggers"
-    cat >"$tree/DEBIAN/postinst" <<'POSTINST'
+    put_in <<'POSTINST'
 #!/bin/sh
 if [ "$1" = triggered ]; then
     systemctl stop networking.service
@@ -28,10 +18,6 @@ if [ "$1" = triggered ]; then
 fi
 exit 0
 POSTINST
-    chmod 755 "$tree" "$tree/DEBIAN/postinst"
-    dpkg-deb --build --root-owner-group "$tree" "$tree.deb" >/dev/null
-    dpkg --install "$tree.deb"
-    rm -rf "$tree" "$tree.deb"
     ;;
 heal)
     dpkg --purge "$package"

@@ -64,7 +64,7 @@ pub fn project(state: &State, rollout: &Rollout) -> Project {
         pipeline: rollout.pipeline.name.to_string(),
         build: rollout.build.0,
         by: rollout.by.clone(),
-        reason: None,
+        reason: rollout.reason.clone(),
         started: rollout.started_at.to_string(),
         ended: ended(rollout),
         state: state_word(rollout).to_owned(),

@@ -1,9 +1,9 @@
 //! Tickets with what has become of them.
 
-use smith_api::{Comment, Ticket};
+use smith_api::{CheckItem, Comment, Ticket};
 use smith_domain::id::TicketId;
 use smith_domain::state::State;
-use smith_domain::ticket::{self, TicketKind, TicketState};
+use smith_domain::ticket::{self, TicketKind, TicketState, checklist};
 
 pub fn ticket(state: &State, one: &ticket::Ticket) -> Ticket {
     let (build, project, step) = match &one.kind {
@@ -35,9 +35,16 @@ pub fn ticket(state: &State, one: &ticket::Ticket) -> Ticket {
             .iter()
             .map(|(at, text)| Comment { at: at.to_string(), text: text.clone() })
             .collect(),
-        checklist: Vec::new(),
+        checklist: match one.kind {
+            TicketKind::Epic { build } => checklist(state, build).into_iter().map(item).collect(),
+            TicketKind::Step { .. } => Vec::new(),
+        },
         children: children.map(name).collect(),
     }
+}
+
+fn item(one: ticket::Item) -> CheckItem {
+    CheckItem { done: one.done.map(|at| at.to_string()), text: one.text }
 }
 
 fn name(one: &ticket::Ticket) -> String {

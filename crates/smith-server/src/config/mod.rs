@@ -7,6 +7,7 @@ pub mod pipeline;
 pub mod places;
 pub mod recipe;
 mod report;
+pub mod settings;
 mod tree;
 mod value;
 

@@ -47,12 +47,17 @@ pub fn answer(state: &State, kind: ErrandKind) -> ErrandOutcome {
         ErrandKind::RaiseTicket(ticket) => {
             ErrandOutcome::Raised { number: ticket_number(ticket), tasks: Vec::new() }
         }
+        // Links of the week are work on stores and rollouts, which no desk does.
+        ErrandKind::Link(_, link) => {
+            ErrandOutcome::Refused { reason: format!("expected somebody who does {link}, found a desk") }
+        }
         ErrandKind::BeginChange(_)
         | ErrandKind::MoveTask(..)
         | ErrandKind::CloseChange(_)
         | ErrandKind::CommentTicket(..)
         | ErrandKind::CloseTicket(_)
-        | ErrandKind::Call(..) => ErrandOutcome::Done,
+        | ErrandKind::Call(..)
+        | ErrandKind::Notify(_) => ErrandOutcome::Done,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection, decide};
-use smith_domain::errand::{self, ErrandEvent, ErrandState};
+use smith_domain::errand::{ErrandEvent, ErrandState};
 use smith_domain::event::Event;
 use smith_domain::plan::{Wake, plan};
 use smith_domain::rollout::{JobState, RolloutEvent, Turn as JobTurn};
@@ -269,7 +269,7 @@ fn effect_of(state: &State, event: &Event) -> Option<Effect> {
         Event::Errand(ErrandEvent::Asked { errand, attempt }) => {
             let open = state.errands.get(*errand)?;
             let target = Target::Errand { errand: *errand, kind: open.kind, attempt: *attempt };
-            Some(Effect { mode: Mode::Act, tenure, deadline: state.at + errand::DEADLINE, target })
+            Some(Effect { mode: Mode::Act, tenure, deadline: state.at + open.kind.deadline(), target })
         }
         Event::Rollout(_)
         | Event::Errand(_)
@@ -278,6 +278,8 @@ fn effect_of(state: &State, event: &Event) -> Option<Effect> {
         | Event::Change(_)
         | Event::Ticket(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => None,
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use smith_agent::protocol::{DeadMan, Name, Reply};
+use smith_agent::protocol::{DeadMan, Fence, Name, Reply};
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
 use smith_domain::rollout::{CauseKind, Outcome, RolloutCommand};
@@ -16,7 +16,8 @@ use super::address::{Address, address_of};
 use super::job::{Asked, BuildAccess, job_for, seek_for};
 use super::link::Links;
 use super::operation::{Ending, Patience, perform};
-use super::verdict::{outcome_of, words_of};
+use super::upkeep::Upkeep;
+use super::verdict::{found_of, outcome_of, words_of};
 use crate::driver::{Effect, Executor, Input, Mode, Target};
 
 /// What is the same for all machines.
@@ -32,6 +33,8 @@ pub struct Settings {
     /// How long a machine is tried to be reached before an action counts as not begun.
     pub reach: Duration,
     pub silence: Duration,
+    /// A machine that was asked for nothing for so long is asked to forget what it did long ago.
+    pub quiet: Duration,
 }
 
 impl Settings {
@@ -44,6 +47,8 @@ impl Settings {
             reach: Duration::from_secs(60),
             // Three of the agent's signs of life, and then some.
             silence: Duration::from_secs(45),
+            // The next action of a procedure follows at once. Shorter than a connection is kept: none is made for this.
+            quiet: Duration::from_secs(30),
         }
     }
 }
@@ -61,6 +66,7 @@ pub struct MachineExecutor<E> {
     builds: Arc<dyn BuildAccess>,
     settings: Arc<Settings>,
     answers: Arc<dyn Answers>,
+    upkeep: Arc<Upkeep>,
     errands: E,
 }
 
@@ -84,7 +90,8 @@ impl<E> MachineExecutor<E> {
         answers: Arc<dyn Answers>,
         errands: E,
     ) -> Self {
-        Self { runtime, links, builds, settings: Arc::new(settings), answers, errands }
+        let (settings, upkeep) = (Arc::new(settings), Arc::new(Upkeep::default()));
+        Self { runtime, links, builds, settings, answers, upkeep, errands }
     }
 
     pub fn errands_mut(&mut self) -> &mut E {
@@ -102,20 +109,21 @@ impl<E> MachineExecutor<E> {
             whole: left,
             silence: self.settings.silence,
         };
-        let links = self.links.clone();
+        let (links, settings) = (self.links.clone(), Arc::clone(&self.settings));
+        let (upkeep, turn) = (Arc::clone(&self.upkeep), self.upkeep.begin(asked.machine));
         self.runtime.spawn(async move {
             let begun = Instant::now();
             let ending =
                 perform(&links, &address, &job, patience, |reply| answers.heard(&asked, reply)).await;
-            let outcome = match (mode, &ending) {
-                // Whoever only looks has not found out anything when nobody answers.
-                (
-                    Mode::Seek,
-                    Ending::Unreachable { .. } | Ending::KeyRefused { .. } | Ending::NotAnAgent { .. },
-                ) => Outcome::Lost,
-                (Mode::Seek | Mode::Act, ending) => outcome_of(ending),
+            let outcome = match mode {
+                Mode::Act => outcome_of(&ending),
+                Mode::Seek => found_of(&ending),
             };
             report(answers.as_ref(), &asked, outcome, begun.elapsed(), words_of(&ending));
+            if matches!(ending, Ending::Ended(_)) {
+                let fence = Fence { controller: settings.controller.clone(), tenure: asked.tenure };
+                upkeep.clean(turn, settings.quiet, &links, &address, fence).await;
+            }
         });
     }
 

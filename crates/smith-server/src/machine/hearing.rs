@@ -3,6 +3,8 @@
 use smith_agent::protocol::{Body, Hello, LINE_MAX, ReadError, Reply, read_reply};
 use thiserror::Error;
 
+use super::text::harmless;
+
 /// All that one talk may say. A report is 8 MiB; what says eight times as much does not stop.
 const TALK_MAX: u64 = 64 << 20;
 
@@ -88,7 +90,12 @@ impl Hearing {
         if length > LINE_MAX { Err(ReadError::TooLong.into()) } else { Ok(()) }
     }
 
+    /// The only way in: what comes out of here may be shown.
     fn accept(&mut self, reply: Reply) -> Result<Option<Reply>, Heard> {
+        let reply = harmless(reply).map_err(|error| ReadError::Garbage {
+            found: "texts that cannot be told".to_owned(),
+            why: error.to_string(),
+        })?;
         if self.ended {
             return Err(Heard::AfterTheEnd);
         }
@@ -176,6 +183,14 @@ mod tests {
         let alive = line(0, Body::Alive).repeat(1000);
         let refused = (0..10_000).find_map(|_| hearing.hear(alive.as_bytes()).err()).unwrap();
         assert!(matches!(refused, Heard::Endless), "{refused}");
+    }
+
+    #[test]
+    fn what_is_heard_may_be_shown() {
+        let mut hearing = Hearing::new(0);
+        let bad = line(1, Body::Log { text: "a\u{1b}[2J\nb\u{202e}".into() });
+        let replies = hearing.hear((hello() + &bad).as_bytes()).unwrap();
+        assert_eq!(replies[0].body, Body::Log { text: "a\u{fffd}[2J b\u{fffd}".into() });
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use russh::keys::PublicKey;
 
 use super::address::Address;
 use super::link::Links;
+use super::text::one_line;
 
 /// Runs on the machine as root. Nothing is written into it: the key and the package's size come as its first two lines of
 /// input, the package after them. The file of keys gets its name when it is whole: a full disk must lock nobody out.
@@ -81,8 +82,8 @@ pub async fn install(links: &Links, address: &Address, payload: &Payload) -> Res
         }
     }
     match code {
-        Some(0) => Ok(String::from_utf8_lossy(&said).trim().to_owned()),
-        Some(code) => Err(format!("code {code}: {}", String::from_utf8_lossy(&complaint).trim())),
+        Some(0) => Ok(one_line(String::from_utf8_lossy(&said).trim())),
+        Some(code) => Err(format!("code {code}: {}", one_line(String::from_utf8_lossy(&complaint).trim()))),
         None => Err("the connection ended in the middle".to_owned()),
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use russh::client::{self, Config, Handle, Msg};
@@ -13,10 +13,12 @@ use russh::{Channel, Disconnect, Preferred};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::address::Address;
 use super::identity::Identity;
+use super::text::one_line;
 
 /// How much of a machine's and of our own strength connecting may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub struct LinkLimits {
     pub sessions: usize,
     /// For the whole of connecting, handshake and key.
     pub connect: Duration,
-    /// A connection that nobody uses is kept so long.
+    /// A connection that nobody uses is kept so long, and at most twice so long.
     pub idle: Duration,
     /// Nothing was heard for so long: is anybody there? After three questions without an answer the connection is dead.
     pub keep_alive: Duration,
@@ -59,7 +61,10 @@ pub enum NoLink {
     NoIdentity { why: String },
 }
 
-/// All connections of a controller.
+/// Between two looks for connections that nobody uses, however short they are kept.
+const LOOK_LEAST: Duration = Duration::from_millis(100);
+
+/// All connections of a controller. Those that are kept end with the last clone of it.
 #[derive(Debug, Clone)]
 pub struct Links {
     inner: Arc<Inner>,
@@ -71,9 +76,17 @@ struct Inner {
     limits: LinkLimits,
     handshakes: Semaphore,
     sessions: Arc<Semaphore>,
-    held: Mutex<HashMap<Place, Held>>,
+    held: Mutex<Room>,
     /// Somebody has no use for a connection any more: whoever waits for a seat may take that of a kept one.
     unused: Arc<Notify>,
+}
+
+/// The connections that are kept.
+#[derive(Debug, Default)]
+struct Room {
+    links: HashMap<Place, Held>,
+    /// Ends those that nobody uses, as long as there are any.
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// What a connection is to: any change of it is another connection.
@@ -158,20 +171,19 @@ impl Links {
     pub fn new(identity: Identity, limits: LinkLimits) -> Self {
         let sessions = Arc::new(Semaphore::new(limits.sessions));
         let handshakes = Semaphore::new(limits.handshakes);
-        let (held, unused) = (Mutex::new(HashMap::new()), Arc::new(Notify::new()));
+        let (held, unused) = (Mutex::new(Room::default()), Arc::new(Notify::new()));
         let inner = Inner { identity, limits, handshakes, sessions, held, unused };
         Self { inner: Arc::new(inner) }
     }
 
     /// How many connections are kept.
     pub fn held(&self) -> usize {
-        lock(&self.inner.held).len()
+        lock(&self.inner.held).links.len()
     }
 
     /// The connection to a machine: a kept one, or a new one.
     pub async fn open(&self, address: &Address) -> Result<Link, NoLink> {
         let place = place_of(address);
-        self.drop_idle();
         if let Some(link) = self.kept(&place) {
             return Ok(link);
         }
@@ -182,8 +194,16 @@ impl Links {
         let handle = self.connect(address).await?;
         let kept = Kept { handle: Arc::new(handle), seat: Arc::new(seat) };
         let link = Link { kept: kept.clone(), _end_of_use: end_of_use };
-        lock(&self.inner.held).insert(place, Held { kept, since: Instant::now() });
+        self.keep(place, kept);
         Ok(link)
+    }
+
+    fn keep(&self, place: Place, kept: Kept) {
+        let mut room = lock(&self.inner.held);
+        room.links.insert(place, Held { kept, since: Instant::now() });
+        if room.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
+            room.keeper = Some(tokio::spawn(end_idle(Arc::downgrade(&self.inner))));
+        }
     }
 
     fn lent(&self, kept: &Kept) -> Link {
@@ -205,39 +225,26 @@ impl Links {
 
     /// Whether there was one.
     fn drop_oldest(&self) -> bool {
-        let mut held = lock(&self.inner.held);
-        let unused = held.iter().filter(|(_, held)| Arc::strong_count(&held.kept.handle) == 1);
+        let mut room = lock(&self.inner.held);
+        let unused = room.links.iter().filter(|(_, held)| !held.is_used());
         let oldest = unused.min_by_key(|(_, held)| held.since).map(|(place, _)| place.clone());
-        oldest.is_some_and(|place| held.remove(&place).is_some())
+        oldest.is_some_and(|place| room.links.remove(&place).is_some())
     }
 
     /// Forgets the connection to a machine, because it is broken or because the machine is about to go down.
     pub fn forget(&self, address: &Address) {
-        lock(&self.inner.held).remove(&place_of(address));
-    }
-
-    /// Ends every connection that nobody uses.
-    pub fn close(&self) {
-        lock(&self.inner.held).clear();
+        lock(&self.inner.held).links.remove(&place_of(address));
     }
 
     fn kept(&self, place: &Place) -> Option<Link> {
-        let mut held = lock(&self.inner.held);
-        let kept = held.get_mut(place)?;
-        if kept.kept.handle.is_closed() {
-            held.remove(place);
+        let mut room = lock(&self.inner.held);
+        let held = room.links.get_mut(place)?;
+        if !held.is_to_stay(self.inner.limits.idle) {
+            room.links.remove(place);
             return None;
         }
-        kept.since = Instant::now();
-        Some(self.lent(&kept.kept))
-    }
-
-    fn drop_idle(&self) {
-        let idle = self.inner.limits.idle;
-        lock(&self.inner.held).retain(|_, held| {
-            let used = Arc::strong_count(&held.kept.handle) > 1;
-            !held.kept.handle.is_closed() && (used || held.since.elapsed() < idle)
-        });
+        held.since = Instant::now();
+        Some(self.lent(&held.kept))
     }
 
     async fn connect(&self, address: &Address) -> Result<Handle<HostKey>, NoLink> {
@@ -264,10 +271,10 @@ impl Links {
                 // The machine has a key, but none of the recorded kind.
                 Ok(Err(russh::Error::NoCommonAlgo { kind: russh::AlgorithmKind::Key, theirs, .. })) => {
                     let expected = fingerprint(&address.host_key);
-                    let found = format!("keys of the kinds {}", theirs.join(", "));
+                    let found = format!("keys of the kinds {}", one_line(&theirs.join(", ")));
                     return Err(NoLink::OtherHost { machine: machine(), expected, found });
                 }
-                Ok(Err(error)) => why = format!("{socket}: {error}"),
+                Ok(Err(error)) => why = format!("{socket}: {}", one_line(&error.to_string())),
                 Err(_) => why = format!("{socket}: no answer within {} s", limit.as_secs()),
             }
         }
@@ -291,6 +298,44 @@ impl Links {
         }
         let _ = handle.disconnect(Disconnect::ByApplication, "no key was taken", "").await;
         Ok(None)
+    }
+}
+
+impl Inner {
+    /// Ends the connections that nobody uses any more, and says when to look again.
+    fn end_idle(&self) -> Option<Duration> {
+        let idle = self.limits.idle;
+        let mut room = lock(&self.held);
+        let before = room.links.len();
+        room.links.retain(|_, held| held.is_to_stay(idle));
+        for held in room.links.values_mut().filter(|held| held.is_used()) {
+            held.since = Instant::now();
+        }
+        let next = room.links.values().map(|held| idle.saturating_sub(held.since.elapsed())).min();
+        if room.links.len() < before {
+            self.unused.notify_one();
+        }
+        if next.is_none() {
+            room.keeper = None;
+        }
+        next.map(|next| next.max(LOOK_LEAST))
+    }
+}
+
+impl Held {
+    fn is_used(&self) -> bool {
+        Arc::strong_count(&self.kept.handle) > 1
+    }
+
+    fn is_to_stay(&self, idle: Duration) -> bool {
+        !self.kept.handle.is_closed() && (self.is_used() || self.since.elapsed() < idle)
+    }
+}
+
+/// Does not keep the connections: it ends with them.
+async fn end_idle(inner: Weak<Inner>) {
+    while let Some(next) = inner.upgrade().and_then(|inner| inner.end_idle()) {
+        tokio::time::sleep(next).await;
     }
 }
 
@@ -325,7 +370,7 @@ pub async fn host_key_of(socket: SocketAddr, limits: &LinkLimits) -> Result<Publ
     };
     let why = match timeout(limits.connect, shake).await {
         Ok(Ok(_)) => "it proved no key".to_owned(),
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => one_line(&error.to_string()),
         Err(_) => format!("no answer within {} s", limits.connect.as_secs()),
     };
     let key = lock(&found).take();

@@ -3,6 +3,7 @@
 //! [`Links`] holds the connections; [`Hearing`] makes replies of what comes in and believes little of it;
 //! [`perform`] sees one operation through however often the connection breaks; [`MachineExecutor`] does what a driver asks.
 
+mod access;
 mod address;
 mod backoff;
 mod diagnosis;
@@ -14,8 +15,11 @@ mod job;
 mod link;
 mod operation;
 mod source;
+mod text;
+mod upkeep;
 mod verdict;
 
+pub use access::{NoStore, StoreAccess};
 pub use address::{Address, AddressError, address_of};
 pub use backoff::Backoff;
 pub use diagnosis::{Likely, diagnose};
@@ -27,4 +31,4 @@ pub use job::{Asked, BuildAccess, NoBuild, job_for, name_of};
 pub use link::{Link, LinkLimits, Links, NoLink, fingerprint, host_key_of};
 pub use operation::{Ending, Patience, perform};
 pub use source::{SourceError, patch_of_build, plain_patch};
-pub use verdict::{outcome_of, words_of};
+pub use verdict::{found_of, outcome_of, words_of};

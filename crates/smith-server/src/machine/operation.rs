@@ -10,6 +10,8 @@ use super::address::Address;
 use super::backoff::Backoff;
 use super::hearing::Hearing;
 use super::link::{Link, Links, NoLink};
+use super::text::one_line;
+use super::verdict::words_of;
 
 /// How long is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +80,9 @@ pub async fn perform(
     let begun = Instant::now();
     let mut heard = Memory { may_look_again: true, ..Memory::default() };
     let mut wait = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
-    let mut foreign = 0;
     loop {
-        let mut broke = false;
+        heard.broke = false;
+        let absent = heard.absent.take();
         let link = match links.open(address).await {
             Ok(link) => Some(link),
             Err(NoLink::Unreachable { why, .. }) => {
@@ -95,36 +97,23 @@ pub async fn perform(
             Err(refused) => return Ending::KeyRefused { why: refused.to_string() },
         };
         if let Some(link) = link {
-            let left = patience.whole.saturating_sub(begun.elapsed());
-            let talked = once(&link, job, patience, left, &mut heard, &mut tell).await;
-            match talked {
-                // It was taken on, and what became of it cannot be read now: nothing is known, least of all that nothing was done.
-                Talked::Last(Reply { body: Body::Refused(Refusal::CannotKeep { message }), .. })
-                    if heard.taken || matches!(job.action, Action::Attach(_)) =>
-                {
-                    heard.why = message;
-                }
-                Talked::Last(reply) => return ending_of(reply),
-                Talked::Broke { why } => {
-                    heard.why = why;
-                    broke = true;
-                }
-                Talked::Foreign { why } => {
-                    foreign += 1;
-                    if foreign >= FOREIGN_MAX && !heard.taken {
-                        return Ending::NotAnAgent { why };
-                    }
-                    heard.why = why;
-                }
+            let left = || patience.whole.saturating_sub(begun.elapsed());
+            let talked = once(&link, job, patience, left(), &mut heard, &mut tell).await;
+            if let Some(ending) = heard.weigh(job, talked) {
+                return ending;
+            }
+            let is_absent = heard.absent.is_some() && is_absent(&link, job, patience, left()).await;
+            if !is_absent {
+                // A talk that we cut because the time is over takes nothing back of what was said a moment ago.
+                heard.absent = absent.filter(|_| left().is_zero());
             }
             links.forget(address);
         }
         let limit = if heard.maybe_begun { patience.whole } else { patience.reach };
         let pause = wait.wait();
         // That nothing was heard is not why: whether the machine can be reached at all is seen once more.
-        if begun.elapsed() + pause >= limit && !(broke && std::mem::take(&mut heard.may_look_again)) {
-            let why = heard.lost();
-            return if heard.maybe_begun { Ending::Lost { why } } else { Ending::Unreachable { why } };
+        if begun.elapsed() + pause >= limit && !(heard.broke && std::mem::take(&mut heard.may_look_again)) {
+            return heard.given_up();
         }
         tokio::time::sleep(pause).await;
     }
@@ -138,9 +127,15 @@ struct Memory {
     /// The agent said that it has taken the operation on.
     taken: bool,
     maybe_begun: bool,
+    /// The machine was asked about an operation a moment ago, does not have it, and said why it cannot keep anything.
+    absent: Option<String>,
     why: String,
     /// What it said of how far it was, for the one who looks for a lost machine.
     said: String,
+    /// The newest talk ended in the middle.
+    broke: bool,
+    /// How often what answered was no agent.
+    foreign: u32,
     may_look_again: bool,
 }
 
@@ -161,6 +156,58 @@ impl Memory {
             | Body::Running => return,
         };
         self.said = said.trim_end().chars().take(SAID_CHARS).collect();
+    }
+
+    /// What a talk came to, or nothing if it is to be asked again.
+    fn weigh(&mut self, job: &Job, talked: Talked) -> Option<Ending> {
+        let is_question = matches!(job.action, Action::Attach(_));
+        match talked {
+            Talked::Last(Reply { body: Body::Refused(refusal), .. })
+                if self.taken && (is_question || begins(job)) =>
+            {
+                let why = words_of(&Ending::Refused(refusal.clone()));
+                match refusal {
+                    // Its story cannot be read now; perhaps it can be read later.
+                    Refusal::CannotKeep { .. } => self.why = why,
+                    // It was taken on, and now the agent says something else. Nothing is known, least of all that nothing was done.
+                    Refusal::Malformed { .. }
+                    | Refusal::OldAgent { .. }
+                    | Refusal::OldTenure { .. }
+                    | Refusal::Busy { .. }
+                    | Refusal::OtherJob { .. }
+                    | Refusal::Unknown { .. } => return Some(Ending::Lost { why }),
+                }
+            }
+            // A full disk did not let the name be closed, and may do so in a while; or the operation cannot be read.
+            Talked::Last(Reply { body: Body::Refused(Refusal::CannotKeep { message }), .. })
+                if is_question =>
+            {
+                self.why.clone_from(&message);
+                self.absent = Some(message);
+            }
+            Talked::Last(reply) => return Some(ending_of(reply)),
+            Talked::Broke { why } => {
+                self.why = why;
+                self.broke = true;
+            }
+            Talked::Foreign { why } => {
+                self.foreign += 1;
+                if self.foreign >= FOREIGN_MAX && !self.taken {
+                    return Some(Ending::NotAnAgent { why });
+                }
+                self.why = why;
+            }
+        }
+        None
+    }
+
+    fn given_up(self) -> Ending {
+        let why = self.lost();
+        match self.absent {
+            Some(message) => Ending::Refused(Refusal::CannotKeep { message }),
+            None if self.maybe_begun => Ending::Lost { why },
+            None => Ending::Unreachable { why },
+        }
     }
 
     /// Why it is lost, and how far it was.
@@ -208,6 +255,16 @@ async fn once(
     })
 }
 
+/// Whether the machine has nothing under the name that is asked about. Without a fence a question closes no name and so is answered
+/// on a full disk, too.
+async fn is_absent(link: &Link, job: &Job, patience: Patience, left: Duration) -> bool {
+    let Action::Attach(attach) = &job.action else { return false };
+    let attach = Attach { follow: Follow::Now, ..attach.clone() };
+    let job = Job { fence: None, action: Action::Attach(attach), ..job.clone() };
+    let talked = once(link, &job, patience, left, &mut Memory::default(), &mut |_| ()).await;
+    matches!(talked, Talked::Last(Reply { body: Body::Refused(Refusal::Unknown { .. }), .. }))
+}
+
 async fn talk(
     mut channel: russh::Channel<russh::client::Msg>,
     job: &Job,
@@ -237,7 +294,8 @@ async fn talk(
             Some(ChannelMsg::Data { data }) => {
                 let replies = match hearing.hear(&data) {
                     Ok(replies) => replies,
-                    Err(error) => return Talked::Foreign { why: error.to_string() },
+                    // The error repeats what was heard.
+                    Err(error) => return Talked::Foreign { why: one_line(&error.to_string()) },
                 };
                 heard.last = hearing.last();
                 for reply in replies {
@@ -265,7 +323,8 @@ async fn talk(
 
 /// The channel ended without a last reply.
 fn over(hearing: &Hearing, stderr: &[u8], code: Option<u32>) -> Talked {
-    let said: String = String::from_utf8_lossy(stderr).trim().chars().take(300).collect();
+    let said: String = String::from_utf8_lossy(stderr).trim().chars().take(SAID_CHARS).collect();
+    let said = one_line(&said);
     match (hearing.hello(), code) {
         (Some(Hello { version, .. }), _) => Talked::Broke {
             why: format!("agent {version} ended in the middle of its story {said}").trim_end().to_owned(),

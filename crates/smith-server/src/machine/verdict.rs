@@ -18,6 +18,29 @@ pub fn outcome_of(ending: &Ending) -> Outcome {
     }
 }
 
+/// The outcome of an action that was only looked for. It may have been asked by a controller that has died since, so whatever does
+/// not say what became of it leaves that open: a question that is refused, or not heard, proves nothing.
+pub fn found_of(ending: &Ending) -> Outcome {
+    match ending {
+        Ending::Ended(_) => outcome_of(ending),
+        Ending::Refused(Refusal::Unknown { .. }) => Outcome::NotBegun,
+        // Told only of an operation that the machine does not have, and could not begin as long as it was asked.
+        Ending::Refused(Refusal::CannotKeep { .. }) => Outcome::Failed(CauseKind::DiskFull),
+        Ending::Refused(
+            Refusal::OldTenure { .. }
+            | Refusal::OtherJob { .. }
+            | Refusal::Malformed { .. }
+            | Refusal::OldAgent { .. }
+            | Refusal::Busy { .. },
+        )
+        | Ending::Unreachable { .. }
+        | Ending::KeyRefused { .. }
+        | Ending::NotAnAgent { .. }
+        | Ending::Running
+        | Ending::Lost { .. } => Outcome::Lost,
+    }
+}
+
 /// One line about it, for notes and people. Empty where the outcome says it all.
 pub fn words_of(ending: &Ending) -> String {
     match ending {
@@ -128,6 +151,31 @@ mod tests {
         };
         assert_eq!(patched(vec![]), Outcome::Patched(RebootNeed::NotNeeded));
         assert_eq!(patched(vec![Restart::default()]), Outcome::Patched(RebootNeed::Needed));
+    }
+
+    #[test]
+    fn a_refused_question_proves_nothing() {
+        let (id, message) = (|| "a-1".parse().unwrap(), || "m".to_owned());
+        let told = [
+            (Refusal::Unknown { id: id() }, Outcome::NotBegun, Outcome::NotBegun),
+            (
+                Refusal::CannotKeep { message: message() },
+                Outcome::Failed(CauseKind::DiskFull),
+                Outcome::Failed(CauseKind::DiskFull),
+            ),
+            (Refusal::OldAgent { message: message() }, Outcome::Failed(CauseKind::AgentOld), Outcome::Lost),
+            (Refusal::Malformed { message: message() }, Outcome::Failed(CauseKind::Mismatch), Outcome::Lost),
+            (Refusal::OldTenure { seen: 2, found: 1 }, Outcome::Failed(CauseKind::Mismatch), Outcome::Lost),
+            (Refusal::OtherJob { id: id() }, Outcome::Failed(CauseKind::Mismatch), Outcome::Lost),
+            (Refusal::Busy { running: id() }, Outcome::Failed(CauseKind::Busy), Outcome::Lost),
+        ];
+        for (refusal, asked, sought) in told {
+            let ending = Ending::Refused(refusal);
+            assert_eq!((outcome_of(&ending), found_of(&ending)), (asked, sought), "{ending:?}");
+        }
+        let failed = Ending::Ended(Told::Failed(Failure::new(Cause::Interrupted, "m")));
+        assert_eq!(found_of(&failed), Outcome::Failed(CauseKind::Interrupted));
+        assert_eq!(found_of(&Ending::NotAnAgent { why: message() }), Outcome::Lost);
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Site {
             region: request.region.clone(),
             build: BuildNumber(request.build),
             change: request.change.clone(),
+            reason: request.reason.clone(),
         };
         self.submit(caller, &what, Command::Build(command)).await?;
         Ok(Channel { channel: channel.to_owned(), region: request.region.clone(), build: request.build })

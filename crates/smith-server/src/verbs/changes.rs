@@ -5,8 +5,9 @@ use std::time::Duration;
 use smith_api::{
     Change, CompleteTrain, Decision, Page, PageQuery, RaiseTrain, Role, StartTrain, Train, TrainRaised,
 };
-use smith_domain::change::{self, ChangeCommand, ChangeRejection, Evidence};
+use smith_domain::change::{self, ChangeCommand, Evidence};
 use smith_domain::decide::Command;
+use smith_domain::reason::BadReason;
 use smith_domain::state::State;
 
 use super::caller::Caller;
@@ -34,8 +35,9 @@ impl Site {
         self.core.read(|state| Ok(answers::change(state, find(state, number)?)))
     }
 
-    pub async fn approve(&self, caller: &Caller, number: &str, _: &Decision) -> Result<Change, Denied> {
-        self.rule(caller, number, "approve", ChangeCommand::Approve { number: number.to_owned() }).await
+    pub async fn approve(&self, caller: &Caller, number: &str, given: &Decision) -> Result<Change, Denied> {
+        let command = ChangeCommand::Approve { number: number.to_owned(), reason: given.reason.clone() };
+        self.rule(caller, number, "approve", command).await
     }
 
     pub async fn reject(&self, caller: &Caller, number: &str, given: &Decision) -> Result<Change, Denied> {
@@ -81,7 +83,9 @@ impl Site {
         let form = parse_train(&request.template).map_err(|error| {
             Denied::new(Kind::Invalid, "S0410", error.to_string()).maybe_hint(error.hint())
         })?;
-        let command = ChangeCommand::RaiseTrain { form: Box::new(form), rule: self.requests.train_rule() };
+        let rule = self.requests.train_rule();
+        let command =
+            ChangeCommand::RaiseTrain { form: Box::new(form), rule, reason: request.reason.clone() };
         let made = self.submit(caller, what, Command::Change(command)).await?;
         let broken = || Denied::new(Kind::Broken, "S0410", "the request was accepted and made no train");
         let id = made.train.ok_or_else(broken)?;
@@ -102,7 +106,8 @@ impl Site {
     pub async fn start_train(&self, caller: &Caller, request: &StartTrain) -> Result<Vec<Change>, Denied> {
         let what = format!("start train {}", request.changes.join(" "));
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        let command = ChangeCommand::StartTrain { numbers: request.changes.clone() };
+        let (numbers, reason) = (request.changes.clone(), request.reason.clone());
+        let command = ChangeCommand::StartTrain { numbers, reason };
         self.submit(caller, &what, Command::Change(command)).await?;
         request.changes.iter().map(|number| self.change(number)).collect()
     }
@@ -133,7 +138,7 @@ fn reason(given: &Decision) -> Result<String, Denied> {
     match &given.reason {
         Some(reason) if !reason.trim().is_empty() => Ok(reason.clone()),
         Some(_) | None => {
-            let text = ChangeRejection::ReasonMissing.to_string();
+            let text = BadReason::Missing.to_string();
             Err(Denied::new(Kind::Invalid, "S0417", text))
         }
     }

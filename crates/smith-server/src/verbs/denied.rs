@@ -2,6 +2,7 @@
 
 use smith_domain::access::AccessRejection;
 use smith_domain::change::ChangeRejection;
+use smith_domain::cycle::CycleRejection;
 use smith_domain::decide::{BuildRejection, Rejection};
 use smith_domain::fleet::{FleetRejection, LookupRejection};
 use smith_domain::rollout::RolloutRejection;
@@ -77,8 +78,9 @@ impl From<Rejection> for Denied {
             Rejection::Rollout(rollout) => of_rollout(rollout),
             Rejection::Change(change) => of_change(change),
             Rejection::Access(access) => of_access(access),
+            Rejection::Cycle(cycle) => of_cycle(cycle),
             Rejection::Repeated { .. } | Rejection::KeyReused { .. } => (Kind::Conflict, "S0415"),
-            Rejection::KeyInKey | Rejection::Actor { .. } => (Kind::Invalid, "S0417"),
+            Rejection::KeyInKey | Rejection::Actor { .. } | Rejection::Reason(_) => (Kind::Invalid, "S0417"),
         };
         Self::new(kind, code, rejection.to_string())
     }
@@ -117,7 +119,7 @@ fn of_build(rejection: &BuildRejection) -> (Kind, &'static str) {
         BuildRejection::Known { .. } | BuildRejection::Withdrawn { .. } => (Kind::Conflict, "S0406"),
         BuildRejection::UnknownChange { .. } => (Kind::NotFound, "S0407"),
         BuildRejection::ChangeNotBegun { .. } => (Kind::Conflict, "S0408"),
-        BuildRejection::ReasonMissing => (Kind::Invalid, "S0417"),
+        BuildRejection::Reason(_) | BuildRejection::Text { .. } => (Kind::Invalid, "S0417"),
     }
 }
 
@@ -138,7 +140,7 @@ fn of_rollout(rejection: &RolloutRejection) -> (Kind, &'static str) {
         RolloutRejection::OwnRollout { .. }
         | RolloutRejection::NotEntitled { .. }
         | RolloutRejection::ApprovedTwice { .. } => (Kind::Forbidden, "S0409"),
-        RolloutRejection::ReasonMissing | RolloutRejection::ReasonTooLong { .. } => (Kind::Invalid, "S0417"),
+        RolloutRejection::Reason(_) => (Kind::Invalid, "S0417"),
     }
 }
 
@@ -156,7 +158,33 @@ fn of_change(rejection: &ChangeRejection) -> (Kind, &'static str) {
         | ChangeRejection::NoneNamed
         | ChangeRejection::NamedTwice { .. }
         | ChangeRejection::EvidenceMissing { .. } => (Kind::Invalid, "S0410"),
-        ChangeRejection::ReasonMissing => (Kind::Invalid, "S0417"),
+        ChangeRejection::Reason(_)
+        | ChangeRejection::TooLong { .. }
+        | ChangeRejection::TooManyRegions { .. } => (Kind::Invalid, "S0417"),
+    }
+}
+
+fn of_cycle(rejection: &CycleRejection) -> (Kind, &'static str) {
+    match rejection {
+        CycleRejection::Build(build) => of_build(build),
+        CycleRejection::Change(change) => of_change(change),
+        CycleRejection::Unknown { .. }
+        | CycleRejection::NoSuchLink { .. }
+        | CycleRejection::UnknownGate { .. } => (Kind::NotFound, "S0440"),
+        CycleRejection::Ended { .. }
+        | CycleRejection::AlreadyRunning { .. }
+        | CycleRejection::DueKnown { .. }
+        | CycleRejection::WrongLink { .. }
+        | CycleRejection::CannotSkip { .. } => (Kind::Conflict, "S0440"),
+        CycleRejection::OwnCycle { .. }
+        | CycleRejection::NotEntitled { .. }
+        | CycleRejection::ApprovedTwice { .. } => (Kind::Forbidden, "S0409"),
+        CycleRejection::Reason(_)
+        | CycleRejection::Text { .. }
+        | CycleRejection::Count { .. }
+        | CycleRejection::Twice { .. }
+        | CycleRejection::NoTrain
+        | CycleRejection::SoakOfNothing { .. } => (Kind::Invalid, "S0440"),
     }
 }
 

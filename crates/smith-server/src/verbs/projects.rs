@@ -88,7 +88,12 @@ impl Site {
         let covered = self.core.read(|state| covers(caller, state, &pipeline, &scope, &what));
         self.noted_result(caller, &what, covered).await?;
         let build = BuildNumber(request.build);
-        let command = RolloutCommand::Start { pipeline: Box::new(pipeline), build, scope };
+        let command = RolloutCommand::Start {
+            pipeline: Box::new(pipeline),
+            build,
+            scope,
+            reason: request.reason.clone(),
+        };
         let made = self.submit(caller, &what, Command::Rollout(command)).await?;
         self.started(made.rollout).await
     }
@@ -110,7 +115,8 @@ impl Site {
             let number = self.core.read(|state| state.rollouts.next_id().0) + tries;
             let pipeline = Box::new(pipeline_of(number, &asked, &self.requests)?);
             let scope = Scope::Request { outage: Span::mins(u64::from(request.outage)) };
-            let command = RolloutCommand::Start { pipeline, build, scope };
+            let reason = request.reason.clone();
+            let command = RolloutCommand::Start { pipeline, build, scope, reason };
             match self.submit(caller, &what, Command::Rollout(command)).await {
                 // Another request came in between and has the name.
                 Err(denied) if denied.code == "S0411" && tries < NAME_TRIES => tries += 1,
@@ -148,27 +154,52 @@ impl Site {
         })
     }
 
-    pub async fn pause(&self, caller: &Caller, id: u32, _: &Reasoned) -> Result<ProjectLine, Denied> {
-        self.steer(caller, id, "pause", RolloutCommand::Pause { rollout: RolloutId(id) }).await
+    pub async fn pause(&self, caller: &Caller, id: u32, given: &Reasoned) -> Result<ProjectLine, Denied> {
+        self.steer(
+            caller,
+            id,
+            "pause",
+            RolloutCommand::Pause { rollout: RolloutId(id), reason: given.reason.clone() },
+        )
+        .await
     }
 
-    pub async fn unpause(&self, caller: &Caller, id: u32, _: &Reasoned) -> Result<ProjectLine, Denied> {
-        self.steer(caller, id, "let go on", RolloutCommand::Unpause { rollout: RolloutId(id) }).await
+    pub async fn unpause(&self, caller: &Caller, id: u32, given: &Reasoned) -> Result<ProjectLine, Denied> {
+        self.steer(
+            caller,
+            id,
+            "let go on",
+            RolloutCommand::Unpause { rollout: RolloutId(id), reason: given.reason.clone() },
+        )
+        .await
     }
 
-    pub async fn abort(&self, caller: &Caller, id: u32, _: &Reasoned) -> Result<ProjectLine, Denied> {
-        self.steer(caller, id, "abort", RolloutCommand::Abort { rollout: RolloutId(id) }).await
+    pub async fn abort(&self, caller: &Caller, id: u32, given: &Reasoned) -> Result<ProjectLine, Denied> {
+        self.steer(
+            caller,
+            id,
+            "abort",
+            RolloutCommand::Abort { rollout: RolloutId(id), reason: given.reason.clone() },
+        )
+        .await
     }
 
     pub async fn resume(&self, caller: &Caller, id: u32, request: &Resume) -> Result<ProjectLine, Denied> {
         let step = self.core.read(|state| step_name(find(state, id)?, &request.step))?;
-        let command = RolloutCommand::Resume { rollout: RolloutId(id), step, grant: request.grant };
+        let command = RolloutCommand::Resume {
+            rollout: RolloutId(id),
+            step,
+            grant: request.grant,
+            reason: request.reason.clone(),
+        };
         self.steer(caller, id, "resume", command).await
     }
 
     pub async fn retry(&self, caller: &Caller, id: u32, request: &Retry) -> Result<ProjectLine, Denied> {
         let machines = request.machines.as_deref().map(selector).transpose()?;
-        self.steer(caller, id, "retry", RolloutCommand::Retry { rollout: RolloutId(id), machines }).await
+        let command =
+            RolloutCommand::Retry { rollout: RolloutId(id), machines, reason: request.reason.clone() };
+        self.steer(caller, id, "retry", command).await
     }
 
     pub async fn skip(&self, caller: &Caller, id: u32, request: &Skip) -> Result<ProjectLine, Denied> {
@@ -196,7 +227,12 @@ impl Site {
             Ok((step, gate))
         })?;
         self.covers_project(caller, id, &what).await?;
-        let command = RolloutCommand::ApproveGate { rollout: RolloutId(id), step, gate };
+        let command = RolloutCommand::ApproveGate {
+            rollout: RolloutId(id),
+            step,
+            gate,
+            reason: request.reason.clone(),
+        };
         self.submit(caller, &what, Command::Rollout(command)).await?;
         self.core.read(|state| Ok(project_line(state, find(state, id)?)))
     }

@@ -181,12 +181,12 @@ async fn a_train_has_a_change_for_each_region() {
                     Details: |\n tested\nRisk: low\nPlannedStartTime: now\nPlannedEndTime: now + 1h\n\
                     StageDeployDate: 2024-03-28\nBackoutPlan: revert\n";
     let raised = site
-        .raise_train(&who("ana", &["operator"]), &RaiseTrain { template: template.to_owned() })
+        .raise_train(&who("ana", &["operator"]), &RaiseTrain { template: template.to_owned(), reason: None })
         .await
         .unwrap();
     assert_eq!(raised.changes, ["CHG0000001", "CHG0000002"]);
     assert_eq!(site.change("CHG0000002").unwrap().region.as_deref(), Some("us-south"));
-    let missing = RaiseTrain { template: template.replace("Risk: low\n", "") };
+    let missing = RaiseTrain { template: template.replace("Risk: low\n", ""), reason: None };
     let missing = site.raise_train(&who("ana", &["operator"]), &missing).await.unwrap_err();
     assert_eq!((missing.kind, missing.code), (Kind::Invalid, "S0410"), "{missing}");
 }

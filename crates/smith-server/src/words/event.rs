@@ -6,11 +6,12 @@ use smith_domain::errand::{ErrandEvent, ErrandKind, ErrandOutcome};
 use smith_domain::event::{DriverEvent, Event};
 use smith_domain::fleet::FleetEvent;
 use smith_domain::id::{BuildNumber, ChangeId, RolloutId};
+use smith_domain::notice::NoticeEvent;
 use smith_domain::rollout::{Action, JobState, RolloutEvent, Runs};
 use smith_domain::state::State;
 use smith_domain::ticket::{TicketEvent, TicketKind};
 
-use super::{access, change, fleet, rollout};
+use super::{access, change, cycle, fleet, rollout};
 
 /// What happened, in a sentence. `state` has met the event already.
 pub fn of(state: &State, event: &Event) -> String {
@@ -22,6 +23,8 @@ pub fn of(state: &State, event: &Event) -> String {
         Event::Ticket(event) => ticket(state, event),
         Event::Errand(event) => errand(state, event),
         Event::Access(event) => access::words(state, event),
+        Event::Notice(NoticeEvent::Posted { text, .. }) => format!("told: {text}"),
+        Event::Cycle(event) => cycle::words(event),
         Event::Driver(event) => driver(event),
     }
 }
@@ -56,6 +59,8 @@ pub fn is_about_machine(state: &State, event: &Event, name: &str) -> bool {
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }
@@ -74,7 +79,13 @@ pub fn rollout_of(state: &State, event: &Event) -> Option<RolloutId> {
             TicketKind::Step { rollout, .. } => Some(rollout),
             TicketKind::Epic { .. } => None,
         },
-        Event::Fleet(_) | Event::Build(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
+        Event::Notice(NoticeEvent::Posted { about, .. }) => about.rollout(),
+        Event::Fleet(_)
+        | Event::Build(_)
+        | Event::Errand(_)
+        | Event::Access(_)
+        | Event::Cycle(_)
+        | Event::Driver(_) => None,
     }
 }
 
@@ -96,6 +107,8 @@ pub fn change_of(state: &State, event: &Event) -> Option<ChangeId> {
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => None,
     }
 }
@@ -112,7 +125,8 @@ pub fn build_of(state: &State, event: &Event) -> Option<BuildNumber> {
             TicketKind::Step { build, .. } | TicketKind::Epic { build } => Some(build),
         },
         Event::Rollout(_) | Event::Change(_) => Some(state.rollouts.get(rollout_of(state, event)?)?.build),
-        Event::Fleet(_) | Event::Errand(_) | Event::Access(_) | Event::Driver(_) => None,
+        Event::Cycle(event) => state.cycles.get(event.cycle()?)?.build,
+        Event::Fleet(_) | Event::Errand(_) | Event::Access(_) | Event::Notice(_) | Event::Driver(_) => None,
     }
 }
 
@@ -130,7 +144,7 @@ fn own_change(state: &State, event: &ChangeEvent) -> Option<ChangeId> {
         | ChangeEvent::Approved { change, .. }
         | ChangeEvent::Rejected { change, .. }
         | ChangeEvent::Revoked { change, .. }
-        | ChangeEvent::Begun { change }
+        | ChangeEvent::Begun { change, .. }
         | ChangeEvent::Closed { change, .. }
         | ChangeEvent::Cancelled { change, .. } => Some(*change),
     }
@@ -154,12 +168,17 @@ pub(super) fn action_of(
     }
 }
 
+/// The reason that somebody gave, behind what they did.
+pub(super) fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
 fn build(event: &BuildEvent) -> String {
     match event {
         BuildEvent::Verified { build } => format!("build {build} is verified"),
         BuildEvent::Withdrawn { build, reason } => format!("build {build} is withdrawn: {reason}"),
-        BuildEvent::ChannelSet { channel, region, build, .. } => {
-            format!("channel {channel} of {region} points to build {build}")
+        BuildEvent::ChannelSet { channel, region, build, reason, .. } => {
+            format!("channel {channel} of {region} points to build {build}{}", because(reason))
         }
     }
 }
@@ -189,6 +208,10 @@ fn errand(state: &State, event: &ErrandEvent) -> String {
         ErrandEvent::Reported { errand, outcome } => match outcome {
             ErrandOutcome::Raised { number, .. } => format!("errand {}: raised as {number}", errand.0),
             ErrandOutcome::Done => format!("errand {}: done", errand.0),
+            ErrandOutcome::Told { note } => format!("errand {}: done: {note}", errand.0),
+            ErrandOutcome::Built { build, note } => {
+                format!("errand {}: build {build} is made: {note}", errand.0)
+            }
             ErrandOutcome::Refused { reason } => format!("errand {}: refused: {reason}", errand.0),
             ErrandOutcome::Failed { reason } => format!("errand {}: failed: {reason}", errand.0),
         },
@@ -216,6 +239,10 @@ pub fn errand_words(state: &State, kind: ErrandKind) -> String {
             .map_or_else(String::new, |task| format!(" {}", task.number.as_deref().unwrap_or(""))),
         ErrandKind::CommentTicket(id, _) | ErrandKind::CloseTicket(id) => ticket(id),
         ErrandKind::Call(rollout, _) => format!(" about project {rollout}"),
+        ErrandKind::Notify(notice) => {
+            state.notices.get(notice).map_or_else(String::new, |notice| format!(": {}", notice.text))
+        }
+        ErrandKind::Link(cycle, link) => format!(" {link} of cycle {cycle}"),
     };
     format!("{}{about}", errand_word(kind))
 }
@@ -230,6 +257,8 @@ fn errand_word(kind: ErrandKind) -> &'static str {
         ErrandKind::CommentTicket(..) => "a comment on a ticket",
         ErrandKind::CloseTicket(_) => "the end of a ticket",
         ErrandKind::Call(..) => "a call to a person",
+        ErrandKind::Notify(_) => "a notice",
+        ErrandKind::Link(..) => "a link of a cycle",
     }
 }
 
@@ -239,6 +268,8 @@ fn driver(event: &DriverEvent) -> String {
         DriverEvent::ClockJumped { wall, steady } => {
             format!("the clock jumped to {wall}, steady time is {steady}; windows stay shut")
         }
-        DriverEvent::ClockAccepted { wall, .. } => format!("the clock is accepted at {wall}"),
+        DriverEvent::ClockAccepted { wall, reason, .. } => {
+            format!("the clock is accepted at {wall}{}", because(reason))
+        }
     }
 }

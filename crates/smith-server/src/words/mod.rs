@@ -2,6 +2,7 @@
 
 mod access;
 mod change;
+mod cycle;
 mod event;
 mod fleet;
 mod number;

@@ -9,7 +9,7 @@ use smith_domain::rollout::{
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
 
-use super::event::action_of;
+use super::event::{action_of, because};
 use super::fleet::named;
 use super::number::counted;
 
@@ -17,15 +17,16 @@ pub(super) fn words(state: &State, event: &RolloutEvent) -> String {
     let at = |rollout: &RolloutId, step: &u16| at(state, *rollout, *step);
     let named = |machines: &Runs| named(state, machines.iter());
     match event {
-        RolloutEvent::Started { rollout, pipeline, build, by, .. } => {
-            format!("{by} starts project {rollout}: patch {build} onto {}", pipeline.name)
+        RolloutEvent::Started { rollout, pipeline, build, by, reason, .. } => {
+            format!("{by} starts project {rollout}: patch {build} onto {}{}", pipeline.name, because(reason))
         }
         RolloutEvent::StepReached { rollout, step } => format!("{} is reached", at(rollout, step)),
         RolloutEvent::GateOpened { rollout, step, gate } => {
             format!("{}: the gate {} opens", at(rollout, step), gate_of(state, *rollout, *step, *gate))
         }
-        RolloutEvent::GateApproved { rollout, step, gate, by } => {
-            format!("{}: {by} says yes to {}", at(rollout, step), gate_of(state, *rollout, *step, *gate))
+        RolloutEvent::GateApproved { rollout, step, gate, by, reason } => {
+            let (at, gate) = (at(rollout, step), gate_of(state, *rollout, *step, *gate));
+            format!("{at}: {by} says yes to {gate}{}", because(reason))
         }
         RolloutEvent::StepOpened { rollout, step, .. } => format!("{} begins", at(rollout, step)),
         RolloutEvent::Scoped { rollout, step, bag, run, machines } => {
@@ -56,22 +57,21 @@ pub(super) fn words(state: &State, event: &RolloutEvent) -> String {
             format!("{}: no answer to {action}, it is looked for (round {round})", name(state, *machine))
         }
         RolloutEvent::Reported { rollout, machine, outcome, took, note, .. } => {
-            let note = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-            let end = ending(state, *rollout, *machine);
+            let (note, end) = (because(note), ending(state, *rollout, *machine));
             format!("{}: {} after {took}{note}{end}", name(state, *machine), reported(*outcome))
         }
         RolloutEvent::Halted { rollout, step, why } => format!("{} halts: {why}", at(rollout, step)),
         RolloutEvent::Called { rollout, step, why } => {
             format!("{}: {} is called: {}", at(rollout, step), owner(state, *rollout), call(state, why))
         }
-        RolloutEvent::Resumed { rollout, step, grant } => {
-            format!("{} goes on, {grant} more failures are granted", at(rollout, step))
+        RolloutEvent::Resumed { rollout, step, grant, reason } => {
+            format!("{} goes on, {grant} more failures are granted{}", at(rollout, step), because(reason))
         }
-        RolloutEvent::Paused { rollout } => format!("project {rollout} is paused"),
-        RolloutEvent::Unpaused { rollout } => format!("project {rollout} goes on"),
-        RolloutEvent::Aborted { rollout } => format!("project {rollout} is aborted"),
-        RolloutEvent::Retried { rollout, machines, .. } => {
-            format!("project {rollout} tries again: {}", named(machines))
+        RolloutEvent::Paused { rollout, reason } => told(*rollout, "is paused", reason),
+        RolloutEvent::Unpaused { rollout, reason } => told(*rollout, "goes on", reason),
+        RolloutEvent::Aborted { rollout, reason } => told(*rollout, "is aborted", reason),
+        RolloutEvent::Retried { rollout, machines, reason, .. } => {
+            told(*rollout, &format!("tries again: {}", named(machines)), reason)
         }
         RolloutEvent::Skipped { rollout, machines, reason } => {
             format!("project {rollout} skips {}: {reason}", named(machines))
@@ -82,6 +82,11 @@ pub(super) fn words(state: &State, event: &RolloutEvent) -> String {
         RolloutEvent::StepEnded { rollout, step, end } => format!("{} {}", at(rollout, step), step_end(*end)),
         RolloutEvent::Ended { rollout, end } => format!("project {rollout} {}", rollout_end(*end)),
     }
+}
+
+/// What somebody told a rollout, with the reason.
+fn told(rollout: RolloutId, what: &str, reason: &Option<String>) -> String {
+    format!("project {rollout} {what}{}", because(reason))
 }
 
 fn owner(state: &State, rollout: RolloutId) -> String {

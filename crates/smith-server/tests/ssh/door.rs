@@ -19,6 +19,8 @@ pub(crate) struct Door {
     pub(crate) dir: TempDir,
     pub(crate) address: Address,
     pub(crate) knocks: Arc<AtomicUsize>,
+    /// Sessions that have ended.
+    gone: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -75,8 +77,9 @@ impl Door {
             host_key: PublicKey::from_openssh(&host).unwrap(),
         };
         let knocks = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(serve(listener, path("config"), Arc::clone(&knocks)));
-        Door { dir, address, knocks, task }
+        let gone = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(serve(listener, path("config"), Arc::clone(&knocks), Arc::clone(&gone)));
+        Door { dir, address, knocks, gone, task }
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -93,6 +96,17 @@ impl Door {
         text.trim().parse().unwrap_or(0)
     }
 
+    /// Waits until all sessions have ended.
+    pub(crate) async fn is_left(&self) -> bool {
+        for _ in 0..2_000 {
+            if self.gone.load(Ordering::SeqCst) == self.knocks() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
+    }
+
     pub(crate) fn knocks(&self) -> usize {
         self.knocks.load(Ordering::SeqCst)
     }
@@ -102,7 +116,7 @@ pub(crate) fn limits() -> LinkLimits {
     LinkLimits { connect: Duration::from_secs(15), ..LinkLimits::default() }
 }
 
-async fn serve(listener: TcpListener, config: PathBuf, knocks: Arc<AtomicUsize>) {
+async fn serve(listener: TcpListener, config: PathBuf, knocks: Arc<AtomicUsize>, gone: Arc<AtomicUsize>) {
     while let Ok((stream, _)) = listener.accept().await {
         knocks.fetch_add(1, Ordering::SeqCst);
         let stream = stream.into_std().unwrap();
@@ -112,7 +126,12 @@ async fn serve(listener: TcpListener, config: PathBuf, knocks: Arc<AtomicUsize>)
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(stream.try_clone().unwrap())));
         command.stdout(Stdio::from(std::os::fd::OwnedFd::from(stream)));
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
-        tokio::spawn(async move { child.wait().await });
+        let gone = Arc::clone(&gone);
+        tokio::spawn(async move {
+            let ended = child.wait().await;
+            gone.fetch_add(1, Ordering::SeqCst);
+            ended
+        });
     }
 }
 

@@ -62,8 +62,14 @@ fn state(door: &Door) -> State {
 }
 
 fn executor(door: &Door) -> (MachineExecutor<Errands>, Receiver<Input>) {
+    // No machine is at rest before a test ends.
+    executor_with(door, Duration::from_secs(3_600))
+}
+
+fn executor_with(door: &Door, quiet: Duration) -> (MachineExecutor<Errands>, Receiver<Input>) {
     let (sender, receiver) = channel();
     let mut settings = Settings::new("test".parse().unwrap());
+    settings.quiet = quiet;
     settings.reach = Duration::from_secs(5);
     let kept = Arc::new(Kept(sender));
     let executor = MachineExecutor::new(
@@ -125,6 +131,47 @@ async fn an_effect_becomes_a_job_and_its_end_a_report() {
 }
 
 #[tokio::test]
+async fn a_machine_at_rest_is_asked_to_forget() {
+    if !sshd_is_there() {
+        return;
+    }
+    let script = r#"echo "$JOB" >>jobs
+case $JOB in
+*clean*) say '{"seq":1,"at_ms":1,"kind":"ended","value":{"done":{"cleaned":{"operations":3}}}}' ;;
+*) began; ended 2 ;;
+esac"#;
+    let door = Door::with(&format!("{HELLO}{script}")).await;
+    let quiet = Duration::from_millis(300);
+    let (mut executor, answers) = executor_with(&door, quiet);
+    let state = state(&door);
+    let jobs = || {
+        let text = std::fs::read_to_string(door.dir.path().join("jobs")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str::<Job>(line).unwrap()).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        executor.start(&state, effect(Mode::Act, 0, Action::Drain, 1));
+        assert_eq!(answered(&answers).await, (Outcome::Done, None));
+    }
+    for _ in 0..2_000 {
+        if jobs().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The next time it is not asked again, and the driver never hears of it.
+    executor.start(&state, effect(Mode::Act, 0, Action::Drain, 1));
+    assert_eq!(answered(&answers).await, (Outcome::Done, None));
+    tokio::time::sleep(quiet * 4).await;
+    let words: Vec<&str> = jobs().iter().map(|job| job.action.word()).collect();
+    assert_eq!(words, ["drain", "drain", "clean", "drain"]);
+    let clean = &jobs()[2];
+    assert_eq!((clean.id.as_str(), clean.fence.as_ref().unwrap().tenure), ("test-m0-clean", 5));
+    assert!(matches!(&clean.action, Wish::Clean(clean) if clean.older_than_s == 30 * 86_400));
+    assert!(answers.try_recv().is_err());
+    assert_eq!(door.knocks(), 1);
+}
+
+#[tokio::test]
 async fn looking_begins_nothing() {
     if !sshd_is_there() {
         return;
@@ -140,6 +187,34 @@ async fn looking_begins_nothing() {
     let job: Job = serde_json::from_str(&text).unwrap();
     let Wish::Attach(attach) = job.action else { panic!("{text}") };
     assert_eq!(attach.to.as_str(), "test-r7-m0-s3");
+}
+
+/// An agent on a full disk: it cannot close a name, and knows all the same whether it has an operation (`$1`).
+const FULL: &str = r#"full() {
+    case $JOB in
+    *fence*) say '{"seq":0,"at_ms":1,"kind":"refused","value":{"cannot-keep":{"message":"no space"}}}' ;;
+    *) say "$1" ;;
+    esac
+}
+"#;
+
+#[tokio::test]
+async fn a_full_disk_does_not_hide_that_nothing_was_begun() {
+    if !sshd_is_there() {
+        return;
+    }
+    let unknown = r#"'{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-m0-s3"}}}'"#;
+    let running = r#"'{"seq":0,"at_ms":1,"kind":"running"}'"#;
+    let full = Outcome::Failed(CauseKind::DiskFull);
+    for (there, expected) in [(unknown, full), (running, Outcome::Lost)] {
+        let door = Door::with(&format!("{HELLO}{FULL}full {there}")).await;
+        let (mut executor, answers) = executor(&door);
+        let soon = Effect { deadline: Timestamp(3_000), ..effect(Mode::Seek, 0, Action::Patch, 1) };
+        executor.start(&state(&door), soon);
+        assert_eq!(answered(&answers).await, (expected, Some("no space".to_owned())));
+        // It was asked to close the name as long as there was time.
+        assert!(door.starts() >= 4, "{}", door.starts());
+    }
 }
 
 #[tokio::test]

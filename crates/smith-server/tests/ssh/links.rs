@@ -31,6 +31,42 @@ async fn one_connection_serves_many_talks_and_is_left_when_idle() {
 }
 
 #[tokio::test]
+async fn a_connection_that_nobody_uses_ends_by_itself() {
+    if !sshd_is_there() {
+        return;
+    }
+    let door = Door::with("cat").await;
+    let mut short = limits();
+    short.idle = Duration::from_millis(300);
+    let links = Links::new(door.identity(), short);
+    let link = links.open(&door.address).await.unwrap();
+    // One that is used stays.
+    tokio::time::sleep(short.idle * 3).await;
+    assert!(!link.is_closed());
+    assert_eq!(links.held(), 1);
+    drop(link);
+    assert!(door.is_left().await);
+    assert_eq!(links.held(), 0);
+    // And so does the next: whoever looked has gone meanwhile.
+    drop(links.open(&door.address).await.unwrap());
+    assert!(door.is_left().await);
+    assert_eq!((door.knocks(), links.held()), (2, 0));
+}
+
+#[tokio::test]
+async fn kept_connections_end_with_whoever_keeps_them() {
+    if !sshd_is_there() {
+        return;
+    }
+    let door = Door::with("cat").await;
+    let links = door.links();
+    drop(links.open(&door.address).await.unwrap());
+    assert_eq!(links.held(), 1);
+    drop(links);
+    assert!(door.is_left().await);
+}
+
+#[tokio::test]
 async fn a_kept_connection_gives_its_seat_to_whoever_needs_one() {
     if !sshd_is_there() {
         return;

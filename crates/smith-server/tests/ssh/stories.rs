@@ -153,3 +153,23 @@ async fn what_was_taken_on_and_cannot_be_read_is_not_undone() {
     let (_, ending, _) = play(&format!("began; {refused}"), short).await;
     assert_eq!(ending, Ending::Lost { why: "read-only".to_owned() });
 }
+
+#[tokio::test]
+async fn what_was_taken_on_and_is_refused_later_is_lost() {
+    if !sshd_is_there() {
+        return;
+    }
+    // The second talk is with an agent that does not know the question, or nothing of the operation.
+    for (refusal, words) in [
+        (r#"{"old-agent":{"message":"unknown variant attach"}}"#, "unknown variant attach"),
+        (r#"{"unknown":{"id":"a-1"}}"#, "the machine was never asked for a-1"),
+    ] {
+        let script = format!(
+            "if test $COUNT = 0; then began; until test -e heard-1; do sleep 0.02; done; exec kill -9 $PPID; fi; \
+             say '{{\"seq\":0,\"at_ms\":1,\"kind\":\"refused\",\"value\":{refusal}}}'"
+        );
+        let (door, ending, _) = play(&script, patience()).await;
+        assert_eq!(ending, Ending::Lost { why: words.to_owned() });
+        assert_eq!(door.starts(), 2);
+    }
+}

@@ -92,6 +92,7 @@ fn start(pipeline: &Pipeline) -> Command {
         pipeline: Box::new(pipeline.clone()),
         build: BuildNumber(2),
         scope: Scope::Pipeline,
+        reason: None,
     })
 }
 

@@ -196,11 +196,21 @@ impl super::run::Run {
             Act::ShrunkenReading => self.shrunken_reading(),
             Act::Approve => self.approve_all(),
             Act::Start { pipeline } => self.start(*pipeline),
-            Act::Pause { which } => self.on_some(*which, on(|rollout| RolloutCommand::Pause { rollout })),
-            Act::Unpause { which } => self.on_some(*which, on(|rollout| RolloutCommand::Unpause { rollout })),
-            Act::Abort { which } => self.on_some(*which, on(|rollout| RolloutCommand::Abort { rollout })),
+            Act::Pause { which } => {
+                self.on_some(*which, on(|rollout| RolloutCommand::Pause { rollout, reason: None }))
+            }
+            Act::Unpause { which } => {
+                self.on_some(*which, on(|rollout| RolloutCommand::Unpause { rollout, reason: None }))
+            }
+            Act::Abort { which } => self.on_some(
+                *which,
+                on(|rollout| RolloutCommand::Abort { rollout, reason: Some("it does harm".to_owned()) }),
+            ),
             Act::Retry { which } => {
-                self.on_some(*which, on(|rollout| RolloutCommand::Retry { rollout, machines: None }));
+                self.on_some(
+                    *which,
+                    on(|rollout| RolloutCommand::Retry { rollout, machines: None, reason: None }),
+                );
             }
             Act::Resume { which } => self.resume(*which),
             Act::Skip { which, machine } => self.skip(*which, *machine),
@@ -291,7 +301,7 @@ impl super::run::Run {
 
     fn start(&mut self, pipeline: usize) {
         let pipeline = Box::new(self.scenario.pipelines[pipeline].clone());
-        self.operate(RolloutCommand::Start { pipeline, build: BUILD, scope: Scope::Pipeline });
+        self.operate(RolloutCommand::Start { pipeline, build: BUILD, scope: Scope::Pipeline, reason: None });
     }
 
     fn take_back(&mut self, which: u64, how: Refusal) {
@@ -343,7 +353,7 @@ impl super::run::Run {
         let Some(at) = one.steps.iter().position(halted) else { return };
         let (rollout, step) = (one.id, one.pipeline.steps[at].id.clone());
         let grant = u32::try_from(which % 3).unwrap_or(0);
-        self.operate(RolloutCommand::Resume { rollout, step, grant });
+        self.operate(RolloutCommand::Resume { rollout, step, grant, reason: None });
     }
 
     fn named(&self, machine: MachineId) -> Selector {
@@ -359,7 +369,7 @@ impl super::run::Run {
         let mut commands = Vec::new();
         for change in self.state().changes.iter() {
             if let (ChangeState::Revoked { .. }, Some(number)) = (&change.state, &change.number) {
-                let approve = ChangeCommand::Approve { number: number.clone() };
+                let approve = ChangeCommand::Approve { number: number.clone(), reason: None };
                 commands.push((lead.clone(), Command::Change(approve.clone())));
                 let other = Actor::person("other lead").with_role("lead");
                 commands.push((other, Command::Change(approve)));
@@ -368,16 +378,16 @@ impl super::run::Run {
         for rollout in self.state().rollouts.active() {
             let id = rollout.id;
             let mut say = |command| commands.push((operator.clone(), Command::Rollout(command)));
-            say(RolloutCommand::Unpause { rollout: id });
-            say(RolloutCommand::Retry { rollout: id, machines: None });
+            say(RolloutCommand::Unpause { rollout: id, reason: None });
+            say(RolloutCommand::Retry { rollout: id, machines: None, reason: None });
             for (step, rule) in rollout.steps.iter().zip(&rollout.pipeline.steps) {
                 if matches!(step.state, StepState::Halted(_)) {
                     let step = rule.id.clone();
-                    say(RolloutCommand::Resume { rollout: id, step, grant: 1 });
+                    say(RolloutCommand::Resume { rollout: id, step, grant: 1, reason: None });
                 }
             }
             if self.waits_for_what_will_not_come(rollout) {
-                say(RolloutCommand::Abort { rollout: id });
+                say(RolloutCommand::Abort { rollout: id, reason: None });
             }
         }
         let reason = "looked at and found to be well".to_owned();

@@ -120,7 +120,7 @@ impl Checks {
 
     /// Nothing happens by itself any more: whatever has not ended must wait for a person by name.
     pub(super) fn at_rest(&mut self, _trace: &Trace) {
-        let found = invariants::waits_for_a_person(&self.shadow);
+        let found = invariants::waits_for_a_person(&self.memory, &self.shadow);
         self.violations.extend(found);
     }
 
@@ -159,6 +159,8 @@ fn marked(event: &Event) -> String {
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => event.kind().to_owned(),
     }
 }

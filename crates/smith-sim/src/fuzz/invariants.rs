@@ -15,6 +15,7 @@ use smith_domain::state::State;
 use smith_domain::time::Timestamp;
 use smith_domain::why::{self, Reason};
 
+use super::notices::Told;
 use crate::world::World;
 
 /// What the checkers remember of the past, in true time.
@@ -26,6 +27,7 @@ pub(super) struct Memory {
     vouched: BTreeSet<MachineId>,
     /// Machines that smith has ever begun something on.
     touched: BTreeSet<MachineId>,
+    told: Told,
 }
 
 /// The time that is recorded for an event, and what time it really is.
@@ -66,6 +68,7 @@ pub(super) fn event(
     if at.0.abs_diff(now.0) > 1 && now.since(at).0 > 1 {
         found.push(format!("an event is recorded for {at}"));
     }
+    found.extend(memory.told.event(state, event));
     match event {
         Event::Rollout(RolloutEvent::StepOpened { rollout, step, .. }) => {
             memory.opened.insert((*rollout, *step), now);
@@ -102,6 +105,8 @@ pub(super) fn event(
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => {}
     }
     found
@@ -457,8 +462,8 @@ fn reasons_are_true(state: &State, rollout: &Rollout, job: &Job, now: Timestamp)
 }
 
 /// Invariant 14: whatever has not ended waits for a person who has a name, or for somebody who paused it.
-pub(super) fn waits_for_a_person(state: &State) -> Vec<String> {
-    let mut found = Vec::new();
+pub(super) fn waits_for_a_person(memory: &Memory, state: &State) -> Vec<String> {
+    let mut found = memory.told.at_rest(state);
     for rollout in state.rollouts.active() {
         let reasons = why::rollout(state, rollout.id);
         let called = rollout

@@ -7,6 +7,7 @@ mod act;
 mod checks;
 mod hands;
 mod invariants;
+mod notices;
 mod run;
 mod scenario;
 mod trace;

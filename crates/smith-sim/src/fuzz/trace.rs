@@ -54,6 +54,8 @@ impl Trace {
             | Event::Ticket(_)
             | Event::Errand(_)
             | Event::Access(_)
+            | Event::Notice(_)
+            | Event::Cycle(_)
             | Event::Driver(_) => format!("{event:?}"),
         };
         self.lines.push(format!("{at} {actor:<10} {:<20} {text}", event.kind()));

@@ -58,7 +58,8 @@ impl Project {
         }
         if state.rollouts.iter().next().is_none() {
             let pipeline = Box::new(self.pipeline());
-            let start = RolloutCommand::Start { pipeline, build: BUILD, scope: Scope::Pipeline };
+            let start =
+                RolloutCommand::Start { pipeline, build: BUILD, scope: Scope::Pipeline, reason: None };
             commands.push((Actor::person("operator").with_role("oncall"), Command::Rollout(start)));
         }
         commands

@@ -232,6 +232,7 @@ impl Rehearsal {
             pipeline: Box::new(pipeline.clone()),
             build: BUILD,
             scope: Scope::Pipeline,
+            reason: None,
         };
         let input = Input { actor: Actor::person("operator"), command: Command::Rollout(command), tag: 0 };
         match self.turn(vec![input])?.into_iter().next().map(|answer| answer.result) {
@@ -341,6 +342,7 @@ impl Rehearsal {
                     rollout: rollout.id,
                     step: rule.id.clone(),
                     grant,
+                    reason: None,
                 });
                 coming.push(((rollout.id.0, number), now + REPAIR, Actor::person("operator"), command));
             }
@@ -351,7 +353,7 @@ impl Rehearsal {
             let resumed = self.halts.iter().filter(|halted| **halted == step).count();
             if !known && resumed < RESUMES_MAX {
                 self.halts.push(step);
-                if let Command::Rollout(RolloutCommand::Resume { rollout, step, grant }) = &command {
+                if let Command::Rollout(RolloutCommand::Resume { rollout, step, grant, .. }) = &command {
                     let rollouts = &self.driver.state().rollouts;
                     let pipeline = rollouts.get(*rollout).map(|one| one.pipeline.name.to_string());
                     let name = format!("{} {step}", pipeline.unwrap_or_default());

@@ -25,7 +25,7 @@ pub(crate) fn wanted(state: &State) -> Vec<(Timestamp, Actor, Command)> {
     for change in state.changes.iter().filter(|change| change.state == ChangeState::Raised) {
         if let (Some(who), Some(number)) = (change.approvers(), &change.number) {
             let by = somebody(who, change.approvals.len());
-            let command = Command::Change(ChangeCommand::Approve { number: number.clone() });
+            let command = Command::Change(ChangeCommand::Approve { number: number.clone(), reason: None });
             wanted.push((change.drafted_at, by, command));
         }
     }
@@ -46,6 +46,7 @@ pub(crate) fn wanted(state: &State) -> Vec<(Timestamp, Actor, Command)> {
                         rollout,
                         step: step_name,
                         gate: gate_name,
+                        reason: None,
                     });
                     let since = step.reached_at.unwrap_or(state.at);
                     wanted.push((since, somebody(who, gate.approvals.len()), command));

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use smith_domain::cycle::Link;
 use smith_domain::errand::{ErrandId, ErrandKind, ErrandOutcome};
+use smith_domain::id::BuildNumber;
 use smith_domain::time::{Span, Timestamp};
 use smith_server::driver::Mode;
 
 use crate::rng::Rng;
+
+/// The build that is made outside, whenever one is asked for.
+pub const MADE: BuildNumber = BuildNumber(2);
 
 #[derive(Debug)]
 pub struct Desk {
@@ -86,13 +91,18 @@ impl Desk {
                 let tasks = (0..tasks).map(|_| number("CTASK")).collect();
                 ErrandOutcome::Raised { number: change, tasks }
             }
+            ErrandKind::Link(_, Link::Build) => {
+                ErrandOutcome::Built { build: MADE, note: "made anew".to_owned() }
+            }
             ErrandKind::RaiseTicket(_) => ErrandOutcome::Raised { number: number("#"), tasks: Vec::new() },
             ErrandKind::BeginChange(_)
             | ErrandKind::MoveTask(..)
             | ErrandKind::CloseChange(_)
             | ErrandKind::CommentTicket(..)
             | ErrandKind::CloseTicket(_)
-            | ErrandKind::Call(..) => ErrandOutcome::Done,
+            | ErrandKind::Call(..)
+            | ErrandKind::Notify(_)
+            | ErrandKind::Link(..) => ErrandOutcome::Done,
         }
     }
 }

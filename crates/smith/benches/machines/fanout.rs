@@ -120,6 +120,8 @@ fn others(street: &Street) -> Outcome<Vec<Other>> {
                 .arg("-a")
                 .arg(&job);
             command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_NOCOLOR", "1");
+            // A connection that is kept from the run before is not a cold one.
+            command.env("ANSIBLE_SSH_ARGS", "-o ControlMaster=no");
             command.env("ANSIBLE_LOCAL_TEMP", street.path("ansible")).env("HOME", street.path("home"));
             command
         };

@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stdout, reason = "a bench's output is its purpose")]
 
+#[path = "../repo/arguments.rs"]
+mod arguments;
 mod fanout;
 mod hold;
 mod lab;
@@ -17,6 +19,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use crate::arguments::Arguments;
 use crate::table::Table;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -42,26 +45,11 @@ fn run() -> Outcome {
     if arguments.peek().is_some_and(|word| word == hold::CHILD) {
         return hold::child(&arguments.skip(1).collect::<Vec<_>>());
     }
-    let (mut runs, mut only) = (3, None);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            // What cargo tells every benchmark.
-            "--bench" => {}
-            "--runs" => runs = arguments.next().ok_or("expected a number after --runs")?.parse()?,
-            "--only" => only = Some(arguments.next().ok_or("expected a part after --only")?),
-            other => return Err(format!("expected --runs N or --only PART, found {other}").into()),
-        }
-    }
-    let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-    if let Some(only) = only.as_deref().filter(|only| !known.contains(only)) {
-        return Err(format!("expected one of {}, found {only}", known.join(", ")).into());
-    }
+    let arguments = Arguments::read(3, &PARTS.map(|(name, _)| name))?;
     let mut table = Table::default();
     Table::head();
-    for (name, part) in PARTS {
-        if only.as_deref().is_none_or(|only| only == name) {
-            part(runs, &mut table)?;
-        }
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| arguments.is_wanted(name)) {
+        part(arguments.runs, &mut table).map_err(|error| format!("{name}: {error}"))?;
     }
     Ok(table.end()?)
 }

@@ -159,9 +159,14 @@ impl Street {
     }
 }
 
-/// The agent as it is shipped, if it was made, or else as it was built for this.
+/// The agent as it is shipped, if `cargo xtask dist` has made it, or else as it was built for this.
 pub(crate) fn agent() -> Outcome<PathBuf> {
     let release = Path::new(env!("CARGO_BIN_EXE_smith")).with_file_name("smith-agent");
+    let target = release.parent().and_then(Path::parent).ok_or("a target folder")?;
+    let shipped = target.join(format!("dist/smith-agent-{}-unknown-linux-musl", std::env::consts::ARCH));
+    if shipped.exists() {
+        return Ok(shipped);
+    }
     if release.exists() {
         return Ok(release);
     }

@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench's output is its purpose")]
 
+mod arguments;
 mod build;
 mod ingest;
 mod measure;
@@ -17,6 +18,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use crate::arguments::Arguments;
 use crate::place::Place;
 use crate::table::Table;
 
@@ -51,28 +53,12 @@ fn run() -> Outcome {
     {
         return stubs::publish_alone(store.as_ref(), upstream.as_ref());
     }
-    let (mut runs, mut only) = (5, None);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            // What cargo tells every benchmark.
-            "--bench" => {}
-            "--runs" => runs = arguments.next().ok_or("expected a number after --runs")?.parse()?,
-            "--only" => only = Some(arguments.next().ok_or("expected a part after --only")?),
-            other => return Err(format!("expected --runs N or --only PART, found {other}").into()),
-        }
-    }
-    let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-    if let Some(only) = only.as_deref().filter(|only| !known.contains(only)) {
-        return Err(format!("expected one of {}, found {only}", known.join(", ")).into());
-    }
-    let place = Place::make(runs)?;
+    let arguments = Arguments::read(5, &PARTS.map(|(name, _)| name))?;
+    let place = Place::make(arguments.runs)?;
     let mut table = Table::default();
     Table::head();
-    for (name, part) in PARTS {
-        if only.as_deref().is_none_or(|only| only == name) {
-            part(&place, &mut table)?;
-        }
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| arguments.is_wanted(name)) {
+        part(&place, &mut table).map_err(|error| format!("{name}: {error}"))?;
     }
     Ok(table.end()?)
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde::Serialize;
-use smith_agent::protocol::{Action, Body, Done, Facts, Job, Name, Outcome, Reply, VERSION};
+use smith_agent::protocol::{Action, Body, Done, Facts, Job, Name, Outcome, VERSION};
 use smith_server::machine::{Address, Ending, Likely, Links, Patience, diagnose, perform, words_of};
 
 use crate::failure::{Exit, Failure};
@@ -53,8 +53,22 @@ struct One {
 #[derive(Debug, Default)]
 struct Told {
     facts: Option<Facts>,
-    pieces: BTreeMap<String, String>,
+    pieces: Pieces,
     trouble: String,
+    /// When it said so, in seconds since 1970: its clock is compared with ours.
+    at: u64,
+}
+
+/// What is kept of one machine's report, which is 8 MiB at most: so many machines at a time fit into memory, whatever they say.
+const REPORT_MAX: usize = 16 << 20;
+
+/// An agent has two dozen.
+const PIECES_MAX: usize = 200;
+
+#[derive(Debug, Default)]
+struct Pieces {
+    texts: BTreeMap<String, String>,
+    bytes: usize,
 }
 
 pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
@@ -62,18 +76,16 @@ pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
     let machines = args.reach.select(&fleet, &args.selector)?;
     let addresses = args.reach.addresses(&fleet, &machines)?;
     let links = args.reach.links()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let named = |word: &str| -> Result<Name, Failure> {
-        format!("{word}-{}", now.as_millis()).parse().map_err(|error| Failure::new(Exit::Bug, error))
+        format!("{word}-{}", now().as_millis()).parse().map_err(|error| Failure::new(Exit::Bug, error))
     };
     let job = |id: Name, action: Action| Job { protocol: VERSION, id, fence: None, limit_s: LIMIT_S, action };
     let jobs = [job(named("facts")?, Action::Facts), job(named("report")?, Action::Report)];
-    let names: Vec<String> = addresses.iter().map(|address| address.name.clone()).collect();
-    let told = args.reach.on_each(addresses, |_, address| collect(links.clone(), address, jobs.clone()))?;
-    let mut found = Vec::new();
-    for (machine, told) in names.into_iter().zip(told) {
-        found.push(keep(machine, told, &args.into, now.as_secs())?);
-    }
+    let into: Arc<Path> = Arc::from(args.into.as_path());
+    let kept = args
+        .reach
+        .on_each(addresses, |_, address| report(links.clone(), address, jobs.clone(), Arc::clone(&into)))?;
+    let found: Vec<One> = kept.into_iter().collect::<Result<_, _>>()?;
     if args.json {
         output::json(&found)?;
     } else {
@@ -83,35 +95,32 @@ pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
     Ok(if is_good { Exit::Good } else { Exit::Finding })
 }
 
-async fn collect(links: Links, address: Address, jobs: [Job; 2]) -> Told {
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Each machine's folder is written when it has said all: what has come is there, however the command ends, and of thousands of
+/// machines only those that are being asked are in memory.
+async fn report(links: Links, address: Address, jobs: [Job; 2], into: Arc<Path>) -> Result<One, Failure> {
+    let told = collect(&links, &address, jobs).await;
+    let write = move || keep(address.name, told, &into);
+    tokio::task::spawn_blocking(write).await.map_err(|error| Failure::new(Exit::Bug, error))?
+}
+
+async fn collect(links: &Links, address: &Address, jobs: [Job; 2]) -> Told {
     let patience = Patience {
         reach: Duration::from_secs(45),
         whole: Duration::from_secs(u64::from(LIMIT_S)),
         silence: Duration::from_secs(45),
     };
     let mut told = Told::default();
-    let pieces = Arc::new(Mutex::new(BTreeMap::<String, String>::new()));
     for job in jobs {
-        let kept = Arc::clone(&pieces);
-        let hear = move |reply: &Reply| {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            match &reply.body {
-                // Asked anew after the connection broke: what it said before is said again.
-                Body::Began { .. } => kept.clear(),
-                Body::Piece { name, text } => kept.entry(name.clone()).or_default().push_str(text),
-                Body::Hello(_)
-                | Body::Refused(_)
-                | Body::Phase(_)
-                | Body::Log { .. }
-                | Body::Alive
-                | Body::Ended(_)
-                | Body::Running => {}
-            }
-        };
-        let ending = perform(&links, &address, &job, patience, hear).await;
+        let mut pieces = Pieces::default();
+        let ending = perform(links, address, &job, patience, |reply| pieces.hear(&reply.body)).await;
         match &ending {
             Ending::Ended(Outcome::Done(Done::Facts(facts)) | Outcome::AlreadySo(Done::Facts(facts))) => {
                 told.facts = Some((**facts).clone());
+                told.at = now().as_secs();
             }
             Ending::Ended(Outcome::Done(_) | Outcome::AlreadySo(_)) => {}
             Ending::Ended(Outcome::Failed(_))
@@ -122,16 +131,48 @@ async fn collect(links: Links, address: Address, jobs: [Job; 2]) -> Told {
             | Ending::NotAnAgent { .. }
             | Ending::Lost { .. } => told.trouble = words_of(&ending),
         }
+        told.pieces = pieces;
     }
-    told.pieces = std::mem::take(&mut *pieces.lock().unwrap_or_else(PoisonError::into_inner));
     told
 }
 
+impl Pieces {
+    fn hear(&mut self, body: &Body) {
+        match body {
+            // Asked anew after the connection broke: what it said before is said again.
+            Body::Began { .. } => *self = Self::default(),
+            Body::Piece { name, text } => self.take(name, text),
+            Body::Hello(_)
+            | Body::Refused(_)
+            | Body::Phase(_)
+            | Body::Log { .. }
+            | Body::Alive
+            | Body::Ended(_)
+            | Body::Running => {}
+        }
+    }
+
+    fn take(&mut self, name: &str, text: &str) {
+        let is_known = self.texts.contains_key(name);
+        let has_room = self.bytes + text.len() <= REPORT_MAX && (is_known || self.texts.len() < PIECES_MAX);
+        if has_room {
+            self.bytes += text.len();
+            self.texts.entry(name.to_owned()).or_default().push_str(text);
+        } else {
+            let words = format!(
+                "expected at most {PIECES_MAX} pieces and {REPORT_MAX} bytes of this machine, found more\n"
+            );
+            self.texts.insert("left-out".to_owned(), words);
+        }
+    }
+}
+
 /// Writes what a machine said and works out what ails it.
-fn keep(machine: String, told: Told, into: &Path, now: u64) -> Result<One, Failure> {
-    let causes = diagnose(told.facts.as_ref(), &told.pieces, now);
+fn keep(machine: String, told: Told, into: &Path) -> Result<One, Failure> {
+    let pieces = &told.pieces.texts;
+    let causes = diagnose(told.facts.as_ref(), pieces, told.at);
     let mut one = One { machine, folder: None, trouble: told.trouble, facts: told.facts, causes };
-    if one.facts.is_none() && told.pieces.is_empty() {
+    if one.facts.is_none() && pieces.is_empty() {
         return Ok(one);
     }
     let folder = into.join(&one.machine);
@@ -142,11 +183,12 @@ fn keep(machine: String, told: Told, into: &Path, now: u64) -> Result<One, Failu
         }
         std::fs::write(path, bytes).map_err(failed)
     };
-    for (name, text) in &told.pieces {
+    for (name, text) in pieces {
         write(&folder.join(file_name(name)), text.as_bytes())?;
     }
     one.folder = Some(folder.clone());
     let summary = serde_json::to_vec_pretty(&one).map_err(|error| Failure::new(Exit::Bug, error))?;
+    // The last: a folder that has it is whole.
     write(&folder.join("summary.json"), &summary)?;
     Ok(one)
 }
@@ -180,6 +222,25 @@ fn text(one: &One) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_says_more_than_a_report_is_not_kept() {
+        let mut pieces = Pieces::default();
+        let (text, name) = ("x".repeat(128 << 10), |number: usize| format!("piece-{number}"));
+        let piece = |name: String| Body::Piece { name, text: text.clone() };
+        for number in 0..1_000 {
+            pieces.hear(&piece(name(number % 3)));
+        }
+        let kept: usize = pieces.texts.values().map(String::len).sum();
+        assert!((REPORT_MAX..REPORT_MAX + 200).contains(&kept), "{kept}");
+        assert!(pieces.texts["left-out"].ends_with("found more\n"));
+        // Asked anew, it tells all of it anew.
+        pieces.hear(&Body::Began { id: "a-1".parse().unwrap(), action: "report".to_owned() });
+        for number in 0..1_000 {
+            pieces.hear(&Body::Piece { name: name(number), text: "x".to_owned() });
+        }
+        assert_eq!(pieces.texts.len(), PIECES_MAX + 1);
+    }
 
     #[test]
     fn a_piece_stays_in_its_folder() {

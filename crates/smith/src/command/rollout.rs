@@ -3,6 +3,9 @@
 mod list;
 mod show;
 mod simulate;
+mod start;
+mod steer;
+mod watch;
 mod why;
 
 use clap::{Args, Subcommand};
@@ -22,6 +25,16 @@ enum Command {
     Why(Box<why::Why>),
     Show(show::Show),
     List(list::List),
+    Start(start::Start),
+    Request(start::Request),
+    Watch(watch::Watch),
+    Pause(steer::Pause),
+    Unpause(steer::Unpause),
+    Resume(steer::Resume),
+    Retry(steer::Retry),
+    Skip(steer::Skip),
+    Approve(steer::Approve),
+    Abort(steer::Abort),
 }
 
 pub(super) fn run(rollout: Rollout) -> Result<Exit, Failure> {
@@ -30,5 +43,15 @@ pub(super) fn run(rollout: Rollout) -> Result<Exit, Failure> {
         Command::Why(why) => why::run(&why),
         Command::Show(show) => show::run(&show),
         Command::List(list) => list::run(&list),
+        Command::Start(start) => start::run(&start),
+        Command::Request(request) => start::request(&request),
+        Command::Watch(watch) => watch::run(&watch),
+        Command::Pause(pause) => steer::pause(&pause),
+        Command::Unpause(unpause) => steer::unpause(&unpause),
+        Command::Resume(resume) => steer::resume(&resume),
+        Command::Retry(retry) => steer::retry(&retry),
+        Command::Skip(skip) => steer::skip(&skip),
+        Command::Approve(approve) => steer::approve(&approve),
+        Command::Abort(abort) => steer::abort(&abort),
     }
 }

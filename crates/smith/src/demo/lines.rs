@@ -72,6 +72,8 @@ fn is_milestone(event: &Event) -> bool {
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }

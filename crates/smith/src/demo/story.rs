@@ -136,6 +136,8 @@ fn is_told(event: &Event) -> bool {
         | Event::Ticket(_)
         | Event::Errand(_)
         | Event::Access(_)
+        | Event::Notice(_)
+        | Event::Cycle(_)
         | Event::Driver(_) => false,
     }
 }

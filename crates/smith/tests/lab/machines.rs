@@ -88,7 +88,15 @@ fn a_reloaded_machine_is_another(world: &World) {
         "/usr/sbin/smith-agent"
     );
     let package = agent_package(world);
-    world.good(&["reload", FIRST, "--agent", &package]);
+    // Interrupted before it is made, it is made by whoever comes next, with the agent that was chosen.
+    let mut reload = world.start(&["reload", FIRST, "--agent", &package]);
+    world.eventually("a machine that is to be made", || {
+        let state = fs::read_to_string(world.folder().join("lab.json")).unwrap();
+        state.contains("\"planned\"").then_some(())
+    });
+    reload.kill().unwrap();
+    reload.wait().unwrap();
+    world.good(&["up", "--machines", "2"]);
     assert_eq!(world.on_good(FIRST, "dpkg-query -W smith-agent; cat /root/configured"), "smith-agent\t7\nso");
     let after = world.machine(FIRST);
     assert_eq!(after["address"], before["address"]);

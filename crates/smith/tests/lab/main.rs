@@ -14,6 +14,7 @@ mod killed;
 mod machines;
 mod patching;
 mod removal;
+mod reports;
 mod site;
 mod told;
 mod world;

@@ -114,3 +114,73 @@ fn a_package_that_has_to_be_there_again_and_is_nowhere_is_broken() {
     let found = "expected a plan of apt, found: E: The package a needs to be reinstalled, but I can't find an archive for it.";
     assert_eq!(failure.message, found);
 }
+
+/// Whether it is known that the machine is being changed, so that what breaks from here on counts as broken by us.
+fn is_changing(world: &World) -> bool {
+    let text = fs::read_to_string(world.root("var/lib/smith/baseline.json")).unwrap_or_default();
+    text.contains("\"changing\":true")
+}
+
+#[test]
+fn what_a_repair_or_a_purge_breaks_is_ours() {
+    let Some(mut world) = world() else { return };
+    // The script of the repair sees what is remembered.
+    let sees = "if [ -e /tmp/was ]; then read line < /var/lib/smith/baseline.json || true; echo \"$line\" > /tmp/seen; fi";
+    let stopped = deb("a", "2").script("postinst", &format!("{sees}\n{STOP}"));
+    kill_dpkg_in(&world, &stopped);
+    world.publish(std::slice::from_ref(&stopped));
+    world.patched();
+    let seen = fs::read_to_string(world.root("tmp/seen")).unwrap();
+    assert!(seen.contains("\"changing\":true"), "{seen}");
+
+    fs::remove_file(world.root("var/lib/smith/baseline.json")).unwrap();
+    let kernel = |release: &str| deb(&format!("linux-image-{release}-amd64"), "1");
+    world.install(&[kernel("6.1.0-8"), kernel("6.1.0-9")]);
+    world.running("6.1.0-9-amd64");
+    assert_eq!(world.patched().kernels_purged, ["6.1.0-8-amd64"]);
+    assert!(is_changing(&world));
+    fs::remove_file(world.root("var/lib/smith/baseline.json")).unwrap();
+    world.is_already_so();
+    assert!(!is_changing(&world), "nothing was changed");
+}
+
+/// A script that takes longer than its action may, with what it did until then.
+const SLOW: &str = "touch /tmp/begun; sleep 4; touch /tmp/ended";
+
+#[test]
+fn a_time_limit_never_ends_dpkg() {
+    let Some(mut world) = world() else { return };
+    world.install(&[deb("a", "1"), deb("b", "1").with("Depends: a")]);
+    world.publish(&[
+        deb("a", "2").script("postinst", SLOW),
+        // Configured in a later run of dpkg, or in the same; begun or not, it is never half done.
+        deb("b", "2").with("Pre-Depends: a (>= 2)").script("preinst", "sleep 4; touch /tmp/late"),
+    ]);
+    world.limit = Duration::from_secs(3);
+    let failure = world.fails(Cause::TimedOut);
+    assert!(failure.message.contains("dpkg at work when it was over"), "{failure:?}");
+    assert!(world.root("tmp/ended").exists(), "{}", world.said());
+    assert!(world.installed().contains(&"a 2".to_owned()), "{:?}", world.installed());
+    assert_eq!(world.dpkg(&["--audit"]), "");
+    // Nothing more was begun.
+    assert!(!world.root("tmp/late").exists());
+    let told = format!("{:?}", world.told.0);
+    assert!(told.contains("apt was asked to stop, and what dpkg is at is waited for"), "{told}");
+    world.limit = Duration::from_secs(600);
+    world.patched();
+    assert_eq!(world.installed(), ["a 2", "b 2"]);
+}
+
+#[test]
+fn a_time_limit_never_ends_the_repair() {
+    let Some(mut world) = world() else { return };
+    world.install(&[deb("a", "1")]);
+    let again = "if [ -e /tmp/was ]; then sleep 4; touch /tmp/ended; fi";
+    let stopped = deb("a", "2").script("postinst", &format!("{again}\n{STOP}"));
+    kill_dpkg_in(&world, &stopped);
+    world.publish(std::slice::from_ref(&stopped));
+    world.limit = Duration::from_secs(2);
+    world.fails(Cause::TimedOut);
+    assert!(world.root("tmp/ended").exists());
+    assert_eq!(world.installed(), ["a 2"]);
+}

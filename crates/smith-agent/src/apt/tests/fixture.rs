@@ -114,6 +114,8 @@ pub(super) struct World {
     folder: TempDir,
     pub(super) job: Patch,
     operations: u32,
+    /// The time of an action.
+    pub(super) limit: Duration,
     pub(super) told: Told,
 }
 
@@ -176,7 +178,8 @@ impl World {
             kernels: Default::default(),
             dead_man: None,
         };
-        let mut world = Self { folder, job, operations: 0, told: Told::default() };
+        let mut world =
+            Self { folder, job, operations: 0, limit: Duration::from_secs(600), told: Told::default() };
         world.job.keyring = world.key("gpg");
         world.make_root();
         world
@@ -331,7 +334,7 @@ impl World {
         fs::create_dir_all(&folder).expect("made");
         let host = self.host();
         self.told = Told::default();
-        let mut ctx = Context::new(&host, &folder, &mut self.told, Duration::from_secs(600));
+        let mut ctx = Context::new(&host, &folder, &mut self.told, self.limit);
         action(&mut ctx, &self.job)
     }
 

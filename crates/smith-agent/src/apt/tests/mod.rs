@@ -4,4 +4,5 @@ mod broken;
 mod fixture;
 mod refused;
 mod touched;
+mod trusted;
 mod upgrade;

@@ -1,6 +1,7 @@
 //! Every command about one change in every state, for a change of a step and for one of a train.
 
 use super::*;
+use crate::reason::BadReason;
 
 const STATES: [&str; 9] = [
     "drafted",
@@ -18,8 +19,8 @@ const STATES: [&str; 9] = [
 fn in_state(state: &str, subject: Subject) -> Changes {
     let id = ChangeId(0);
     let (by, reason) = ("bob".to_owned(), "no".to_owned());
-    let approved = ChangeEvent::Approved { change: id, by: by.clone() };
-    let begun = ChangeEvent::Begun { change: id };
+    let approved = ChangeEvent::Approved { change: id, by: by.clone(), reason: None };
+    let begun = ChangeEvent::Begun { change: id, reason: None };
     let (how, evidence) = (Closing::Successful, evidence(None, None));
     let mut events = vec![drafted(0, subject, approve_by(1), &[]), raised(0)];
     match state {
@@ -48,10 +49,10 @@ fn commands() -> Vec<(&'static str, ChangeCommand)> {
     let reason = || "because".to_owned();
     let evidence = evidence(Some("https://tests/1"), Some(true));
     vec![
-        ("approve", ChangeCommand::Approve { number: number() }),
+        ("approve", ChangeCommand::Approve { number: number(), reason: None }),
         ("reject", ChangeCommand::Reject { number: number(), reason: reason() }),
         ("revoke", ChangeCommand::Revoke { number: number(), reason: reason() }),
-        ("start", ChangeCommand::StartTrain { numbers: vec![number()] }),
+        ("start", ChangeCommand::StartTrain { numbers: vec![number()], reason: None }),
         ("complete", ChangeCommand::CompleteTrain { numbers: vec![number()], evidence }),
         ("cancel", ChangeCommand::Cancel { number: number(), reason: reason() }),
     ]
@@ -132,7 +133,7 @@ fn accepted_commands_say_who_and_why() {
     let bob = Actor::person("bob");
     let (change, by, reason) = (ChangeId(0), "bob".to_owned(), "because".to_owned());
     let cases = [
-        (0, ChangeEvent::Approved { change, by: by.clone() }),
+        (0, ChangeEvent::Approved { change, by: by.clone(), reason: None }),
         (1, ChangeEvent::Rejected { change, by: by.clone(), reason: reason.clone() }),
     ];
     for (at, event) in cases {
@@ -148,7 +149,7 @@ fn accepted_commands_say_who_and_why() {
 #[test]
 fn only_those_who_are_named_or_have_the_role_decide_and_never_about_their_own() {
     let changes = in_state("raised", step());
-    let approve = ChangeCommand::Approve { number: number() };
+    let approve = ChangeCommand::Approve { number: number(), reason: None };
     let who = "bob, carl, ann, role:lead";
     let ann = Actor::person("ann").with_role("lead");
     assert_eq!(
@@ -169,9 +170,9 @@ fn only_those_who_are_named_or_have_the_role_decide_and_never_about_their_own() 
 
 #[test]
 fn two_approvals_are_two_people() {
-    let one = ChangeEvent::Approved { change: ChangeId(0), by: "bob".to_owned() };
+    let one = ChangeEvent::Approved { change: ChangeId(0), by: "bob".to_owned(), reason: None };
     let changes = fold([drafted(0, step(), approve_by(2), &[]), raised(0), one]);
-    let approve = ChangeCommand::Approve { number: number() };
+    let approve = ChangeCommand::Approve { number: number(), reason: None };
     assert_eq!(
         refused(&changes, &Actor::person("bob"), &approve),
         "bob has approved CHG0000100 already, expected another of bob, carl, ann, role:lead"
@@ -205,7 +206,7 @@ fn a_reason_is_wanted_where_something_is_taken_away() {
     for (state, command) in cases {
         let changes = in_state(state, train("x"));
         let found = decide(&changes, &Actor::person("bob"), &command);
-        assert_eq!(found, Err(ChangeRejection::ReasonMissing), "{command:?}");
+        assert_eq!(found, Err(ChangeRejection::Reason(BadReason::Missing)), "{command:?}");
     }
 }
 
@@ -222,7 +223,7 @@ fn a_number_that_nobody_knows_is_answered_with_the_nearest_open_one() {
         ChangeEvent::Rejected { change: id(1), by: "bob".to_owned(), reason: "no".to_owned() },
     ]);
     let asked = |number: &str| {
-        let approve = ChangeCommand::Approve { number: number.to_owned() };
+        let approve = ChangeCommand::Approve { number: number.to_owned(), reason: None };
         let text = refused(&changes, &Actor::person("bob"), &approve);
         let start = format!("no change has the number {number}, expected one of the open changes");
         text.strip_prefix(&start).unwrap_or_else(|| panic!("{text}")).to_owned()

@@ -8,7 +8,7 @@ fn one(events: impl IntoIterator<Item = ChangeEvent>) -> Change {
 }
 
 fn approved(by: &str) -> ChangeEvent {
-    ChangeEvent::Approved { change: ChangeId(0), by: by.to_owned() }
+    ChangeEvent::Approved { change: ChangeId(0), by: by.to_owned(), reason: None }
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn it_is_approved_with_the_last_approval_that_was_missing() {
 fn a_revoked_change_needs_all_its_approvals_again() {
     let revoked =
         ChangeEvent::Revoked { change: ChangeId(0), by: "bob".to_owned(), reason: "wait".to_owned() };
-    let begun = ChangeEvent::Begun { change: ChangeId(0) };
+    let begun = ChangeEvent::Begun { change: ChangeId(0), reason: None };
     let events = || {
         vec![
             drafted(0, step(), approve_by(1), &[]),
@@ -149,8 +149,8 @@ fn events_about_changes_that_are_not_there_change_nothing() {
     let change = ChangeId(9);
     let (by, reason) = ("bob".to_owned(), "no".to_owned());
     for event in [
-        ChangeEvent::Approved { change, by },
-        ChangeEvent::Begun { change },
+        ChangeEvent::Approved { change, by, reason: None },
+        ChangeEvent::Begun { change, reason: None },
         ChangeEvent::Cancelled { change, reason },
         ChangeEvent::TaskMoved { task: crate::id::TaskId(9), to: crate::change::TaskMove::Begin },
     ] {
@@ -172,12 +172,17 @@ fn every_event_has_a_kind_of_its_own() {
         (approved("bob"), "change.approved"),
         (ChangeEvent::Rejected { change, by: by.clone(), reason: reason.clone() }, "change.rejected"),
         (ChangeEvent::Revoked { change, by: by.clone(), reason: reason.clone() }, "change.revoked"),
-        (ChangeEvent::Begun { change }, "change.begun"),
+        (ChangeEvent::Begun { change, reason: None }, "change.begun"),
         (ChangeEvent::TaskMoved { task, to: crate::change::TaskMove::Begin }, "change.task-moved"),
         (ChangeEvent::Closed { change, how, evidence }, "change.closed"),
         (ChangeEvent::Cancelled { change, reason }, "change.cancelled"),
         (
-            ChangeEvent::TrainRaised { train: TrainId(0), form: Box::new(trains::form(&["x"])), by },
+            ChangeEvent::TrainRaised {
+                train: TrainId(0),
+                form: Box::new(trains::form(&["x"])),
+                by,
+                reason: None,
+            },
             "change.train-raised",
         ),
     ];

@@ -22,7 +22,7 @@ pub(super) fn form(regions: &[&str]) -> TrainForm {
 }
 
 fn raise(changes: &Changes, form: TrainForm) -> Result<Vec<ChangeEvent>, ChangeRejection> {
-    let raise = ChangeCommand::RaiseTrain { form: Box::new(form), rule: approve_by(1) };
+    let raise = ChangeCommand::RaiseTrain { form: Box::new(form), rule: approve_by(1), reason: None };
     decide(changes, &Actor::person("ann"), &raise)
 }
 
@@ -34,7 +34,10 @@ fn approved(regions: &[&str]) -> Changes {
     }
     for number in 0..u32::try_from(regions.len()).unwrap() {
         changes.evolve(&raised(number), AT);
-        changes.evolve(&ChangeEvent::Approved { change: ChangeId(number), by: "bob".to_owned() }, AT);
+        changes.evolve(
+            &ChangeEvent::Approved { change: ChangeId(number), by: "bob".to_owned(), reason: None },
+            AT,
+        );
     }
     changes
 }
@@ -44,7 +47,7 @@ fn numbers(numbers: &[&str]) -> Vec<String> {
 }
 
 fn start(names: &[&str]) -> ChangeCommand {
-    ChangeCommand::StartTrain { numbers: numbers(names) }
+    ChangeCommand::StartTrain { numbers: numbers(names), reason: None }
 }
 
 #[test]
@@ -63,6 +66,7 @@ fn a_train_drafts_a_change_for_each_region() {
         train: TrainId(0),
         form: Box::new(form(&["us-south", "eu-de"])),
         by: "ann".to_owned(),
+        reason: None,
     };
     assert_eq!(events, [raised, draft(1, "us-south"), draft(2, "eu-de")]);
     let mut changes = before;
@@ -109,7 +113,7 @@ fn a_region_stands_in_a_train_once() {
 fn all_named_changes_are_started_or_none() {
     let changes = approved(&["us-south", "eu-de", "jp-tok"]);
     let ann = Actor::person("ann");
-    let begun = |change| ChangeEvent::Begun { change: ChangeId(change) };
+    let begun = |change| ChangeEvent::Begun { change: ChangeId(change), reason: None };
     assert_eq!(decide(&changes, &ann, &start(&["CHG0000102", "CHG0000100"])), Ok(vec![begun(2), begun(0)]));
     assert_eq!(refused(&changes, &ann, &start(&[])), "no change was named, expected at least one number");
     assert_eq!(
@@ -132,7 +136,7 @@ fn all_named_changes_are_started_or_none() {
 fn a_train_is_completed_with_evidence_that_says_whether_the_tests_passed() {
     let mut changes = approved(&["us-south", "eu-de"]);
     for change in 0..2 {
-        changes.evolve(&ChangeEvent::Begun { change: ChangeId(change) }, AT);
+        changes.evolve(&ChangeEvent::Begun { change: ChangeId(change), reason: None }, AT);
     }
     let complete = |evidence: Evidence| {
         let numbers = numbers(&["CHG0000100", "CHG0000101"]);
@@ -148,4 +152,16 @@ fn a_train_is_completed_with_evidence_that_says_whether_the_tests_passed() {
         let missing = ChangeRejection::EvidenceMissing { number: "CHG0000100".to_owned() };
         assert_eq!(complete(evidence), Err(missing));
     }
+}
+
+#[test]
+fn the_words_of_a_train_have_a_bound() {
+    let refused = |form: TrainForm| raise(&Changes::default(), form).expect_err("too much").to_string();
+    let regions: Vec<String> = (0..257).map(|number| number.to_string()).collect();
+    let regions: Vec<&str> = regions.iter().map(String::as_str).collect();
+    assert_eq!(refused(form(&regions)), "the train has 257 regions, expected at most 256");
+    let long = "r".repeat(101);
+    assert_eq!(refused(form(&[&long])), "Environment has 101 bytes, expected at most 100");
+    let long = TrainForm { details: "x".repeat(16_385), ..form(&["us-south"]) };
+    assert_eq!(refused(long), "Details has 16385 bytes, expected at most 16384");
 }

@@ -2,7 +2,7 @@
 
 use crate::change::{ChangeEvent, Subject};
 use crate::fleet::AttrId;
-use crate::id::{RolloutId, StepName, TicketId};
+use crate::id::{BuildNumber, PipelineName, RolloutId, StepName, TicketId};
 use crate::pipeline::{ChangeRule, Gate, Pipeline, SoakFrom};
 use crate::rollout::budget::{BudgetLine, lines};
 use crate::rollout::event::{RolloutEnd, RolloutEvent, RunSpec, Scope, StepEnd};
@@ -20,10 +20,10 @@ use crate::time::Timestamp;
 
 pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, freed: &mut Vec<GaugeId>) {
     match event {
-        RolloutEvent::Started { rollout, pipeline, build, by, scope } => {
+        RolloutEvent::Started { rollout, pipeline, build, by, scope, reason } => {
             let epic = state.tickets.epic(*build);
             let new = Rollout::new(*rollout, pipeline, *build, by, scope, at);
-            started(state, Rollout { epic, ..new }, at);
+            started(state, Rollout { epic, reason: reason.clone(), ..new }, at);
         }
         RolloutEvent::StepReached { rollout, step } => {
             with_step(state, *rollout, *step, |run| {
@@ -35,7 +35,7 @@ pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, fre
         RolloutEvent::GateOpened { rollout, step, gate } => {
             with_step(state, *rollout, *step, |run| run.gates[usize::from(*gate)].open = true);
         }
-        RolloutEvent::GateApproved { rollout, step, gate, by } => {
+        RolloutEvent::GateApproved { rollout, step, gate, by, .. } => {
             with_step(state, *rollout, *step, |run| run.gates[usize::from(*gate)].approvals.push(by.clone()));
         }
         RolloutEvent::StepOpened { rollout, step, runs } => opened(state, *rollout, *step, runs, at),
@@ -69,10 +69,10 @@ pub(super) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp, fre
         RolloutEvent::Called { rollout, step, why } => {
             with_step(state, *rollout, *step, |run| run.called = Some(why.clone()));
         }
-        RolloutEvent::Resumed { rollout, step, grant } => resumed(state, *rollout, *step, *grant),
-        RolloutEvent::Paused { rollout } => set_mode(state, *rollout, Mode::Paused),
-        RolloutEvent::Unpaused { rollout } => set_mode(state, *rollout, Mode::Running),
-        RolloutEvent::Aborted { rollout } => {
+        RolloutEvent::Resumed { rollout, step, grant, .. } => resumed(state, *rollout, *step, *grant),
+        RolloutEvent::Paused { rollout, .. } => set_mode(state, *rollout, Mode::Paused),
+        RolloutEvent::Unpaused { rollout, .. } => set_mode(state, *rollout, Mode::Running),
+        RolloutEvent::Aborted { rollout, .. } => {
             set_mode(state, *rollout, Mode::Aborting);
             job::make_safe(state, *rollout, at, freed);
         }
@@ -144,20 +144,9 @@ fn refresh_gates(state: &mut State) {
 fn gate_news(state: &State, rollout: &Rollout, gate: &Gate) -> (Option<Timestamp>, bool) {
     match gate {
         Gate::Approval { .. } => (None, false),
-        Gate::Succeeded { pipeline } => {
-            let newest =
-                state.rollouts.of(pipeline, rollout.build).rev().find(|r| r.scope == Scope::Pipeline);
-            let succeeded =
-                newest.is_some_and(|r| matches!(r.mode, Mode::Ended { end: RolloutEnd::Succeeded, .. }));
-            (None, succeeded)
-        }
+        Gate::Succeeded { pipeline } => (None, has_succeeded(state, pipeline, rollout.build)),
         Gate::Soak { pipeline, step, from, length } => {
-            // A step that was run again counts from the newest run, whatever became of that: a build that soaked well and
-            // then failed has not soaked.
-            let newest = |name| {
-                let mut runs = state.rollouts.of(name, rollout.build).rev();
-                soaked(runs.find(|other| has_opened(other, step))?, step, *from)
-            };
+            let newest = |name| soaked_since(state, name, rollout.build, step, *from);
             let since = match pipeline {
                 // A rollout of one step looks for the others where they ran.
                 None if is_not_asked(rollout, step) => newest(&rollout.pipeline.name),
@@ -167,6 +156,25 @@ fn gate_news(state: &State, rollout: &Rollout, gate: &Gate) -> (Option<Timestamp
             (since.map(|since| since + *length), false)
         }
     }
+}
+
+/// Whether the newest rollout of a pipeline with a build has succeeded.
+pub(crate) fn has_succeeded(state: &State, pipeline: &PipelineName, build: BuildNumber) -> bool {
+    let newest = state.rollouts.of(pipeline, build).rev().find(|r| r.scope == Scope::Pipeline);
+    newest.is_some_and(|r| matches!(r.mode, Mode::Ended { end: RolloutEnd::Succeeded, .. }))
+}
+
+/// Since when a build soaks in a step. One that was run again counts from the newest run, whatever became of that: a
+/// build that soaked well and then failed has not soaked.
+pub(crate) fn soaked_since(
+    state: &State,
+    pipeline: &PipelineName,
+    build: BuildNumber,
+    step: &StepName,
+    from: SoakFrom,
+) -> Option<Timestamp> {
+    let mut runs = state.rollouts.of(pipeline, build).rev();
+    soaked(runs.find(|other| has_opened(other, step))?, step, from)
 }
 
 fn is_not_asked(rollout: &Rollout, step: &StepName) -> bool {

@@ -44,12 +44,8 @@ fn ticket(planner: &mut Planner<'_>, key: StepKey) {
         None => {
             let epic = TicketId(planner.next_ticket);
             planner.next_ticket += 1;
-            planner.push(TicketEvent::Drafted {
-                ticket: epic,
-                kind: TicketKind::Epic { build },
-                title: format!("BUILD #{build} : Tracking Patching for Worldwide Rollout"),
-                parent: None,
-            });
+            let (kind, title) = TicketKind::epic(build);
+            planner.push(TicketEvent::Drafted { ticket: epic, kind, title, parent: None });
             epic
         }
     };
@@ -105,7 +101,7 @@ pub(super) fn begin(planner: &mut Planner<'_>, key: StepKey) {
     if let Some(change) = change
         && change.state == ChangeState::Approved
     {
-        planner.push(ChangeEvent::Begun { change: change.id });
+        planner.push(ChangeEvent::Begun { change: change.id, reason: None });
     }
 }
 

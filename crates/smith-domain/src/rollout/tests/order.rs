@@ -225,7 +225,7 @@ fn more_machines_than_a_plan_has_room_for_are_started_by_the_plans_that_follow()
     let (build, pipeline) = (BuildNumber(1), Box::new(one_step(vec![bag("all", "*")])));
     let mut pipeline = pipeline;
     pipeline.steps[0].budget.failures = crate::pipeline::Amount::Count(5000);
-    let start = RolloutCommand::Start { pipeline, build, scope: Scope::Pipeline };
+    let start = RolloutCommand::Start { pipeline, build, scope: Scope::Pipeline, reason: None };
     for command in [Command::Build(BuildCommand::Verified { build }), Command::Rollout(start)] {
         for event in decide(&state, &actor, command.clone(), now).unwrap() {
             state.evolve(&event, now.steady);

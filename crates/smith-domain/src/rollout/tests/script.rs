@@ -55,17 +55,17 @@ impl World {
             }
             ["always", name, action, answer] => self.always(name, action_of(action), answer_of(answer)),
             ["report", name, answer, serial @ ..] => self.report(rollout, name, answer, serial),
-            ["pause"] => self.rollout("ann", RolloutCommand::Pause { rollout }),
-            ["unpause"] => self.rollout("ann", RolloutCommand::Unpause { rollout }),
-            ["abort"] => self.rollout("ann", RolloutCommand::Abort { rollout }),
+            ["pause"] => self.rollout("ann", RolloutCommand::Pause { rollout, reason: None }),
+            ["unpause"] => self.rollout("ann", RolloutCommand::Unpause { rollout, reason: None }),
+            ["abort"] => self.rollout("ann", RolloutCommand::Abort { rollout, reason: None }),
             ["resume", step, grant] => {
                 let (step, grant) = (StepName::new(*step).unwrap(), grant.parse().unwrap());
-                self.rollout("ann", RolloutCommand::Resume { rollout, step, grant });
+                self.rollout("ann", RolloutCommand::Resume { rollout, step, grant, reason: None });
             }
-            ["retry"] => self.rollout("ann", RolloutCommand::Retry { rollout, machines: None }),
+            ["retry"] => self.rollout("ann", RolloutCommand::Retry { rollout, machines: None, reason: None }),
             ["retry", machines @ ..] => {
                 let machines = Some(selector(&machines.join(" ")));
-                self.rollout("ann", RolloutCommand::Retry { rollout, machines });
+                self.rollout("ann", RolloutCommand::Retry { rollout, machines, reason: None });
             }
             ["skip", machines @ ..] => {
                 let (machines, reason) = (selector(&machines.join(" ")), "told so".to_owned());
@@ -78,13 +78,13 @@ impl World {
             ["approve", step, gate, "by", who, roles @ ..] => {
                 let actor = actor(who, roles);
                 let (step, gate) = (StepName::new(*step).unwrap(), (*gate).to_owned());
-                let approve = RolloutCommand::ApproveGate { rollout, step, gate };
+                let approve = RolloutCommand::ApproveGate { rollout, step, gate, reason: None };
                 self.command(&actor, &Command::Rollout(approve));
             }
             ["change", verb, number, "by", who, roles @ ..] => {
                 let (number, reason) = ((*number).to_owned(), "told so".to_owned());
                 let command = match *verb {
-                    "approve" => ChangeCommand::Approve { number },
+                    "approve" => ChangeCommand::Approve { number, reason: None },
                     "reject" => ChangeCommand::Reject { number, reason },
                     "revoke" => ChangeCommand::Revoke { number, reason },
                     other => panic!("{other:?} in {line:?}"),
@@ -99,7 +99,7 @@ impl World {
                 self.wall_ahead = if sign == "-" { -length } else { length };
                 self.command(&Actor::smith(), &Command::ClockJumped);
             }
-            ["accept-clock"] => self.command(&Actor::person("ann"), &Command::AcceptClock),
+            ["accept-clock"] => self.command(&Actor::person("ann"), &Command::AcceptClock { reason: None }),
             ["desk", "silent"] => self.desk = Desk::Silent,
             ["desk", "prompt"] => self.desk = Desk::Prompt,
             ["desk", "refuses"] => self.desk = Desk::Refuses,
@@ -122,7 +122,7 @@ impl World {
                 other => panic!("{other:?}"),
             }
         }
-        self.rollout(by, RolloutCommand::Start { pipeline, build: BuildNumber(build), scope });
+        self.rollout(by, RolloutCommand::Start { pipeline, build: BuildNumber(build), scope, reason: None });
     }
 
     fn report(&mut self, rollout: RolloutId, name: &str, answer: &str, serial: &[&str]) {

@@ -212,8 +212,9 @@ fn a_machine_that_just_fits_is_started_and_one_millisecond_later_not() {
     // Seven minutes before the end of the window at 02:25 is 02:18.
     for (at, starts) in [(-1, true), (0, true), (1, false)] {
         let mut world = World::new("a", &[nightly(&["daily 02:00-02:25"])]);
-        let pause = crate::rollout::RolloutCommand::Pause { rollout: crate::id::RolloutId(1) };
-        let unpause = crate::rollout::RolloutCommand::Unpause { rollout: crate::id::RolloutId(1) };
+        let pause = crate::rollout::RolloutCommand::Pause { rollout: crate::id::RolloutId(1), reason: None };
+        let unpause =
+            crate::rollout::RolloutCommand::Unpause { rollout: crate::id::RolloutId(1), reason: None };
         world.script("start p");
         world.rollout("ann", pause);
         world.until(Timestamp(world::START.0 + (2 * 60 + 18) * 60_000 + at));

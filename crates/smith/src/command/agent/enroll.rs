@@ -1,7 +1,9 @@
 //! `smith agent enroll`: host keys of machines, recorded after a person has seen them.
 
+use std::fs::{File, Permissions};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -51,6 +53,9 @@ struct One {
     state: State,
     #[serde(skip_serializing_if = "String::is_empty")]
     trouble: String,
+    /// What was recorded when it was asked.
+    #[serde(skip)]
+    known: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,32 +87,31 @@ pub(super) fn run(args: &Enroll) -> Result<Exit, Failure> {
         );
     };
     let path = args.inventory.parent().unwrap_or(Path::new(".")).join(file);
-    let mut keys = recorded(&path, file)?;
     let fleet = input::known(reading.into_machines(), Timestamp(0));
     let selector =
         Selector::parse(&args.selector.join(" ")).map_err(|error| Failure::new(Exit::Usage, error))?;
     let machines = fleet.lookup(&selector, CrossRegion::Allow)?;
-    let found = ask(&fleet, &machines)?;
+    let mut found = ask(&fleet, &machines)?;
     if !args.json {
         show(&found)?;
     }
-    let takes = |one: &&One| one.state == State::New || (one.state == State::Changed && args.replace);
-    let taken: Vec<&One> = found.iter().filter(takes).collect();
+    let takes = |one: &&mut One| one.state == State::New || (one.state == State::Changed && args.replace);
+    let mut taken: Vec<&mut One> = found.iter_mut().filter(takes).collect();
+    let mut has_clash = false;
     if !taken.is_empty() && (args.yes || confirmed(taken.len())?) {
-        for one in taken {
-            let name =
-                MachineName::new(one.machine.as_str()).map_err(|error| Failure::new(Exit::Bug, error))?;
-            keys.record(name, one.key.clone().unwrap_or_default());
-        }
-        write(&path, &keys)?;
+        record(&path, file, &mut taken)?;
         output::note(&format!("recorded in {}", path.display()));
+        for one in taken.iter().filter(|one| !one.trouble.is_empty()) {
+            has_clash = true;
+            output::note(&format!("not {}: {}", one.machine, one.trouble));
+        }
     }
     if args.json {
         output::json(&found)?;
     }
     let is_bad =
         |one: &One| one.state == State::Unreachable || (one.state == State::Changed && !args.replace);
-    Ok(if found.iter().any(is_bad) { Exit::Finding } else { Exit::Good })
+    Ok(if has_clash || found.iter().any(is_bad) { Exit::Finding } else { Exit::Good })
 }
 
 fn recorded(path: &Path, file: &str) -> Result<HostKeys, Failure> {
@@ -171,12 +175,12 @@ async fn key_of(machine: String, known: Option<String>, sockets: Vec<SocketAddr>
                     Some(_) => State::Changed,
                 };
                 let fingerprint = Some(fingerprint(&key));
-                return One { machine, key: Some(text), fingerprint, state, trouble: String::new() };
+                return One { machine, key: Some(text), fingerprint, state, trouble: String::new(), known };
             }
             Err(error) => trouble = error.to_string(),
         }
     }
-    One { machine, key: None, fingerprint: None, state: State::Unreachable, trouble }
+    One { machine, key: None, fingerprint: None, state: State::Unreachable, trouble, known }
 }
 
 fn show(found: &[One]) -> Result<(), Failure> {
@@ -200,13 +204,92 @@ fn confirmed(count: usize) -> Result<bool, Failure> {
     Ok(line.trim() == "yes")
 }
 
-/// Whole or not at all: a torn file would lock the fleet out.
-fn write(path: &Path, keys: &HostKeys) -> Result<(), Failure> {
-    let failed = |source| Failure::new(Exit::Output, input::Unwritable::new(path, source));
+/// Adds the keys to the file as it is by now, in which others may have recorded theirs. A machine for which somebody recorded
+/// another key in the meantime is left to a person, and says so in `trouble`.
+fn record(path: &Path, file: &str, taken: &mut [&mut One]) -> Result<(), Failure> {
+    // Whoever follows a link to the file goes on doing so.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(keys.to_text().as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    let failed = |source| Failure::new(Exit::Output, input::Unwritable::new(path, source));
+    // The folder, because the file is replaced.
+    let held = File::open(folder).map_err(failed)?;
+    held.lock().map_err(failed)?;
+    let mut keys = recorded(path, file)?;
+    for one in taken {
+        let name = MachineName::new(one.machine.as_str()).map_err(|error| Failure::new(Exit::Bug, error))?;
+        let key = one.key.clone().unwrap_or_default();
+        let now = keys.get(&name).map(str::to_owned);
+        if now.is_none() || now == one.known || now.as_ref() == Some(&key) {
+            keys.record(name, key);
+        } else {
+            one.trouble = "another key was recorded in the meantime; ask again".to_owned();
+        }
+    }
+    write(path, folder, &keys).map_err(failed)?;
+    held.sync_all().map_err(failed)
+}
+
+/// Whole or not at all: a torn file would lock the fleet out.
+fn write(path: &Path, folder: &Path, keys: &HostKeys) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(keys.to_text().as_bytes())?;
+    // They are no secret: who could read them before can do so after.
+    let mode = std::fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode());
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(machine: &str, key: &str) -> One {
+        let (machine, key) = (machine.to_owned(), Some(key.to_owned()));
+        One { machine, key, fingerprint: None, state: State::New, trouble: String::new(), known: None }
+    }
+
+    fn lines(path: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn keys_that_are_recorded_at_once_are_all_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let path = &path;
+                scope.spawn(move || {
+                    for turn in 0..4 {
+                        let mut one = new(&format!("m{number:02}-{turn}"), "ssh-ed25519 AAAA");
+                        record(path, "keys", &mut [&mut one]).unwrap();
+                        assert_eq!(one.trouble, "");
+                    }
+                });
+            }
+        });
+        assert_eq!(lines(&path).len(), 64);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_that_was_recorded_in_the_meantime_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("keys"), dir.path().join("link"));
+        std::fs::write(&path, "a ssh-rsa AAAA\nb ssh-rsa BBBB\n").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let (mut late, mut fresh) = (new("a", "ssh-rsa XXXX"), new("c", "ssh-rsa CCCC"));
+        let mut replaced = One { known: Some("ssh-rsa BBBB".to_owned()), ..new("b", "ssh-rsa YYYY") };
+        record(&link, "keys", &mut [&mut late, &mut fresh, &mut replaced]).unwrap();
+        assert_eq!(lines(&path), ["a ssh-rsa AAAA", "b ssh-rsa YYYY", "c ssh-rsa CCCC"]);
+        assert!(late.trouble.starts_with("another key was recorded"), "{late:?}");
+        assert!(fresh.trouble.is_empty() && replaced.trouble.is_empty());
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, 0o640);
+        assert!(link.is_symlink());
+    }
 }

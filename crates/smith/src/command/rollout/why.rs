@@ -98,7 +98,7 @@ fn rehearsed(args: &Why) -> Result<Live, Failure> {
         live.run_until(Live::start() + pause_at)?;
         let active: Vec<RolloutId> = live.state().rollouts.active().map(|rollout| rollout.id).collect();
         for rollout in active {
-            let pause = Command::Rollout(RolloutCommand::Pause { rollout });
+            let pause = Command::Rollout(RolloutCommand::Pause { rollout, reason: None });
             if let Said::Rejected(rejection) = live.say(Actor::person("operator"), pause)? {
                 return Err(Failure::new(Exit::Usage, rejection));
             }

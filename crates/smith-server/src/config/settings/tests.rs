@@ -1,0 +1,105 @@
+//! Settings as people write them, and as they get them wrong.
+
+use std::path::Path;
+
+use super::{HttpListen, Settings, SettingsError, Subjects, Target, load_settings};
+use crate::verbs::Environments;
+
+const WHOLE: &str = "site: syd
+data: data
+listen: {socket: run/smith.sock, http: 127.0.0.1:0}
+inventory: sources.yaml
+inventory-every: 30s
+pipelines: pipelines
+store: /srv/smith
+mirrors: {syd-01: http://10.0.0.5:8080/, default: http://10.0.0.6:8080}
+ssh: {identity: keys/controller, sessions: 100, handshakes: 8}
+machines: {dead-man: 5m, skew: 10s, settle: 90s}
+requests:
+  owner: role:sre-oncall
+  approve: {prod: role:sre-lead, stage: [role:sre-lead, ana]}
+  drain: yes
+people:
+  - {uid: 1000, name: ana, roles: [operator, sre-lead], environments: dev}
+notify:
+  - {about: [call, halted], command: [/usr/local/bin/page, --now]}
+  - {webhook: https://chat.example/hook}
+  - {about: change-waits, mail: sre@example.org}
+";
+
+fn loaded(text: &str) -> Result<Settings, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("smith.yaml");
+    std::fs::write(&path, text).unwrap();
+    let prefix = format!("{}/", folder.path().display());
+    load_settings(Some(&path)).map_err(|error| match error {
+        SettingsError::Mistakes { problems, .. } => {
+            problems.0.iter().map(|one| one.to_string().replace(&prefix, "")).collect()
+        }
+        SettingsError::Read { .. } => panic!("{error}"),
+    })
+}
+
+#[test]
+fn without_a_file_there_are_defaults() {
+    let settings = load_settings(None).unwrap();
+    assert_eq!(settings, Settings::default());
+    assert_eq!(settings.listen.socket, Path::new("/run/smith/smith.sock"));
+    assert_eq!(loaded("site: smith\n").unwrap(), Settings::default());
+}
+
+#[test]
+fn every_key_is_understood() {
+    let settings = loaded(WHOLE).unwrap();
+    assert_eq!(settings.site, "syd");
+    assert!(settings.data.ends_with("data") && settings.data.is_absolute());
+    assert_eq!(settings.listen.http, HttpListen::At("127.0.0.1:0".parse().unwrap()));
+    assert_eq!(settings.mirrors["syd-01"], "http://10.0.0.5:8080");
+    assert_eq!(settings.machines.dead_man.unwrap().0, 300_000);
+    assert_eq!(settings.requests.approve["stage"].to_string(), "role:sre-lead, ana");
+    let ana = &settings.people[0];
+    assert_eq!((ana.uid, &ana.environments), (1000, &Environments::These(vec!["dev".to_owned()])));
+    assert_eq!(settings.notify[0].to, Target::Command(vec!["/usr/local/bin/page".into(), "--now".into()]));
+    assert_eq!(settings.notify[1].about, Subjects::All);
+}
+
+#[test]
+fn mistakes_have_their_places() {
+    let wrong = |from: &str, to: &str| loaded(&WHOLE.replace(from, to)).unwrap_err().join("\n");
+    for (from, to, expected) in [
+        ("site: syd", "site: Syd", "smith.yaml:1:7: expected a name of at most 32"),
+        ("127.0.0.1:0", "0.0.0.0:80", "found `0.0.0.0:80` [S0208]\n  hint: put a proxy"),
+        ("inventory-every: 30s", "inventory-every: 30", "expected a length of time"),
+        ("mirrors: {syd-01: http://10.0.0.5:8080/", "mirrors: {syd-01: http://u:p@h", "an address such as"),
+        ("sessions: 100", "sesions: 100", "did you mean `sessions`?"),
+        ("about: [call, halted]", "about: [call, haltde]", "did you mean `halted`?"),
+        ("mail: sre@example.org", "mail: a@b, webhook: x", "found several"),
+        ("uid: 1000, ", "", "the key `uid` in a person"),
+        ("drain: yes", "drain: perhaps", "expected `yes` or `no`"),
+    ] {
+        let found = wrong(from, to);
+        assert!(found.contains(expected), "{to}: {found}");
+    }
+}
+
+#[test]
+fn fragments_add_and_never_contradict() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("smith.d")).unwrap();
+    write("smith.yaml", "site: syd\n");
+    write("smith.d/10-store.yaml", "store: builds\n");
+    write("smith.d/ignored.txt", "site: other\n");
+    let path = folder.path().join("smith.yaml");
+    let settings = load_settings(Some(&path)).unwrap();
+    assert_eq!(settings.store.unwrap(), folder.path().join("builds"), "paths are meant from the settings");
+    write("smith.d/20-more.yaml", "# a line\nsite: other\n");
+    let error = load_settings(Some(&path)).unwrap_err();
+    let SettingsError::Mistakes { problems, .. } = error else { panic!("{error}") };
+    let text = problems.to_string();
+    assert!(
+        text.contains("20-more.yaml:2:1: expected each key in one file, found `site` again [S0203]"),
+        "{text}"
+    );
+    assert!(text.contains("smith.yaml:1 has it already"), "{text}");
+}

@@ -1,0 +1,63 @@
+//! The inventory, read again and again: machines come and go at any time.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use smith_domain::actor::Actor;
+use smith_domain::decide::{Command, Rejection};
+use smith_domain::fleet::{FleetCommand, ObservePolicy, Reading};
+
+use crate::core::{Core, Refused};
+use crate::inventory::{LoadError, load, load_config};
+
+/// Reads the inventory as often as that, for as long as the server lives. What is wrong with it is told when it changes,
+/// and the fleet stays as it was.
+pub async fn watch_inventory(core: Core, config: PathBuf, every: Duration, tell: impl Fn(&str)) {
+    let mut told = String::new();
+    loop {
+        let trouble = match read_once(&core, &config).await {
+            Ok(()) => String::new(),
+            Err(why) => why,
+        };
+        if trouble != told {
+            tell(if trouble.is_empty() { "the inventory is read again" } else { &trouble });
+            told = trouble;
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Reads all sources and has the fleet follow them.
+async fn read_once(core: &Core, config: &Path) -> Result<(), String> {
+    let path = config.to_owned();
+    let read = tokio::task::spawn_blocking(move || read(&path)).await;
+    let (reading, policy) =
+        read.map_err(|_| "the inventory could not be read".to_owned())?.map_err(|error| chain(&error))?;
+    let command = FleetCommand::Observe { reading, confirmed: BTreeSet::new(), policy };
+    match core.submit(Actor::smith(), Command::Fleet(command)).await {
+        Ok(_) => Ok(()),
+        Err(Refused::Rejected(Rejection::Fleet(rejection))) => {
+            let hint = rejection.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            Err(format!("{rejection}{hint}"))
+        }
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+fn read(config: &Path) -> Result<(Reading, ObservePolicy), LoadError> {
+    let folder = config.parent().unwrap_or(Path::new("."));
+    let config = load_config(config)?;
+    let reading = load(&config, folder)?;
+    Ok((reading, config.policy))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text.push_str(&format!(": {one}"));
+        cause = one.source();
+    }
+    text
+}

@@ -1,0 +1,146 @@
+//! A whole server: settings in, a driver, executors, feeds and faces out.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smith_agent::protocol::{DeadMan, Name, NameError};
+use smith_domain::time::Span;
+use tokio::runtime::Handle;
+
+use crate::config::settings::Settings as SiteSettings;
+use crate::core::{Core, Life, Start, StartError, owner_here, start};
+use crate::desk::{Errands, Notifier};
+use crate::driver::{Executor, Input};
+use crate::feed::{watch_builds, watch_inventory};
+use crate::machine::{
+    Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
+    StoreAccess,
+};
+use crate::verbs::Site;
+
+/// The journal's file in the data folder.
+const JOURNAL: &str = "journal.db";
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the data folder {} cannot be used", path.display())]
+    Data { path: PathBuf, source: io::Error },
+    #[error("expected a passphrase in {}", path.display())]
+    Passphrase { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("the site's name cannot be told to machines")]
+    Name(#[from] NameError),
+    #[error("messages cannot be brought to addresses")]
+    Notifier(#[from] reqwest::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// A server that drives, without its faces.
+#[derive(Debug)]
+pub struct Served {
+    life: Life,
+    site: Site,
+}
+
+impl Served {
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Ends the driving thread once everything that came before is recorded.
+    pub fn end(self) {
+        self.life.end();
+    }
+}
+
+/// Begins to drive as the settings say. `tell` gets what a person should read in the log.
+pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Result<Served, ServeError> {
+    make_folder(&settings.data)?;
+    let links = Links::new(identity(settings)?, limits(settings));
+    let machines = machine_settings(settings)?;
+    let notifier = Arc::new(Notifier::new(settings.notify.clone())?);
+    let builds: Arc<dyn BuildAccess> = match &settings.store {
+        Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
+        None => Arc::new(NoStore),
+    };
+    let handle = runtime.clone();
+    let executors = move |core: &Core| -> Box<dyn Executor + Send> {
+        let errands = Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier));
+        let answers = Arc::new(ToCore(core.clone()));
+        let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
+        Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))
+    };
+    let journal = settings.data.join(JOURNAL);
+    // The executors begin tasks as soon as the journal is open.
+    let _inside = runtime.enter();
+    let life = start(Start { journal, owner: owner_here(), executors: Box::new(executors) })?;
+    let core = life.core().clone();
+    if let Some(config) = &settings.inventory {
+        let every = Duration::from_millis(settings.inventory_every.0);
+        runtime.spawn(watch_inventory(core.clone(), config.clone(), every, tell));
+    }
+    if let Some(store) = &settings.store {
+        runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
+    }
+    let pipelines = Arc::new(settings.pipelines.clone());
+    Ok(Served { life, site: Site { core, pipelines, requests: Arc::new(settings.requests.clone()) } })
+}
+
+/// What machines say goes to the driver.
+#[derive(Debug)]
+struct ToCore(Core);
+
+impl Answers for ToCore {
+    fn answer(&self, input: Input) {
+        self.0.tell(input);
+    }
+}
+
+fn make_folder(path: &PathBuf) -> Result<(), ServeError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
+    made.map_err(|source| ServeError::Data { path: path.clone(), source })
+}
+
+fn identity(settings: &SiteSettings) -> Result<Identity, ServeError> {
+    let ssh = &settings.ssh;
+    if ssh.identity.is_empty() {
+        let named = ssh.agent.clone().or_else(|| std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from));
+        // Without any key no machine lets us in, and each says so when it is asked; everything else works.
+        return Ok(named.map_or_else(|| Identity::Keys(Vec::new()), Identity::Agent));
+    }
+    let passphrase = match &ssh.passphrase_file {
+        None => None,
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|source| ServeError::Passphrase { path: path.clone(), source })?;
+            Some(text.lines().next().unwrap_or_default().to_owned())
+        }
+    };
+    Ok(Identity::from_files(&ssh.identity, passphrase.as_deref())?)
+}
+
+fn limits(settings: &SiteSettings) -> LinkLimits {
+    LinkLimits {
+        handshakes: settings.ssh.handshakes as usize,
+        sessions: settings.ssh.sessions as usize,
+        ..LinkLimits::default()
+    }
+}
+
+fn machine_settings(settings: &SiteSettings) -> Result<Settings, ServeError> {
+    let seconds = |span: Span| u32::try_from(span.0.div_ceil(1000)).unwrap_or(u32::MAX);
+    let controller: Name = settings.site.parse()?;
+    let rules = &settings.machines;
+    Ok(Settings {
+        dead_man: rules.dead_man.map(|span| DeadMan { within_s: seconds(span) }),
+        skew_max_s: seconds(rules.skew),
+        settle_s: seconds(rules.settle),
+        ..Settings::new(controller)
+    })
+}
