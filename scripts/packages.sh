@@ -57,6 +57,23 @@ if [[ ${1:-} == test ]] && command -v apt-get >/dev/null; then
     elif ((${#missing[@]})); then
         printf 'packages: the tests leave out machines of the lab, for want of %s\n' "${missing[*]}" >&2
     fi
+    # A program that we did not write asks the API for everything that its description allows.
+    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        if [[ $(id -u) == 0 ]]; then
+            install_packages python3-venv
+        else
+            printf 'packages: the gate does not fuzz the API, for want of python3-venv\n' >&2
+        fi
+    fi
+    # promtool, which judges the numbers of /metrics, comes with the whole of Prometheus; it is not left running.
+    if ! command -v promtool >/dev/null; then
+        if [[ $(id -u) == 0 ]]; then
+            install_packages prometheus
+            [[ ! -d /run/systemd/system ]] || systemctl disable --now prometheus.service
+        else
+            printf 'packages: the tests do not show /metrics to promtool, for want of prometheus\n' >&2
+        fi
+    fi
     # An sshd for the tests to start by themselves; the machine's own door stays shut where it was.
     if [[ ! -x /usr/sbin/sshd ]]; then
         if [[ $(id -u) == 0 ]]; then

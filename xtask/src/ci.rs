@@ -6,7 +6,7 @@ use crate::deny::{self, Advisories};
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::process::{cargo, run as run_command};
-use crate::{dist, sim, tidy};
+use crate::{dist, fuzz, sim, tidy};
 
 /// How many worlds the gate simulates. The numbers are fixed, so two runs of the gate judge alike; 200 finish within
 /// a few minutes on two cores.
@@ -17,7 +17,7 @@ struct Stage {
     run: fn(&Options) -> Result<Ending, Failure>,
 }
 
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 10] = [
     Stage { name: "fmt", run: |_| passed(run_command(&mut cargo(["fmt", "--all", "--check"]))) },
     Stage {
         name: "clippy",
@@ -38,6 +38,13 @@ const STAGES: [Stage; 9] = [
     Stage {
         name: "doctest",
         run: |_| passed(run_command(&mut cargo(["test", "--workspace", "--locked", "--doc"]))),
+    },
+    Stage {
+        name: "fuzz",
+        run: |_| {
+            let why_not = fuzz::check(&Metadata::load()?.target_directory)?;
+            Ok(why_not.map_or(Ending::Passed, Ending::NothingToDo))
+        },
     },
     Stage { name: "sim", run: |_| simulate() },
     Stage {
@@ -191,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_stage_never_means_all_is_well() {
-        let all = "fmt, clippy, deny, tidy, test, doctest, sim, dist, doc";
+        let all = "fmt, clippy, deny, tidy, test, doctest, fuzz, sim, dist, doc";
         for (args, found) in [(vec!["--only", "tests"], "\"tests\""), (vec!["--skip"], "nothing")] {
             let text = parse(&args).unwrap_err().to_string();
             assert_eq!(text, format!("{}: expected one of {all}, found {found}", args[0]));

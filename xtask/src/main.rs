@@ -9,6 +9,7 @@ mod ci;
 mod deny;
 mod dist;
 mod failure;
+mod fuzz;
 mod metadata;
 mod mutants;
 mod process;

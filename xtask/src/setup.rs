@@ -3,6 +3,7 @@
 use crate::deny;
 use crate::dist;
 use crate::failure::Failure;
+use crate::fuzz;
 use crate::metadata::Metadata;
 use crate::process::{cargo, probe, run as run_command};
 
@@ -17,7 +18,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         add(component, command)?;
     }
     dist::add_own()?;
-    deny::install(&Metadata::load()?.target_directory)
+    let target_directory = Metadata::load()?.target_directory;
+    deny::install(&target_directory)?;
+    fuzz::install(&target_directory)
 }
 
 fn add(component: &str, command: &str) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AllOfBuilder, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Content, KnownFormat, Ref, RefOr, Required, ResponseBuilder, SchemaFormat};
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,6 +18,9 @@ use super::app::App;
 use super::auth::authenticate;
 use super::guard::{bounded, guard, no_such_route};
 use super::take::BODY_MAX;
+
+/// Items of a page at most, as the verbs have it.
+const PAGE_MAX: u32 = 1_000;
 
 type Schemas = BTreeMap<String, RefOr<Schema>>;
 
@@ -84,13 +87,14 @@ impl Operation {
         Self { build, ..self }
     }
 
-    pub(super) fn header(self, name: &str, what: &str) -> Self {
+    pub(super) fn header(self, name: &str, what: &str, pattern: &str) -> Self {
+        let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(pattern));
         let header = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(what))
-            .schema(Some(Schema::Object(Object::with_type(SchemaType::Type(Type::String)))));
+            .schema(Some(Schema::Object(text.build())));
         Self { build: self.build.parameter(header.build()), ..self }
     }
 
@@ -104,8 +108,21 @@ impl Operation {
         self.with_body::<B>(Required::False)
     }
 
+    /// It needs a body that says why.
+    pub(super) fn reasoned<B: ToSchema>(mut self) -> Self {
+        let said = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some("\\S"));
+        let reason = ObjectBuilder::new().property("reason", said).required("reason");
+        let both = AllOfBuilder::new().item(self.name_of::<B>()).item(reason);
+        self.put(RefOr::T(Schema::AllOf(both.build())), Required::True)
+    }
+
     fn with_body<B: ToSchema>(mut self, required: Required) -> Self {
-        let content = Content::new(Some(self.name_of::<B>()));
+        let name = self.name_of::<B>();
+        self.put(RefOr::Ref(name), required)
+    }
+
+    fn put(mut self, schema: RefOr<Schema>, required: Required) -> Self {
+        let content = Content::new(Some(schema));
         let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required));
         self.build = self.build.request_body(Some(body.build()));
         self
@@ -219,7 +236,15 @@ impl Api {
         T: 'static,
     {
         let key = "A name of this request: however often it is sent under it, it is carried out once.";
-        self.route(path, HttpMethod::Post, post(handler), operation.header("Idempotency-Key", key))
+        self.post_without_key(path, handler, operation.header("Idempotency-Key", key, "^[!-~]{1,200}$"))
+    }
+
+    pub(super) fn post_without_key<H, T>(self, path: &str, handler: H, operation: Operation) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.route(path, HttpMethod::Post, post(handler), operation)
     }
 
     fn route(
@@ -276,10 +301,21 @@ impl Api {
     }
 }
 
-/// Says the largest number wherever there is one: formats only hint at it.
+/// Says the limits of values: the largest number wherever there is one, which formats only hint at, and those of pages.
 fn bound(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            if fields.get("in").is_some_and(|place| place == "query") {
+                match fields.get("name").and_then(Value::as_str) {
+                    Some("limit") => {
+                        fields["schema"] = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_MAX })
+                    }
+                    Some("after") => {
+                        fields["schema"] = json!({ "type": "string", "pattern": "^[0-9]{1,18}$" })
+                    }
+                    Some(_) | None => {}
+                }
+            }
             let largest = match fields.get("format").and_then(Value::as_str) {
                 Some("int32") if fields.get("minimum") == Some(&json!(0)) => Some(u64::from(u32::MAX)),
                 Some("int64") if fields.get("minimum") == Some(&json!(0)) => Some(u64::MAX),

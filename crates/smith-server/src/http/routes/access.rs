@@ -14,7 +14,7 @@ use super::fleet::reason;
 pub(super) fn add(api: Api) -> Api {
     let op = |id, summary| Operation::new("tokens", id, summary);
     api.get("/v1/tokens", list, op("listTokens", "Lists tokens, without their secrets.").page::<Token>())
-        .post(
+        .post_without_key(
             "/v1/tokens",
             issue,
             op("issueToken", "Issues a token and shows its secret for the only time; not under a key.")
@@ -24,7 +24,7 @@ pub(super) fn add(api: Api) -> Api {
         .post(
             "/v1/tokens/{id}/revoke",
             revoke,
-            op("revokeToken", "Revokes a token.").number("id", "The token.").body::<Reasoned>().done(),
+            op("revokeToken", "Revokes a token.").number("id", "The token.").reasoned::<Reasoned>().done(),
         )
 }
 

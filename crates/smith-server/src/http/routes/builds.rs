@@ -19,7 +19,7 @@ pub(super) fn add(api: Api) -> Api {
             "/v1/builds/{number}/withdraw",
             withdraw,
             on("withdrawBuild", "Withdraws a build: nothing starts with it any more.")
-                .body::<Reasoned>()
+                .reasoned::<Reasoned>()
                 .one::<Build>(),
         )
         .get(

@@ -27,17 +27,17 @@ pub(super) fn add(api: Api) -> Api {
         .post(
             "/v1/changes/{number}/reject",
             reject,
-            on("rejectChange", "Rejects a change.").body::<Decision>().one::<Change>(),
+            on("rejectChange", "Rejects a change.").reasoned::<Decision>().one::<Change>(),
         )
         .post(
             "/v1/changes/{number}/revoke",
             revoke,
-            on("revokeChange", "Takes the approval of a change back.").body::<Decision>().one::<Change>(),
+            on("revokeChange", "Takes the approval of a change back.").reasoned::<Decision>().one::<Change>(),
         )
         .post(
             "/v1/changes/{number}/cancel",
             cancel,
-            on("cancelChange", "Cancels a change.").body::<Decision>().one::<Change>(),
+            on("cancelChange", "Cancels a change.").reasoned::<Decision>().one::<Change>(),
         )
 }
 

@@ -46,7 +46,10 @@ pub(super) fn add(api: Api) -> Api {
         .post(
             "/v1/exemptions/{id}/end",
             end_exemption,
-            op("endExemption", "Ends an exemption.").number("id", "The exemption.").body::<Reasoned>().done(),
+            op("endExemption", "Ends an exemption.")
+                .number("id", "The exemption.")
+                .reasoned::<Reasoned>()
+                .done(),
         )
 }
 

@@ -71,7 +71,7 @@ pub(super) fn add(api: Api) -> Api {
     .post(
         "/v1/projects/{id}/skip",
         skip,
-        on("skipMachines", "Leaves machines out of a project.").body::<Skip>().one::<ProjectLine>(),
+        on("skipMachines", "Leaves machines out of a project.").reasoned::<Skip>().one::<ProjectLine>(),
     )
     .post(
         "/v1/projects/{id}/approve",
@@ -81,7 +81,7 @@ pub(super) fn add(api: Api) -> Api {
     .post(
         "/v1/sign-offs",
         sign_off,
-        op("signOff", "Vouches for machines that nobody has proven healthy.").body::<Skip>().done(),
+        op("signOff", "Vouches for machines that nobody has proven healthy.").reasoned::<Skip>().done(),
     )
 }
 
@@ -120,7 +120,7 @@ pub(super) fn add_events(api: Api) -> Api {
             .with_description(
                 "Server-sent events: the id is the row, the event its kind, the data an EventLine.",
             )
-            .header("Last-Event-ID", last)
+            .header("Last-Event-ID", last, "^[0-9]{1,18}$")
             .query::<events::EventQuery>()
             .stream::<events::EventLine>()
     };
