@@ -11,5 +11,5 @@ pub use audit::{AuditFilter, audit};
 pub use change::{change, train};
 pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
 pub use project::{project, project_line, state_word};
-pub use text::{Paint, Plain, Tone, project_text};
+pub use text::{Paint, Plain, Tone, change_text, project_text};
 pub use ticket::ticket;
