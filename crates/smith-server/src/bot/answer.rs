@@ -10,6 +10,7 @@ use super::line::{Audit, ChangeNumber, Desk, Line, Request, Ruling, Steering, Wo
 use super::parse::parse;
 use super::reply;
 use crate::answers::{Plain, change_text, project_text};
+use crate::http::{Chat, Said};
 use crate::verbs::{Caller, Denied, Key, Kind, Site};
 
 /// Carries out what people say to it.
@@ -132,7 +133,9 @@ impl Bot {
                 self.rule(caller, *ruling, changes, reason.as_deref()).await
             }
             Desk::RaiseTrain { template } => {
-                let raised = site.raise_train(caller, &RaiseTrain { template: template.clone() }).await?;
+                let raised = site
+                    .raise_train(caller, &RaiseTrain { template: template.clone(), reason: None })
+                    .await?;
                 let changes: Result<Vec<Change>, Denied> =
                     raised.changes.iter().map(|number| self.named(number)).collect();
                 let changes = changes?;
@@ -142,7 +145,8 @@ impl Bot {
                 Ok(reply::changes(&format!("Train raised: {title}"), &changes))
             }
             Desk::StartTrain { changes } => {
-                let changes = site.start_train(caller, &StartTrain { changes: numbers(changes) }).await?;
+                let changes =
+                    site.start_train(caller, &StartTrain { changes: numbers(changes), reason: None }).await?;
                 Ok(reply::changes("Train started:", &changes))
             }
             Desk::CompleteTrain(completion) => {
@@ -151,6 +155,7 @@ impl Bot {
                     test_url: completion.test_url.clone(),
                     test_passed: completion.test_passed.into(),
                     summary: completion.summary.clone(),
+                    reason: None,
                 };
                 let changes = site.complete_train(caller, &request).await?;
                 Ok(reply::changes("Train completed:", &changes))
@@ -338,4 +343,10 @@ fn one_of(caller: &Caller, at: usize) -> Caller {
         key.push_str(&format!("/{at}"));
     }
     caller
+}
+
+impl Chat for Bot {
+    fn say<'a>(&'a self, caller: &'a Caller, line: &'a str) -> Said<'a> {
+        Box::pin(self.say(caller, line))
+    }
 }

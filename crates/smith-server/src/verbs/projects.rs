@@ -28,7 +28,7 @@ use crate::config::nearest;
 const CHANGE_WAIT: Duration = Duration::from_secs(5);
 
 /// Tries to get a name of its own for a request while others come in beside it.
-pub(super) const NAME_TRIES: u32 = 8;
+const NAME_TRIES: u32 = 8;
 
 impl Site {
     pub fn projects(&self, query: &ProjectQuery) -> Result<Page<ProjectLine>, Denied> {
@@ -110,14 +110,26 @@ impl Site {
         let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
         self.noted_result(caller, &what, covered).await?;
         let build = self.build_named(&request.build, asked.region.as_deref())?;
+        let outage = Span::mins(u64::from(request.outage));
+        self.begin_request(caller, &what, (&asked, Work::Patch), (build, outage), &request.reason).await
+    }
+
+    /// Starts the rollout of a request under a name of its own.
+    pub(super) async fn begin_request(
+        &self,
+        caller: &Caller,
+        what: &str,
+        (asked, work): (&Asked, Work),
+        (build, outage): (BuildNumber, Span),
+        reason: &Option<String>,
+    ) -> Result<Started, Denied> {
         let mut tries = 0;
         let made = loop {
             let number = self.core.read(|state| state.rollouts.next_id().0) + tries;
-            let pipeline = Box::new(pipeline_of(number, &asked, &self.requests, Work::Patch)?);
-            let scope = Scope::Request { outage: Span::mins(u64::from(request.outage)) };
-            let reason = request.reason.clone();
+            let pipeline = Box::new(pipeline_of(number, asked, &self.requests, work)?);
+            let (scope, reason) = (Scope::Request { outage }, reason.clone());
             let command = RolloutCommand::Start { pipeline, build, scope, reason };
-            match self.submit(caller, &what, Command::Rollout(command)).await {
+            match self.submit(caller, what, Command::Rollout(command)).await {
                 // Another request came in between and has the name.
                 Err(denied) if denied.code == "S0411" && tries < NAME_TRIES => tries += 1,
                 answer => break answer?,

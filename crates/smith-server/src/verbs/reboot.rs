@@ -1,16 +1,14 @@
 //! Reboots of single machines: requests that install nothing.
 
 use smith_api::{PatchRequest, Role, Started};
-use smith_domain::decide::Command;
 use smith_domain::fleet::CrossRegion;
 use smith_domain::id::BuildNumber;
-use smith_domain::rollout::{RolloutCommand, Scope};
 use smith_domain::time::Span;
 
 use super::caller::Caller;
 use super::denied::{Denied, Kind};
-use super::projects::{NAME_TRIES, selector};
-use super::request::{Asked, Work, pipeline_of};
+use super::projects::selector;
+use super::request::{Asked, Work};
 use super::site::Site;
 
 impl Site {
@@ -29,19 +27,8 @@ impl Site {
             "" => self.build_for_reboots(asked.region.as_deref())?,
             named => self.build_named(named, asked.region.as_deref())?,
         };
-        let mut tries = 0;
-        let made = loop {
-            let number = self.core.read(|state| state.rollouts.next_id().0) + tries;
-            let pipeline = Box::new(pipeline_of(number, &asked, &self.requests, Work::Reboot)?);
-            let scope = Scope::Request { outage: Span::mins(u64::from(request.outage)) };
-            let command = RolloutCommand::Start { pipeline, build, scope };
-            match self.submit(caller, &what, Command::Rollout(command)).await {
-                // Another request came in between and has the name.
-                Err(denied) if denied.code == "S0411" && tries < NAME_TRIES => tries += 1,
-                answer => break answer?,
-            }
-        };
-        self.started(made.rollout).await
+        let outage = Span::mins(u64::from(request.outage));
+        self.begin_request(caller, &what, (&asked, Work::Reboot), (build, outage), &request.reason).await
     }
 
     /// Machines are checked against some build even where nothing is installed: the one that production is at, or the newest.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use smith_server::bot::Bot;
 use smith_server::config::settings::{HttpListen, Settings, SettingsError, load_settings};
 use smith_server::core::Standing;
 use smith_server::http::{App, Door, DoorError, Parts, Peer, Peers, open_tcp, open_unix, serve as answer};
@@ -51,7 +52,11 @@ pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
     // What is logged goes to standard error; RUST_LOG says how much.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_screen = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_screen).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_screen)
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error))?;
     let served =
@@ -97,7 +102,7 @@ fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exi
             (person.uid, Peer { name, roles, environments: person.environments.clone() })
         });
         let site = served.site().clone();
-        let chat = Arc::new(Later);
+        let chat = Arc::new(Bot::new(site.clone()));
         let peers = Peers::new(others.collect::<BTreeMap<_, _>>());
         let app = App::new(Parts { site: site.clone(), chat, peers });
         let stop = async {
@@ -137,11 +142,4 @@ async fn doors(settings: &Settings) -> Result<Vec<Door>, DoorError> {
         doors.push(open_tcp(address).await?);
     }
     Ok(doors)
-}
-
-struct Later;
-impl smith_server::http::Chat for Later {
-    fn say<'a>(&'a self, _: &'a smith_server::verbs::Caller, _: &'a str) -> smith_server::http::Said<'a> {
-        Box::pin(async { Ok(String::new()) })
-    }
 }
