@@ -26,6 +26,8 @@ pub enum LabError {
     NotRunning { name: MachineName, found: &'static str },
     #[error("expected {name} to answer within {seconds} s, found {found}")]
     Silent { name: MachineName, seconds: u64, found: String },
+    #[error("expected the disk of {name} to be mounted, found what its keeper says: {said}")]
+    NotMounted { name: MachineName, said: String },
     #[error("expected a source of {suite} in the apt configuration of this computer, found none")]
     NoUpstream { suite: Suite },
     #[error("expected a lab with {what} {there}, found {wanted} asked for")]
@@ -52,11 +54,22 @@ impl LabError {
             Self::Preflight { packages, .. } if !packages.is_empty() => {
                 Some(format!("`apt-get install {}`", packages.join(" ")))
             }
-            Self::NoLab { .. } => Some("`smith lab up` makes one".to_owned()),
-            Self::NoMachine { like, .. } => like.as_ref().map(|like| format!("did you mean {like}?")),
+            Self::NoLab { .. } => Some("`smith lab list` has those that are there, and `smith lab up` makes one".to_owned()),
+            Self::NoMachine { lab, name, .. } if lab.as_str() == name.as_str() => {
+                Some("that is the lab; `smith lab list` has its machines, and --name says which lab".to_owned())
+            }
+            Self::NoMachine { like, .. } => {
+                let like = like.as_ref().map(|like| format!("did you mean {like}?"));
+                Some(like.unwrap_or_else(|| "`smith lab list` has the machines".to_owned()))
+            }
             Self::NotRunning { .. } => {
                 Some("`smith lab up` starts what does not run, and `smith lab heal` undoes faults".to_owned())
             }
+            Self::NotMounted { .. } | Self::Silent { .. } => Some(
+                "`smith lab down` removes what is left of the lab, also of one that was half made or half removed; then `smith lab up` \
+                 makes it anew"
+                    .to_owned(),
+            ),
             Self::NoUpstream { .. } => Some("name an archive with --mirror".to_owned()),
             Self::NoSubnet => Some("name a network with --subnet".to_owned()),
             Self::Differs { .. } => Some("take another --name, or `smith lab down` first".to_owned()),
@@ -68,7 +81,6 @@ impl LabError {
             | Self::Shape(_)
             | Self::Place { .. }
             | Self::Foreign { .. }
-            | Self::Silent { .. }
             | Self::NotHealed { .. }
             | Self::NoController { .. }
             | Self::Tool(_)

@@ -69,7 +69,9 @@ pub(crate) fn start(
     let waiting = Waiting { root: PathBuf::from(format!("/proc/{}/root", child.id())), child };
     match hears.recv_timeout(READY_MAX) {
         Ok(line) if line == "ready\n" => Ok(waiting),
-        Ok(_) | Err(_) => Err(LabError::Silent {
+        // It ended before: it could not mount.
+        Ok(_) => Err(LabError::NotMounted { name: name.clone(), said: tail(&console) }),
+        Err(_) => Err(LabError::Silent {
             name: name.clone(),
             seconds: READY_MAX.as_secs(),
             found: format!("what its keeper says: {}", tail(&console)),

@@ -142,6 +142,10 @@ impl Lab {
     /// If there is no such machine.
     pub fn ssh(&self, machine: &MachineName) -> Result<Command, LabError> {
         let member = self.state.member(machine)?;
+        if member.host_key.is_none() {
+            let found = Condition::Planned.word();
+            return Err(LabError::NotRunning { name: machine.clone(), found });
+        }
         let mut command = Command::new("ssh");
         command.args(["-F", "none", "-l", "root", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]);
         command.args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]);

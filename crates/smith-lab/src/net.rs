@@ -85,7 +85,12 @@ impl FromStr for Subnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("expected a network such as 10.213.7.0/24, found {text:?}");
+        let refuse = || {
+            format!(
+                "expected a private network of 256 addresses (A.B.C.0/24 in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16), such as \
+                 10.213.7.0/24, found {text:?}"
+            )
+        };
         let address = text.strip_suffix(".0/24").ok_or_else(refuse)?;
         let address: Ipv4Addr = format!("{address}.0").parse().map_err(|_| refuse())?;
         let [a, b, c, _] = address.octets();

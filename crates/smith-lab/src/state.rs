@@ -155,7 +155,9 @@ impl State {
     /// If there is no such machine; the most similar name is told.
     pub(crate) fn member(&self, name: &MachineName) -> Result<&Member, LabError> {
         self.machines.iter().find(|member| member.name() == name).ok_or_else(|| {
-            let like = self.machines.iter().map(Member::name).max_by_key(|known| alike(known, name)).cloned();
+            let like = self.machines.iter().map(Member::name).max_by_key(|known| alike(known, name));
+            // Fewer letters in common are chance.
+            let like = like.filter(|known| 2 * alike(known, name) >= known.as_str().len()).cloned();
             LabError::NoMachine { lab: self.name.clone(), name: name.clone(), like }
         })
     }

@@ -288,6 +288,8 @@ impl Yard<'_> {
         if let Some(member) = state.member_mut(name) {
             change(member);
         }
-        state.save(&self.folder)
+        state.save(&self.folder)?;
+        // Whoever kills us finds each machine that runs in the inventory and among the known hosts.
+        inventory::write(&state, &self.folder)
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     Bug,
     /// The answer, or the store, could not be written.
     Output,
+    /// Somebody did not want to wait any longer; 128 and the number of the signal, as shells have it.
+    Interrupted,
 }
 
 impl Exit {
@@ -39,6 +41,7 @@ impl Exit {
             Exit::NotThere => 5,
             Exit::Bug => 70,
             Exit::Output => 74,
+            Exit::Interrupted => 130,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use lab::{LabArgs, LabPlaceArgs, lab_failed};
 pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registry, tell};
 pub(crate) use pipelines::load;
 pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};
-pub(crate) use reach::ReachArgs;
+pub(crate) use reach::{Absent, ReachArgs};
 pub(crate) use recipe::RecipeFile;
 pub(crate) use server::{ServerArgs, request_key};
 pub(crate) use signing::{SigningArgs, key_failed};
@@ -69,6 +69,11 @@ pub(crate) fn reason(text: &str) -> Result<String, crate::failure::Failure> {
         text if text.contains(char::is_control) => refused(format!("{text:?}")),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Whether a file begins as Debian packages do: what dpkg would refuse on each machine is refused here once.
+pub(crate) fn is_package(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"!<arch>\ndebian-binary")
 }
 
 pub(crate) fn unreadable(

@@ -5,6 +5,7 @@ mod command;
 mod demo;
 mod failure;
 mod input;
+mod machines;
 mod output;
 mod rehearsal;
 

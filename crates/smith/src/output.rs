@@ -59,6 +59,11 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// Whether somebody sees lines that are written over.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// A line that the next one takes the place of; nothing where nobody looks.
 pub(crate) fn progress(text: &str) {
     let mut err = io::stderr().lock();

@@ -58,6 +58,11 @@ fn the_most_similar_machine_is_told() {
     let state = lab();
     let found = state.member(&"prod-syd01-carrier1-worker-1003".parse().unwrap()).unwrap_err();
     assert!(found.hint().unwrap().starts_with("did you mean prod-syd01-carrier1-worker-100"), "{found}");
+    // The name of the lab is like no machine's.
+    let found = state.member(&"lab".parse().unwrap()).unwrap_err();
+    assert!(found.hint().unwrap().starts_with("that is the lab"), "{found}");
+    let found = state.member(&"elsewhere".parse().unwrap()).unwrap_err();
+    assert_eq!(found.hint().unwrap(), "`smith lab list` has the machines");
     assert!(state.member(state.machines[1].name()).is_ok());
 }
 

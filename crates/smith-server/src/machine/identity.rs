@@ -6,7 +6,7 @@ use std::sync::Arc;
 use russh::client::Handle;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, load_secret_key};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, load_secret_key};
 use thiserror::Error;
 
 use super::link::HostKey;
@@ -29,8 +29,28 @@ pub enum IdentityError {
     },
     #[error("expected {} to be readable by its owner alone, found mode {mode:o}", path.display())]
     Open { path: PathBuf, mode: u32 },
+    #[error("expected a private key in {}, found a public one", path.display())]
+    Public { path: PathBuf },
     #[error("expected at least one key, found none")]
     Nothing,
+}
+
+impl IdentityError {
+    /// What somebody at a command line can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { error: russh::keys::Error::KeyIsEncrypted, .. } => Some(
+                "the key has a passphrase: `--identity-passphrase-file FILE` unlocks it, or an ssh-agent that holds it"
+                    .to_owned(),
+            ),
+            Self::Open { path, .. } => Some(format!("`chmod 600 {}`", path.display())),
+            Self::Public { path } => {
+                let private = path.with_extension("");
+                Some(format!("its private part is mostly beside it: {}", private.display()))
+            }
+            Self::Unreadable { .. } | Self::Nothing => None,
+        }
+    }
 }
 
 impl Identity {
@@ -42,6 +62,10 @@ impl Identity {
         let mut keys = Vec::new();
         for path in paths {
             let path = path.as_ref();
+            // Everybody may read a public key: that is not what is wrong with it.
+            if PublicKey::read_openssh_file(path).is_ok() {
+                return Err(IdentityError::Public { path: path.to_owned() });
+            }
             check_mode(path)?;
             let key = load_secret_key(path, passphrase)
                 .map_err(|error| IdentityError::Unreadable { path: path.to_owned(), error })?;
@@ -107,5 +131,26 @@ impl PartialEq for Identity {
             }
             (Identity::Agent(_), Identity::Keys(_)) | (Identity::Keys(_), Identity::Agent(_)) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_private_key_says_what_it_is() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.pub");
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ somebody\n";
+        std::fs::write(&path, key).unwrap();
+        let refused = Identity::from_files([&path], None).unwrap_err();
+        assert!(refused.to_string().ends_with("found a public one"), "{refused}");
+        assert!(refused.hint().unwrap().ends_with("/key"));
+        std::fs::write(&path, "x").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Identity::from_files([&path], None), Err(IdentityError::Open { mode: 0o644, .. })));
     }
 }

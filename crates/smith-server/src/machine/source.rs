@@ -32,8 +32,41 @@ pub enum SourceError {
         #[source]
         source: ReleaseError,
     },
+    #[error("expected where machines find the build")]
+    Uri(#[source] BadUri),
     #[error("expected keys whose public parts machines can believe")]
     Keys(#[source] KeyError),
+}
+
+/// An address of a repository that no machine may be given. It is not repeated: it may have a password in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BadUri {
+    #[error("expected an address that begins with http://, https:// or file:/, found another one")]
+    Scheme,
+    #[error(
+        "expected an address without a name or password, found one that has them: machines would keep it in their logs"
+    )]
+    Credentials,
+}
+
+/// Whether machines may be given this address. Of what follows, they judge themselves.
+pub fn check_uri(uri: &str) -> Result<(), BadUri> {
+    if uri.starts_with("file:/") {
+        return Ok(());
+    }
+    let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).ok_or(BadUri::Scheme)?;
+    let host = rest.split('/').next().unwrap_or_default();
+    match host {
+        "" => Err(BadUri::Scheme),
+        host if host.contains('@') => Err(BadUri::Credentials),
+        // A password may have any sign in it.
+        _ if rest.contains('@') && host.contains(':') && !is_port(host) => Err(BadUri::Credentials),
+        _ => Ok(()),
+    }
+}
+
+fn is_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Suites lie at most so deep below `dists`: `bookworm-security/updates` is two.
@@ -41,6 +74,7 @@ const DEEPEST: usize = 3;
 
 /// The patch to a build of `store` that a mirror serves under `base`, with everything else as it usually is.
 pub fn patch_of_build(store: &Store, number: BuildNumber, base: &str) -> Result<Patch, SourceError> {
+    check_uri(base).map_err(SourceError::Uri)?;
     let folder = store.build(number);
     if !folder.is_dir() {
         return Err(SourceError::NoBuild { number, store: store.root().to_owned() });
@@ -128,4 +162,28 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_password_is_given_to_no_machine() {
+        for (uri, expected) in [
+            ("http://mirror.example/debian", Ok(())),
+            ("https://mirror.example:8443/a@b", Ok(())),
+            ("http://[2001:db8::1]:80/debian", Ok(())),
+            ("file:/srv/debian", Ok(())),
+            ("http://u:p@mirror.example/debian", Err(BadUri::Credentials)),
+            ("https://token@mirror.example", Err(BadUri::Credentials)),
+            ("http://u:p/w@mirror.example/", Err(BadUri::Credentials)),
+            ("foo", Err(BadUri::Scheme)),
+            ("http:///debian", Err(BadUri::Scheme)),
+            ("ftp://mirror.example/", Err(BadUri::Scheme)),
+        ] {
+            assert_eq!(check_uri(uri), expected, "{uri}");
+        }
+        assert!(!BadUri::Credentials.to_string().contains("u:p"));
+    }
 }

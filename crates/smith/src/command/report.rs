@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,8 +20,9 @@ use crate::output::{self, BAD, GOOD, WAITS, styled};
 
 /// Collect what explains a failure from machines: logs of the agent, apt and dpkg, units, disks, kernels, holds.
 ///
-/// Each machine gets a folder under `--into` with the pieces and a `summary.json`; what is printed are the likely causes with what
-/// to do about them. Ends with 1 when a machine could not be asked or a cause was found.
+/// Each machine gets a folder under `--into` with the pieces and a `summary.json`, a new one (`NAME.2`) each time, which only its
+/// owner can read. What is printed are the likely causes with what to do about them: first what is so now, then what the newest
+/// failures say; what is over is told as earlier, with its time. Ends with 1 when a machine could not be asked or a cause was found.
 #[derive(Debug, Args)]
 pub(super) struct Report {
     /// For example `prod-dal10-carrier3-worker-*`
@@ -37,6 +41,9 @@ pub(super) struct Report {
 /// Collecting reads a few logs; what takes longer hangs on a disk that is not well.
 const LIMIT_S: u32 = 180;
 
+/// Said where it is interrupted.
+const KEPT: &str = "the folders that have a summary.json are whole";
+
 #[derive(Debug, Serialize)]
 struct One {
     machine: String,
@@ -47,6 +54,13 @@ struct One {
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
     causes: Vec<Likely>,
+}
+
+impl One {
+    /// Something is wrong now, as far as is known.
+    fn has_cause(&self) -> bool {
+        self.causes.iter().any(|likely| likely.earlier.is_none())
+    }
 }
 
 /// What one machine said.
@@ -62,6 +76,9 @@ struct Told {
 /// What is kept of one machine's report, which is 8 MiB at most: so many machines at a time fit into memory, whatever they say.
 const REPORT_MAX: usize = 16 << 20;
 
+/// Somebody who asks more often has not looked at them.
+const REPORTS_MAX: u32 = 1_000;
+
 /// An agent has two dozen.
 const PIECES_MAX: usize = 200;
 
@@ -74,7 +91,7 @@ struct Pieces {
 pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
     let fleet = args.reach.known()?;
     let machines = args.reach.select(&fleet, &args.selector)?;
-    let addresses = args.reach.addresses(&fleet, &machines)?;
+    let (addresses, absent) = args.reach.addresses(&fleet, &machines)?;
     let links = args.reach.links()?;
     let named = |word: &str| -> Result<Name, Failure> {
         format!("{word}-{}", now().as_millis()).parse().map_err(|error| Failure::new(Exit::Bug, error))
@@ -82,16 +99,23 @@ pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
     let job = |id: Name, action: Action| Job { protocol: VERSION, id, fence: None, limit_s: LIMIT_S, action };
     let jobs = [job(named("facts")?, Action::Facts), job(named("report")?, Action::Report)];
     let into: Arc<Path> = Arc::from(args.into.as_path());
-    let kept = args
-        .reach
-        .on_each(addresses, |_, address| report(links.clone(), address, jobs.clone(), Arc::clone(&into)))?;
-    let found: Vec<One> = kept.into_iter().collect::<Result<_, _>>()?;
+    let kept = args.reach.on_each(addresses, KEPT.to_owned(), |_, address| {
+        report(links.clone(), address, jobs.clone(), Arc::clone(&into))
+    })?;
+    let mut found: Vec<One> = kept.into_iter().collect::<Result<_, _>>()?;
+    found.extend(absent.into_iter().map(|absent| One {
+        machine: absent.machine,
+        folder: None,
+        trouble: absent.why,
+        facts: None,
+        causes: Vec::new(),
+    }));
     if args.json {
         output::json(&found)?;
     } else {
         output::data(&found.iter().map(text).collect::<String>())?;
     }
-    let is_good = found.iter().all(|one| one.trouble.is_empty() && one.causes.is_empty());
+    let is_good = found.iter().all(|one| one.trouble.is_empty() && !one.has_cause());
     Ok(if is_good { Exit::Good } else { Exit::Finding })
 }
 
@@ -175,22 +199,42 @@ fn keep(machine: String, told: Told, into: &Path) -> Result<One, Failure> {
     if one.facts.is_none() && pieces.is_empty() {
         return Ok(one);
     }
-    let folder = into.join(&one.machine);
-    let write = |path: &Path, bytes: &[u8]| {
-        let failed = |source| Failure::new(Exit::Output, input::Unwritable::new(path, source));
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(failed)?;
-        }
-        std::fs::write(path, bytes).map_err(failed)
+    let failed = |path: &Path, source| Failure::new(Exit::Output, input::Unwritable::new(path, source));
+    let folder = fresh(into, &one.machine).map_err(|error| failed(into, error))?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        write_private(&path, bytes).map_err(|error| failed(&path, error))
     };
     for (name, text) in pieces {
-        write(&folder.join(file_name(name)), text.as_bytes())?;
+        write(&file_name(name), text.as_bytes())?;
     }
     one.folder = Some(folder.clone());
     let summary = serde_json::to_vec_pretty(&one).map_err(|error| Failure::new(Exit::Bug, error))?;
     // The last: a folder that has it is whole.
-    write(&folder.join("summary.json"), &summary)?;
+    write("summary.json", &summary)?;
     Ok(one)
+}
+
+/// A folder that was not there before: pieces of two reports beside each other are of no machine that ever was. Lists of processes
+/// and logs are nobody else's business.
+fn fresh(into: &Path, machine: &str) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(into)?;
+    for number in 1..=REPORTS_MAX {
+        let name = if number == 1 { machine.to_owned() } else { format!("{machine}.{number}") };
+        let folder = into.join(name);
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let found = format!("expected at most {REPORTS_MAX} reports of {machine}, found them all there");
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, found))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
 }
 
 /// The name of a piece as the name of a file: what a machine says never leaves its folder.
@@ -206,12 +250,16 @@ fn text(one: &One) -> String {
     let folder = one.folder.as_ref().map_or_else(String::new, |folder| format!(" ({})", folder.display()));
     if !one.trouble.is_empty() {
         let _ = writeln!(text, "{} {}: {}{folder}", styled(BAD, "not asked:"), one.machine, one.trouble);
-    } else if one.causes.is_empty() {
+    } else if !one.has_cause() {
         let _ = writeln!(text, "{} {}: no likely cause found{folder}", styled(GOOD, "good:"), one.machine);
     } else {
         let _ = writeln!(text, "{}{folder}", one.machine);
     }
     for likely in &one.causes {
+        if let Some(at) = &likely.earlier {
+            let _ = writeln!(text, "  earlier, and over: {} ({at})", likely.cause);
+            continue;
+        }
         let _ = writeln!(text, "  {} {}", styled(WAITS, "likely:"), likely.cause);
         let _ = writeln!(text, "    because {}", likely.because);
         let _ = writeln!(text, "    do: {}", likely.remedy);
@@ -240,6 +288,26 @@ mod tests {
             pieces.hear(&Body::Piece { name: name(number), text: "x".to_owned() });
         }
         assert_eq!(pieces.texts.len(), PIECES_MAX + 1);
+    }
+
+    #[test]
+    fn each_report_has_a_folder_of_its_own() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let into = dir.path().join("reports");
+        let told = |name: &str| {
+            let mut told = Told::default();
+            told.pieces.take(name, "text");
+            told
+        };
+        let first = keep("m".to_owned(), told("holds"), &into).unwrap().folder.unwrap();
+        let second = keep("m".to_owned(), told("units"), &into).unwrap().folder.unwrap();
+        assert_eq!((&first, &second), (&into.join("m"), &into.join("m.2")));
+        assert!(!second.join("holds.txt").exists() && second.join("summary.json").exists());
+        for (path, expected) in [(&into, 0o700), (&second, 0o700), (&second.join("units.txt"), 0o600)] {
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, expected, "{}", path.display());
+        }
     }
 
     #[test]

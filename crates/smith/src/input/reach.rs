@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::{FleetArgs, known};
 use crate::failure::{Exit, Failure};
+use crate::output;
 
 /// How machines are reached.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +38,13 @@ pub(crate) struct ReachArgs {
     cross_region: bool,
 }
 
+/// A machine of which the inventory does not say how it is reached.
+#[derive(Debug)]
+pub(crate) struct Absent {
+    pub(crate) machine: String,
+    pub(crate) why: String,
+}
+
 impl ReachArgs {
     pub(crate) fn known(&self) -> Result<Fleet, Failure> {
         Ok(known(self.fleet.machines()?, Timestamp(0)))
@@ -49,16 +57,31 @@ impl ReachArgs {
         Ok(fleet.lookup(&selector, cross_region)?)
     }
 
-    /// Where they are. A machine that cannot be asked for is said before any other is.
-    pub(crate) fn addresses(&self, fleet: &Fleet, machines: &[MachineId]) -> Result<Vec<Address>, Failure> {
-        let address = |id: &MachineId| {
-            let mut address = address_of(fleet, *id).map_err(|error| Failure::new(Exit::NotThere, error))?;
-            if let Some(user) = &self.user {
-                address.user.clone_from(user);
+    /// Where they are, and which of them cannot be asked for. Those keep no other from being asked; where it is all of them, it is
+    /// an error.
+    pub(crate) fn addresses(
+        &self,
+        fleet: &Fleet,
+        machines: &[MachineId],
+    ) -> Result<(Vec<Address>, Vec<Absent>), Failure> {
+        let (mut there, mut absent, mut first) = (Vec::with_capacity(machines.len()), Vec::new(), None);
+        for id in machines {
+            match address_of(fleet, *id) {
+                Ok(address) => {
+                    let user = self.user.clone().unwrap_or_else(|| address.user.clone());
+                    there.push(Address { user, ..address });
+                }
+                Err(error) => {
+                    let machine = fleet.machine(*id).name().to_owned();
+                    absent.push(Absent { machine, why: error.to_string() });
+                    first.get_or_insert(error);
+                }
             }
-            Ok(address)
-        };
-        machines.iter().map(address).collect()
+        }
+        match first {
+            Some(error) if there.is_empty() => Err(Failure::new(Exit::NotThere, error)),
+            Some(_) | None => Ok((there, absent)),
+        }
     }
 
     pub(crate) fn links(&self) -> Result<Links, Failure> {
@@ -82,14 +105,18 @@ impl ReachArgs {
                 Some(text.lines().next().unwrap_or_default().to_owned())
             }
         };
-        Identity::from_files(&self.identity, passphrase.as_deref())
-            .map_err(|error| Failure::new(Exit::BadInput, error))
+        Identity::from_files(&self.identity, passphrase.as_deref()).map_err(|error| {
+            let hint = error.hint();
+            Failure::new(Exit::BadInput, error).maybe_hint(hint)
+        })
     }
 
-    /// Does something with each machine, so many at a time, and gives the answers in the machines' order.
+    /// Does something with each machine, so many at a time, and gives the answers in the machines' order. Whoever interrupts it is
+    /// told what that means.
     pub(crate) fn on_each<T, F>(
         &self,
         addresses: Vec<Address>,
+        if_interrupted: String,
         work: impl Fn(usize, Address) -> F,
     ) -> Result<Vec<T>, Failure>
     where
@@ -99,6 +126,7 @@ impl ReachArgs {
         let runtime = Runtime::new().map_err(|error| Failure::new(Exit::Bug, error))?;
         let seats = Arc::new(Semaphore::new(usize::from(self.parallel)));
         runtime.block_on(async {
+            tokio::spawn(say_if_interrupted(if_interrupted));
             let begin = |(index, address)| {
                 let (seats, work) = (Arc::clone(&seats), work(index, address));
                 tokio::spawn(async move {
@@ -113,5 +141,15 @@ impl ReachArgs {
             }
             Ok(answers)
         })
+    }
+}
+
+/// Machines go on with what they were asked for, so that this process may end at any moment.
+async fn say_if_interrupted(words: String) {
+    // Where signals cannot be heard, the process ends without words.
+    if tokio::signal::ctrl_c().await.is_ok() {
+        output::progress("");
+        output::note(&format!("interrupted: {words}"));
+        std::process::exit(i32::from(Exit::Interrupted.code()));
     }
 }

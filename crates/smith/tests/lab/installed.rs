@@ -27,15 +27,17 @@ fn an_administrator_installs_the_agent_and_keeps_the_way_in() {
     assert_eq!(world.on_good(MACHINE, "ls /usr/sbin/smith-agent 2>/dev/null; true"), "");
     assert_eq!(facts().code, Some(1));
 
-    for _ in 0..2 {
+    for end in ["installed", "already so"] {
         let installed = install(&controller);
         assert_eq!(installed.code, Some(0), "{installed:?}");
-        assert!(
-            installed.line().starts_with(&format!("installed: {MACHINE}: smith-agent ")),
-            "{installed:?}"
-        );
+        assert!(installed.line().starts_with(&format!("{end}: {MACHINE}: smith-agent ")), "{installed:?}");
     }
     assert_eq!(facts().code, Some(0));
+    // What answers to the controller's own key is the agent, and nothing is installed with it.
+    let mut wrong = asked(&world, &["agent", "install", MACHINE], &controller);
+    wrong.arg("--package").arg(package()).arg("--controller-key").arg(controller.with_extension("pub"));
+    let wrong = Said::of(&mut wrong);
+    assert!(wrong.code == Some(1) && wrong.out.contains("an administrator's key is needed"), "{wrong:?}");
     let line = "grep -c 'command=\"/usr/sbin/smith-agent\",restrict .* smith$' /root/.ssh/authorized_keys";
     assert_eq!(world.on_good(MACHINE, line), "1");
     assert_eq!(
@@ -77,6 +79,10 @@ fn a_host_key_is_recorded_once_and_another_is_refused() {
     world.good(&["reload", MACHINE]);
     let (before, changed) = (kept(), enroll(&["--yes"]));
     assert!(changed.code == Some(1) && changed.out.contains("changed"), "{changed:?}");
+    assert!(
+        changed.err.contains("the recorded key stays") && changed.err.contains("--replace"),
+        "{changed:?}"
+    );
     assert_eq!(kept(), before);
     let refused = facts();
     assert!(refused.code == Some(1) && refused.out.contains("expected host key "), "{refused:?}");

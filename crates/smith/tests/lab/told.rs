@@ -160,7 +160,7 @@ fn a_lost_network_is_brought_back(world: &World, site: &Site<'_>, machine: &str)
         "the network was started again as it was",
         "and a path works again",
     ] {
-        assert!(line.contains(words), "expected {words:?} in {line}");
+        assert!(health.out.contains(words), "expected {words:?} in {health:?}");
     }
     is_likely(world, site, machine, "it lost its controller after a change");
     world.good(&["heal", machine, "network-lost-on-restart"]);

@@ -12,7 +12,7 @@ use smith_domain::fleet::{CrossRegion, Fleet, Selector};
 use smith_domain::id::{AttrName, MachineId, MachineName};
 use smith_domain::time::Timestamp;
 use smith_server::inventory::{HostKeys, LoadError, read_host_keys};
-use smith_server::machine::{LinkLimits, fingerprint, host_key_of};
+use smith_server::machine::{LinkLimits, PublicKey, fingerprint, host_key_of};
 use tokio::runtime::Runtime;
 
 use crate::failure::{Exit, Failure, What};
@@ -51,6 +51,9 @@ struct One {
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
     state: State,
+    /// The fingerprint of the key that is recorded, where the machine shows another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     trouble: String,
     /// What was recorded when it was asked.
@@ -94,6 +97,9 @@ pub(super) fn run(args: &Enroll) -> Result<Exit, Failure> {
     let mut found = ask(&fleet, &machines)?;
     if !args.json {
         show(&found)?;
+        for one in found.iter().filter(|one| one.state == State::Changed && !args.replace) {
+            output::note(&refusal(one));
+        }
     }
     let takes = |one: &&mut One| one.state == State::New || (one.state == State::Changed && args.replace);
     let mut taken: Vec<&mut One> = found.iter_mut().filter(takes).collect();
@@ -175,12 +181,20 @@ async fn key_of(machine: String, known: Option<String>, sockets: Vec<SocketAddr>
                     Some(_) => State::Changed,
                 };
                 let fingerprint = Some(fingerprint(&key));
-                return One { machine, key: Some(text), fingerprint, state, trouble: String::new(), known };
+                let recorded = known.as_deref().filter(|_| state == State::Changed).map(printed);
+                let (key, trouble) = (Some(text), String::new());
+                return One { machine, key, fingerprint, state, recorded, trouble, known };
             }
             Err(error) => trouble = error.to_string(),
         }
     }
-    One { machine, key: None, fingerprint: None, state: State::Unreachable, trouble, known }
+    One { machine, key: None, fingerprint: None, state: State::Unreachable, recorded: None, trouble, known }
+}
+
+/// The fingerprint of a key as it stands in the inventory.
+fn printed(known: &str) -> String {
+    PublicKey::from_openssh(known)
+        .map_or_else(|_| "no key that can be read".to_owned(), |key| fingerprint(&key))
 }
 
 fn show(found: &[One]) -> Result<(), Failure> {
@@ -191,6 +205,18 @@ fn show(found: &[One]) -> Result<(), Failure> {
         table.row([one.machine.clone(), one.state.word().to_owned(), shown]);
     }
     output::data(&table.render(usize::MAX))
+}
+
+/// A machine that was made anew shows another key, and so does somebody in its place.
+fn refusal(one: &One) -> String {
+    let (recorded, found) = (one.recorded.as_deref(), one.fingerprint.as_deref());
+    format!(
+        "refused: expected {} of {}, as it is recorded, found {}; the recorded key stays. If the machine was made anew, `--replace` \
+         takes the new one",
+        recorded.unwrap_or_default(),
+        one.machine,
+        found.unwrap_or_default()
+    )
 }
 
 fn confirmed(count: usize) -> Result<bool, Failure> {
@@ -247,7 +273,15 @@ mod tests {
 
     fn new(machine: &str, key: &str) -> One {
         let (machine, key) = (machine.to_owned(), Some(key.to_owned()));
-        One { machine, key, fingerprint: None, state: State::New, trouble: String::new(), known: None }
+        One {
+            machine,
+            key,
+            fingerprint: None,
+            state: State::New,
+            recorded: None,
+            trouble: String::new(),
+            known: None,
+        }
     }
 
     fn lines(path: &Path) -> Vec<String> {

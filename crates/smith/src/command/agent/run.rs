@@ -1,23 +1,21 @@
 //! `smith agent run`: one action on machines, for a person.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 use smith_agent::protocol::{
-    Action, Attach, Body, Change, Clean, Conffiles, DeadMan, Done, Downgrades, Follow, Health, Holds, Job,
-    Kernels, Name, Outcome, Patch, Reboot, Release, Removals, Reply, Source, VERSION, Work,
+    Action, Attach, Clean, Conffiles, DeadMan, Downgrades, Follow, Health, Holds, Job, Kernels, Name, Patch,
+    Reboot, Release, Removals, Reply, Source, VERSION,
 };
-use smith_domain::rollout::Outcome as Judged;
 use smith_repo::name::BuildNumber;
 use smith_repo::store::Store;
-use smith_server::machine::{Ending, Patience, outcome_of, patch_of_build, perform, plain_patch, words_of};
+use smith_server::machine::{Patience, check_uri, patch_of_build, perform, plain_patch};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, ReachArgs};
-use crate::output::{self, BAD, GOOD, WAITS, styled};
+use crate::input::{self, Absent, ReachArgs};
+use crate::machines::{Detail, One, Watch, shown};
+use crate::output;
 
 /// Have the agents on machines do one thing: `facts`, `check`, `patch`, `drain`, `undrain`, `reboot`, `health`, `attach`, `clean`.
 ///
@@ -40,22 +38,28 @@ pub(super) struct Run {
     /// The name under which it is done once; made up unless said
     #[arg(long, value_name = "NAME")]
     id: Option<Name>,
-    /// How long it may take, in seconds; what is usual for the action unless said
+    /// How long it may take, in seconds [default: 60 for facts, attach and clean, 300 for check and health, 900 for drain, undrain
+    /// and reboot, 3600 for patch]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     limit: Option<u32>,
     /// Of `attach`: which operation
-    #[arg(long, value_name = "NAME", required_if_eq("action", "attach"))]
+    #[arg(long, value_name = "NAME")]
     to: Option<Name>,
     /// Of `clean`: operations that ended so many days ago are forgotten
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(0..=3650))]
     older_than_days: u16,
-    /// Show each line that the agents write
+    /// Show each line that the agents write, and each of their steps
     #[arg(long)]
     verbose: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
+
+/// What a keyring for people begins with; apt takes those for machines.
+const ARMOR: &[u8] = b"-----BEGIN PGP";
+
+const CREDENTIALS: &str = "machines fetch without a password; give them an address that needs none";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Word {
@@ -77,8 +81,8 @@ struct BuildArgs {
     /// The number of the build
     #[arg(long, value_name = "N")]
     build: Option<BuildNumber>,
-    /// The store that has it
-    #[arg(long, value_name = "FOLDER", env = "SMITH_STORE", conflicts_with = "uri")]
+    /// The store that has it; SMITH_STORE may name it, too
+    #[arg(long, value_name = "FOLDER", conflicts_with = "uri")]
     store: Option<PathBuf>,
     /// The address under which the machines find the store or a mirror of it
     #[arg(long, value_name = "URL", conflicts_with = "uri")]
@@ -131,25 +135,11 @@ enum Newer {
     Downgrade,
 }
 
-#[derive(Debug, Serialize)]
-struct One {
-    machine: String,
-    /// The name under which the machine knows it.
-    id: String,
-    /// `done`, `already so`, or why not.
-    end: String,
-    good: bool,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    words: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Outcome>,
-}
-
 pub(super) fn run(args: &Run) -> Result<Exit, Failure> {
     let fleet = args.reach.known()?;
     let machines = args.reach.select(&fleet, std::slice::from_ref(&args.selector))?;
-    let addresses = args.reach.addresses(&fleet, &machines)?;
     let job = args.job()?;
+    let (addresses, absent) = args.reach.addresses(&fleet, &machines)?;
     let links = args.reach.links()?;
     let limit = Duration::from_secs(u64::from(job.limit_s));
     let patience = Patience {
@@ -157,27 +147,89 @@ pub(super) fn run(args: &Run) -> Result<Exit, Failure> {
         whole: limit + Duration::from_secs(30),
         silence: Duration::from_secs(45),
     };
-    let (verbose, alone) = (args.verbose, addresses.len() == 1);
-    let found = args.reach.on_each(addresses, |_, address| {
-        let (links, job) = (links.clone(), job.clone());
+    let detail = match (args.verbose, addresses.len()) {
+        (true, _) => Detail::Lines,
+        (false, 1) => Detail::Steps,
+        (false, _) => Detail::Waits,
+    };
+    let watch = Watch::new(detail, patience);
+    if args.action.begins() {
+        output::note(&format!("operation {}", job.id));
+    }
+    let mut found = args.reach.on_each(addresses, args.interrupted(&job.id), |_, address| {
+        let (links, job, watch) = (links.clone(), job.clone(), watch.clone());
         async move {
-            let tell = |reply: &Reply| told(&address.name, reply, verbose, alone);
-            let ending = perform(&links, &address, &job, patience, tell).await;
-            one(address.name.clone(), &job.id, ending)
+            let name = address.name.clone();
+            let tell = |reply: &Reply| watch.hear(&name, reply);
+            let ending = watch.over(&name, perform(&links, &address, &job, patience, tell)).await;
+            One::new(address.name.clone(), &job.id, ending)
         }
     })?;
+    found.extend(absent.into_iter().map(|Absent { machine, why }| One::absent(machine, &job.id, why)));
     output::progress("");
     let is_good = found.iter().all(|one| one.good);
     if args.json {
         output::json(&found)?;
     } else {
-        output::data(&found.iter().map(text).collect::<String>())?;
+        output::data(&shown(&found))?;
     }
     Ok(if is_good { Exit::Good } else { Exit::Finding })
 }
 
+impl Word {
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether the machine goes on with it when nobody listens.
+    fn begins(self) -> bool {
+        match self {
+            Word::Check | Word::Patch | Word::Drain | Word::Undrain | Word::Reboot | Word::Health => true,
+            Word::Facts | Word::Attach | Word::Clean => false,
+        }
+    }
+}
+
 impl Run {
+    /// What is said when somebody ends this while machines are asked.
+    fn interrupted(&self, id: &Name) -> String {
+        let selector = &self.selector;
+        match self.action {
+            Word::Attach => "no longer followed; the machines go on".to_owned(),
+            Word::Facts | Word::Clean => "not all machines have answered".to_owned(),
+            Word::Check | Word::Patch | Word::Drain | Word::Undrain | Word::Reboot | Word::Health => format!(
+                "no longer followed; machines that have begun go on with operation {id}: \
+                 `smith agent run '{selector}' attach --to {id}` tells what came of it"
+            ),
+        }
+    }
+
+    /// What is said for another action would be passed over, and whoever said it would think that it was done.
+    fn check_options(&self) -> Result<(), Failure> {
+        let misplaced = |option: &str, actions: &str| {
+            let found = self.action.name();
+            let error = format!("expected {option} with {actions} alone, found it with {found}");
+            Err(Failure::new(Exit::Usage, error))
+        };
+        if self.to.is_some() && self.action != Word::Attach {
+            return misplaced("--to", "attach");
+        }
+        if matches!(self.action, Word::Check | Word::Patch) {
+            return Ok(());
+        }
+        if let Some(option) = self.build.given() {
+            return misplaced(option, "check and patch");
+        }
+        match self.may.given() {
+            Some("--dead-man") if self.action == Word::Reboot => Ok(()),
+            Some("--dead-man") => misplaced("--dead-man", "patch and reboot"),
+            Some(option) => misplaced(option, "check and patch"),
+            None => Ok(()),
+        }
+    }
+
     fn job(&self) -> Result<Job, Failure> {
+        self.check_options()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let id = match (&self.id, self.action) {
             (Some(id), _) => id.clone(),
@@ -205,7 +257,7 @@ impl Run {
                 let to = self
                     .to
                     .clone()
-                    .ok_or_else(|| Failure::new(Exit::Usage, "expected --to NAME, found none"))?;
+                    .ok_or_else(|| Failure::new(Exit::Usage, "expected --to NAME with attach, found none"))?;
                 Action::Attach(Attach { to, from: 0, follow: Follow::ToEnd })
             }
             Word::Clean => Action::Clean(Clean { older_than_s: u64::from(self.older_than_days) * 86_400 }),
@@ -236,22 +288,59 @@ impl Run {
     }
 }
 
+impl MayArgs {
+    /// The first of them that somebody said.
+    fn given(&self) -> Option<&'static str> {
+        let all = [
+            ("--remove", !self.remove.is_empty()),
+            ("--remove-any", self.remove_any),
+            ("--newer", self.newer != Newer::Refuse),
+            ("--leave-holds", self.leave_holds),
+            ("--replace-conffiles", self.replace_conffiles),
+            ("--leave-kernels", self.leave_kernels),
+            ("--dead-man", self.dead_man.is_some()),
+        ];
+        all.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+}
+
 impl BuildArgs {
+    /// The first of them that somebody said.
+    fn given(&self) -> Option<&'static str> {
+        let all = [
+            ("--build", self.build.is_some()),
+            ("--store", self.store.is_some()),
+            ("--from", self.from.is_some()),
+            ("--uri", self.uri.is_some()),
+        ];
+        all.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+
     fn patch(&self) -> Result<Patch, Failure> {
         let number = self.build.map_or(0, |build| build.0);
         if let (Some(uri), Some(keyring)) = (&self.uri, &self.keyring) {
+            check_uri(uri).map_err(|error| Failure::new(Exit::Usage, error).with_hint(CREDENTIALS))?;
             let keys =
                 std::fs::read(keyring).map_err(|error| input::unreadable("a keyring", keyring, error))?;
+            if keys.starts_with(ARMOR) {
+                let found = keyring.display();
+                let error = format!("expected a binary keyring in {found}, found an armored one");
+                let hint = format!("`gpg --dearmor < {found} > {found}.gpg` makes it binary");
+                return Err(Failure::new(Exit::BadInput, error).with_hint(hint));
+            }
             let release = |suite: &String| Release { suite: suite.clone(), in_release_sha256: None };
             let releases = self.suite.iter().map(release).collect();
             let source = Source { uri: uri.clone(), components: self.component.clone(), releases };
             return Ok(plain_patch(number, vec![source], &keys));
         }
-        let (Some(build), Some(store), Some(from)) = (self.build, &self.store, &self.from) else {
+        // Not by clap: what somebody exported is no contradiction to a repository.
+        let store = self.store.clone().or_else(|| std::env::var_os("SMITH_STORE").map(PathBuf::from));
+        let (Some(build), Some(store), Some(from)) = (self.build, &store, &self.from) else {
             let error = "expected a build as --build N --store FOLDER --from URL, or a repository as --uri URI --suite SUITE \
                          --keyring FILE, found neither whole";
             return Err(Failure::new(Exit::Usage, error));
         };
+        check_uri(from).map_err(|error| Failure::new(Exit::Usage, error).with_hint(CREDENTIALS))?;
         let store = Store::open(store).map_err(|error| Failure::new(Exit::BadInput, error))?;
         patch_of_build(&store, build, from).map_err(|error| Failure::new(Exit::NotThere, error))
     }
@@ -261,158 +350,6 @@ impl BuildArgs {
 fn made_up(action: Word, now: Duration) -> Result<Name, Failure> {
     let who: String =
         input::who().to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
-    let word = action.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let name = format!("by-{who}-{word}-{}", now.as_millis());
+    let name = format!("by-{who}-{}-{}", action.name(), now.as_millis());
     name.parse().map_err(|error| Failure::new(Exit::Bug, error))
-}
-
-/// How far it is: for one machine as it goes, for many what their agents write if that is wanted.
-fn told(machine: &str, reply: &Reply, verbose: bool, alone: bool) {
-    match &reply.body {
-        Body::Phase(phase) if alone => {
-            let percent = phase.percent.map_or_else(String::new, |percent| format!(" {percent} %"));
-            output::progress(&format!("{machine}: {}{percent} {}", phase.step, phase.text));
-        }
-        Body::Log { text } if verbose => output::note(&format!("{machine}: {text}")),
-        Body::Hello(_)
-        | Body::Refused(_)
-        | Body::Began { .. }
-        | Body::Phase(_)
-        | Body::Log { .. }
-        | Body::Piece { .. }
-        | Body::Alive
-        | Body::Ended(_)
-        | Body::Running => {}
-    }
-}
-
-fn one(machine: String, id: &Name, ending: Ending) -> One {
-    let words = words_of(&ending);
-    let (end, good) = match &ending {
-        Ending::Ended(Outcome::AlreadySo(_)) => ("already so".to_owned(), true),
-        Ending::Ended(Outcome::Done(_)) => ("done".to_owned(), true),
-        Ending::Ended(Outcome::Failed(failure)) => (failure.cause.to_string(), false),
-        Ending::Refused(_) => (refused(&ending), false),
-        Ending::Running => ("running".to_owned(), false),
-        Ending::Unreachable { .. } => ("unreachable".to_owned(), false),
-        Ending::KeyRefused { .. } => ("key-refused".to_owned(), false),
-        Ending::NotAnAgent { .. } => ("no agent".to_owned(), false),
-        Ending::Lost { .. } => ("lost".to_owned(), false),
-    };
-    let outcome = if let Ending::Ended(outcome) = ending { Some(outcome) } else { None };
-    One { machine, id: id.to_string(), end, good, words, outcome }
-}
-
-/// The cause that the rules of rollouts take it for: a machine that cannot keep an operation has a full disk.
-fn refused(ending: &Ending) -> String {
-    match outcome_of(ending) {
-        Judged::Failed(cause) => cause.word().to_owned(),
-        Judged::Found(_) | Judged::Patched(_) | Judged::Done | Judged::NotBegun | Judged::Lost => {
-            "refused".to_owned()
-        }
-    }
-}
-
-fn text(one: &One) -> String {
-    let style = if one.good { GOOD } else { BAD };
-    let mut text = format!("{} {}", styled(style, &format!("{}:", one.end)), one.machine);
-    match &one.outcome {
-        Some(Outcome::AlreadySo(done) | Outcome::Done(done)) => details(done, &mut text),
-        Some(Outcome::Failed(failure)) => {
-            let _ = writeln!(text, " {}", failure.message);
-            for line in &failure.tail {
-                let _ = writeln!(text, "    {line}");
-            }
-            for finding in failure.health.iter().flat_map(|health| &health.findings).filter(|one| !one.good) {
-                let _ = writeln!(text, "  {} {}", styled(WAITS, &format!("{}:", finding.what)), finding.text);
-            }
-        }
-        None => {
-            let _ = writeln!(text, " {} (operation {})", one.words, one.id);
-        }
-    }
-    text
-}
-
-fn details(done: &Done, text: &mut String) {
-    match done {
-        Done::Facts(facts) => {
-            let _ = writeln!(
-                text,
-                " {} {} {}, kernel {}, {} packages, up {} s, agent {}, boot {}",
-                facts.os,
-                facts.os_version,
-                facts.architecture,
-                facts.kernel.running,
-                facts.packages,
-                facts.uptime_s,
-                facts.agent,
-                facts.boot
-            );
-            for disk in &facts.disks {
-                let _ = writeln!(
-                    text,
-                    "  {} {} MiB of {} MiB free",
-                    disk.path,
-                    disk.free_kib >> 10,
-                    disk.size_kib >> 10
-                );
-            }
-        }
-        Done::Checked(checked) => {
-            let work = match checked.work {
-                Work::Nothing => "nothing to do",
-                Work::RebootOnly => "only a reboot",
-                Work::Install => "packages to install",
-            };
-            let _ = writeln!(text, " {work}, {} bytes to download", checked.download_bytes);
-            changes(&checked.changes, text);
-            for held in &checked.held {
-                let _ = writeln!(text, "  held: {} {} (build: {})", held.name, held.installed, held.build);
-            }
-            reasons("reboot:", &checked.reboot, text);
-        }
-        Done::Patched(patched) => {
-            let _ = writeln!(text, " build {}, {} packages verified", patched.build, patched.verified);
-            changes(&patched.changes, text);
-            for kernel in &patched.kernels_purged {
-                let _ = writeln!(text, "  purged: {kernel}");
-            }
-            reasons("reboot:", &patched.reboot, text);
-            for restart in &patched.restarts {
-                let _ = writeln!(text, "  restart: {} still maps {}", restart.unit, restart.library);
-            }
-        }
-        Done::Rebooted(rebooted) => {
-            let _ = writeln!(
-                text,
-                " boot {} (before {}), kernel {}, back after {} s",
-                rebooted.boot, rebooted.boot_before, rebooted.kernel, rebooted.took_s
-            );
-        }
-        Done::Healthy(healed) => {
-            let _ = writeln!(text, " {} things looked at", healed.findings.len());
-            for finding in &healed.findings {
-                let _ = writeln!(text, "  {}: {}", finding.what, finding.text);
-            }
-        }
-        Done::Cleaned { operations } => {
-            let _ = writeln!(text, " {operations} operations forgotten");
-        }
-        Done::Drained | Done::Undrained | Done::Reported(_) => text.push('\n'),
-    }
-}
-
-fn changes(changes: &[Change], text: &mut String) {
-    for change in changes {
-        let from = change.from.as_deref().unwrap_or("new");
-        let to = change.to.as_deref().unwrap_or("gone");
-        let _ = writeln!(text, "  {} {from} -> {to}", change.name);
-    }
-}
-
-fn reasons(word: &str, reasons: &[String], text: &mut String) {
-    for reason in reasons {
-        let _ = writeln!(text, "  {} {reason}", styled(WAITS, word));
-    }
 }

@@ -17,7 +17,8 @@ pub(super) struct Down {
 }
 
 pub(super) fn run(args: &Down) -> Result<Exit, Failure> {
-    Lab::down(&args.lab.place.place()?, &args.lab.name).map_err(input::lab_failed)?;
-    output::data(&format!("{} lab {} is gone\n", styled(GOOD, "good:"), args.lab.name))?;
+    let name = args.lab.name()?;
+    Lab::down(&args.lab.place.place()?, &name).map_err(input::lab_failed)?;
+    output::data(&format!("{} lab {name} is gone\n", styled(GOOD, "good:")))?;
     Ok(Exit::Good)
 }

@@ -54,7 +54,16 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
         output::json(&all)?;
         return Ok(Exit::Good);
     }
+    let is_half = |seen: &Seen| seen.condition == Condition::Planned;
+    let half: Vec<String> = all
+        .iter()
+        .filter(|shown| shown.machines.iter().any(is_half))
+        .map(|shown| format!("lab {} is half made: `smith lab up --name {0}` goes on with it", shown.lab))
+        .collect();
     output::data(&table(all).render(usize::MAX))?;
+    for line in half {
+        output::note(&line);
+    }
     Ok(Exit::Good)
 }
 

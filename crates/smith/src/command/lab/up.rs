@@ -1,6 +1,7 @@
 //! `smith lab up`: makes machines.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
@@ -52,6 +53,10 @@ pub(super) struct Up {
 pub(super) fn run(args: Up) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let place = args.lab.place.place()?;
+    if let Some(agent) = &args.agent {
+        check_agent(agent)?;
+    }
+    let name = args.lab.name_or_usual()?;
     let wanted = Wanted {
         shape: Shape { clusters: args.clusters, machines: args.machines, regions: args.regions },
         suite: args.suite,
@@ -61,7 +66,7 @@ pub(super) fn run(args: Up) -> Result<Exit, Failure> {
         controller: args.controller,
         at_once: args.at_once.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
     };
-    let (lab, made) = Lab::up(&place, &args.lab.name, &wanted, &output::note).map_err(input::lab_failed)?;
+    let (lab, made) = Lab::up(&place, &name, &wanted, &output::note).map_err(input::lab_failed)?;
     let words = words(made);
     let gateway = lab.subnet().gateway();
     output::data(&format!(
@@ -73,6 +78,27 @@ pub(super) fn run(args: Up) -> Result<Exit, Failure> {
         lab.controller_key().display(),
     ))?;
     Ok(Exit::Good)
+}
+
+/// What sshd could not start is refused before any machine is made of it.
+fn check_agent(path: &Path) -> Result<(), Failure> {
+    let mut begin = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(64).read_to_end(&mut begin))
+        .map_err(|error| input::unreadable("an agent", path, error))?;
+    let is_deb = path.extension().is_some_and(|extension| extension == "deb");
+    let (expected, is_good) = match is_deb {
+        true => ("a Debian package", input::is_package(&begin)),
+        false => (
+            "a program, or a package that ends in .deb",
+            begin.starts_with(b"\x7fELF") || begin.starts_with(b"#!"),
+        ),
+    };
+    if is_good {
+        return Ok(());
+    }
+    let error = format!("expected {expected} in {}, found something else", path.display());
+    Err(Failure::new(Exit::BadInput, error))
 }
 
 fn words(made: Made) -> String {

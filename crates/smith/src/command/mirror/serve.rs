@@ -34,7 +34,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
     let store = args.store.open()?;
     let fetcher = args.net.fetcher()?;
     let serving = Serving::start_fetching(&store, args.listen, ServeLimits::default(), fetcher)
-        .map_err(|error| Failure::new(Exit::BadInput, error))?;
+        .map_err(|error| Failure::new(Exit::NotThere, error))?;
     output::data(&format!("http://{}\n", serving.address()))?;
     // Served until the process is ended; whoever is in the middle of an answer asks again elsewhere.
     loop {

@@ -1,0 +1,379 @@
+//! How it ended on each machine: what is the same is told once for all machines of which it is so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use smith_agent::protocol::{Cause, Change, Done, Failure, Name, Outcome, Package, Work};
+use smith_domain::rollout::Outcome as Judged;
+use smith_server::machine::{Ending, outcome_of, words_of};
+
+use crate::output::{BAD, GOOD, WAITS, counted, styled};
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct One {
+    machine: String,
+    /// The name under which the machine knows it.
+    id: String,
+    /// `done`, `already so`, or why not.
+    end: String,
+    pub(crate) good: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    words: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+}
+
+impl One {
+    pub(crate) fn new(machine: String, id: &Name, ending: Ending) -> Self {
+        let words = words_of(&ending);
+        // The line begins with the machine's name.
+        let words = words.strip_prefix(&format!("{machine} ")).map_or_else(|| words.clone(), str::to_owned);
+        let (end, good) = match &ending {
+            Ending::Ended(Outcome::AlreadySo(_)) => ("already so".to_owned(), true),
+            Ending::Ended(Outcome::Done(_)) => ("done".to_owned(), true),
+            Ending::Ended(Outcome::Failed(failure)) => (failure.cause.to_string(), false),
+            Ending::Refused(_) => (refused(&ending), false),
+            Ending::Running => ("running".to_owned(), false),
+            Ending::Unreachable { .. } => ("unreachable".to_owned(), false),
+            Ending::KeyRefused { .. } => ("key-refused".to_owned(), false),
+            Ending::NotAnAgent { .. } => ("no agent".to_owned(), false),
+            Ending::Lost { .. } => ("lost".to_owned(), false),
+        };
+        let outcome = if let Ending::Ended(outcome) = ending { Some(outcome) } else { None };
+        Self { machine, id: id.to_string(), end, good, words, outcome }
+    }
+
+    /// A machine that could not be asked for.
+    pub(crate) fn absent(machine: String, id: &Name, why: String) -> Self {
+        Self {
+            machine,
+            id: id.to_string(),
+            end: "not asked".to_owned(),
+            good: false,
+            words: why,
+            outcome: None,
+        }
+    }
+
+    /// What follows the machine's name.
+    fn body(&self) -> String {
+        let mut text = String::new();
+        match &self.outcome {
+            Some(Outcome::AlreadySo(done)) => details(done, Had::ItAlready, &mut text),
+            Some(Outcome::Done(done)) => details(done, Had::ToAct, &mut text),
+            Some(Outcome::Failed(failure)) => failed(failure, &self.id, &mut text),
+            None => {
+                let _ = writeln!(text, " {} (operation {})", self.words, self.id);
+            }
+        }
+        text
+    }
+}
+
+/// The cause that the rules of rollouts take it for: a machine that cannot keep an operation has a full disk.
+fn refused(ending: &Ending) -> String {
+    match outcome_of(ending) {
+        Judged::Failed(cause) => cause.word().to_owned(),
+        Judged::Found(_) | Judged::Patched(_) | Judged::Done | Judged::NotBegun | Judged::Lost => {
+            "refused".to_owned()
+        }
+    }
+}
+
+/// All machines, those of which the same is to be told together, and how many there are of each end.
+pub(crate) fn shown(all: &[One]) -> String {
+    let mut groups: Vec<(&One, String, Vec<&str>)> = Vec::new();
+    let mut places: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for one in all {
+        let body = one.body();
+        let place = *places.entry((&one.end, body.clone())).or_insert_with(|| {
+            groups.push((one, body, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].2.push(&one.machine);
+    }
+    let mut text = String::new();
+    for (one, body, machines) in &groups {
+        let style = if one.good { GOOD } else { BAD };
+        let _ = write!(text, "{} ", styled(style, &format!("{}:", one.end)));
+        match &machines[..] {
+            [machine] => {
+                let _ = write!(text, "{machine}{body}");
+            }
+            machines => {
+                let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
+                let count = counted(machines.len() as u64, "machine");
+                let _ = write!(text, "{count}{first}\n  on {}\n{rest}", machines.join(", "));
+            }
+        }
+    }
+    if all.len() > 1 {
+        text.push_str(&total(all));
+    }
+    text
+}
+
+fn total(all: &[One]) -> String {
+    let mut ends: Vec<(&str, usize)> = Vec::new();
+    for one in all {
+        match ends.iter_mut().find(|(end, _)| *end == one.end) {
+            Some((_, count)) => *count += 1,
+            None => ends.push((&one.end, 1)),
+        }
+    }
+    let ends: Vec<String> = ends.into_iter().map(|(end, count)| format!("{count} {end}")).collect();
+    format!("{}: {}\n", counted(all.len() as u64, "machine"), ends.join(", "))
+}
+
+fn failed(failure: &Failure, id: &str, text: &mut String) {
+    let findings = failure.health.iter().flat_map(|health| &health.findings);
+    let bad: Vec<_> = findings.clone().filter(|finding| !finding.good).collect();
+    if bad.is_empty() {
+        let _ = writeln!(text, " {} (operation {id})", failure.message);
+    } else {
+        // The message repeats what stands below.
+        let _ = writeln!(
+            text,
+            " expected all of {} to be well, found {} (operation {id})",
+            findings.count(),
+            bad.len()
+        );
+    }
+    for line in &failure.tail {
+        let _ = writeln!(text, "    {line}");
+    }
+    for finding in bad {
+        let _ = writeln!(text, "  {} {}", styled(WAITS, &format!("{}:", finding.what)), finding.text);
+        for line in &finding.tail {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    if let Some(hint) = hint(failure) {
+        let _ = writeln!(text, "  {} {hint}", styled(WAITS, "hint:"));
+    }
+}
+
+/// What may be asked for otherwise.
+fn hint(failure: &Failure) -> Option<&'static str> {
+    let newer = failure.message.starts_with("expected nothing newer than build");
+    match failure.cause {
+        Cause::HeldPackage => Some("`--leave-holds` patches the rest and leaves them behind"),
+        Cause::RemovalRefused => Some("`--remove PACKAGE` or `--remove-any` lets them go"),
+        Cause::Mismatch if newer => {
+            Some("`--newer leave` leaves them as they are, `--newer downgrade` takes the build's versions")
+        }
+        Cause::Interrupted => Some(
+            "packages may be half done and apt may still be at work; ask again without this --id, and the next patch repairs it",
+        ),
+        Cause::Busy
+        | Cause::MirrorUnreachable
+        | Cause::BadSignature
+        | Cause::DiskFull
+        | Cause::DpkgBroken
+        | Cause::PackageFailed
+        | Cause::Mismatch
+        | Cause::DrainRefused
+        | Cause::RebootTimeout
+        | Cause::OldKernel
+        | Cause::Unhealthy
+        | Cause::TimedOut => None,
+    }
+}
+
+/// Whether there was something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Had {
+    ItAlready,
+    ToAct,
+}
+
+fn details(done: &Done, had: Had, text: &mut String) {
+    match done {
+        Done::Facts(facts) => {
+            let _ = writeln!(
+                text,
+                " {} {} {}, kernel {}, {} packages, up {} s, agent {}, boot {}",
+                facts.os,
+                facts.os_version,
+                facts.architecture,
+                facts.kernel.running,
+                facts.packages,
+                facts.uptime_s,
+                facts.agent,
+                facts.boot
+            );
+            for disk in &facts.disks {
+                let _ = writeln!(
+                    text,
+                    "  {} {} MiB of {} MiB free",
+                    disk.path,
+                    disk.free_kib >> 10,
+                    disk.size_kib >> 10
+                );
+            }
+        }
+        Done::Checked(checked) => {
+            let work = match checked.work {
+                Work::Nothing => "nothing to do",
+                Work::RebootOnly => "only a reboot",
+                Work::Install => "packages to install",
+            };
+            let left = left_behind(&checked.held, &checked.newer);
+            let _ = writeln!(text, " {work}, {} bytes to download{left}", checked.download_bytes);
+            changes(&checked.changes, text);
+            behind(&checked.held, &checked.newer, text);
+            lines("reboot:", &checked.reboot, text);
+        }
+        Done::Patched(patched) => {
+            let left = left_behind(&patched.held, &patched.newer);
+            let _ = writeln!(text, " build {}, {} packages verified{left}", patched.build, patched.verified);
+            changes(&patched.changes, text);
+            behind(&patched.held, &patched.newer, text);
+            lines("repaired:", &patched.repaired, text);
+            lines("purged:", &patched.kernels_purged, text);
+            lines("kernel left:", &patched.kernels_left, text);
+            lines("configuration:", &patched.conffiles, text);
+            lines("reboot:", &patched.reboot, text);
+            for restart in &patched.restarts {
+                let _ = writeln!(text, "  restart: {} still maps {}", restart.unit, restart.library);
+            }
+        }
+        Done::Rebooted(rebooted) => {
+            let _ = writeln!(
+                text,
+                " boot {} (before {}), kernel {}, back after {} s",
+                rebooted.boot, rebooted.boot_before, rebooted.kernel, rebooted.took_s
+            );
+        }
+        Done::Healthy(healed) => {
+            let _ = writeln!(text, " {} things looked at", healed.findings.len());
+            for finding in &healed.findings {
+                let _ = writeln!(text, "  {}: {}", finding.what, finding.text);
+            }
+        }
+        Done::Cleaned { operations } => {
+            let _ = writeln!(text, " {operations} operations forgotten");
+        }
+        Done::Drained if had == Had::ItAlready => text.push_str(" no file of /etc/smith/drain.d to run\n"),
+        Done::Undrained if had == Had::ItAlready => {
+            text.push_str(" no file of /etc/smith/undrain.d to run\n")
+        }
+        Done::Drained | Done::Undrained | Done::Reported(_) => text.push('\n'),
+    }
+}
+
+/// A machine that is not wholly at its build is not told as if it were.
+fn left_behind(held: &[Package], newer: &[Package]) -> String {
+    match (held.len(), newer.len()) {
+        (0, 0) => String::new(),
+        (held, 0) => format!("; left behind: {held} held"),
+        (0, newer) => format!("; left as they are: {newer} newer than the build"),
+        (held, newer) => {
+            format!("; left behind: {held} held; left as they are: {newer} newer than the build")
+        }
+    }
+}
+
+fn behind(held: &[Package], newer: &[Package], text: &mut String) {
+    for (word, packages) in [("held:", held), ("newer:", newer)] {
+        for package in packages {
+            let Package { name, installed, build, .. } = package;
+            let _ = writeln!(text, "  {} {name} {installed} (build: {build})", styled(WAITS, word));
+        }
+    }
+}
+
+fn changes(changes: &[Change], text: &mut String) {
+    for change in changes {
+        let from = change.from.as_deref().unwrap_or("new");
+        let to = change.to.as_deref().unwrap_or("gone");
+        let _ = writeln!(text, "  {} {from} -> {to}", change.name);
+    }
+}
+
+fn lines(word: &str, lines: &[String], text: &mut String) {
+    for line in lines {
+        let _ = writeln!(text, "  {} {line}", styled(WAITS, word));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smith_agent::protocol::{Finding, Healed, Patched};
+
+    use super::*;
+
+    fn one(machine: &str, outcome: Outcome) -> One {
+        One::new(machine.to_owned(), &"op-1".parse().unwrap(), Ending::Ended(outcome))
+    }
+
+    /// As where there are no colours.
+    fn plain(all: &[One]) -> String {
+        anstream::adapter::strip_str(&shown(all)).to_string()
+    }
+
+    fn package(name: &str) -> Package {
+        let (installed, build) = ("1".to_owned(), "2".to_owned());
+        Package { name: name.to_owned(), installed, build, ..Package::default() }
+    }
+
+    #[test]
+    fn what_was_left_behind_is_told() {
+        let patched = Patched {
+            build: 1,
+            verified: 180,
+            held: vec![package("openssl")],
+            newer: vec![package("perl")],
+            repaired: vec!["dpkg --configure -a".to_owned()],
+            ..Patched::default()
+        };
+        let done = Outcome::AlreadySo(Done::Patched(Box::new(patched)));
+        assert_eq!(
+            plain(&[one("m", done)]),
+            "already so: m build 1, 180 packages verified; left behind: 1 held; left as they are: 1 newer than the build\n  \
+             held: openssl 1 (build: 2)\n  newer: perl 1 (build: 2)\n  repaired: dpkg --configure -a\n"
+        );
+        let drained = Outcome::AlreadySo(Done::Drained);
+        assert_eq!(plain(&[one("m", drained)]), "already so: m no file of /etc/smith/drain.d to run\n");
+    }
+
+    #[test]
+    fn what_is_the_same_is_told_once() {
+        let done = || Outcome::Done(Done::Patched(Box::new(Patched { build: 7, ..Patched::default() })));
+        let held = || Outcome::Failed(Failure::new(Cause::HeldPackage, "expected a 2, found it held"));
+        let all = [one("a", done()), one("b", held()), one("c", done())];
+        assert_eq!(
+            plain(&all),
+            "done: 2 machines build 7, 0 packages verified\n  on a, c\n\
+             held-package: b expected a 2, found it held (operation op-1)\n  \
+             hint: `--leave-holds` patches the rest and leaves them behind\n\
+             3 machines: 2 done, 1 held-package\n"
+        );
+    }
+
+    #[test]
+    fn findings_are_told_once() {
+        let finding = |what: &str, good| Finding {
+            what: what.to_owned(),
+            good,
+            text: format!("{what} is so"),
+            ..Finding::default()
+        };
+        let health = Healed { findings: vec![finding("web", false), finding("disk", true)], units: vec![] };
+        let message = "expected all of 2 to be well, found web: web is so";
+        let failure = Failure { health: Some(health), ..Failure::new(Cause::Unhealthy, message) };
+        assert_eq!(
+            plain(&[one("m", Outcome::Failed(failure))]),
+            "unhealthy: m expected all of 2 to be well, found 1 (operation op-1)\n  web: web is so\n"
+        );
+    }
+
+    #[test]
+    fn a_machine_is_named_once() {
+        let why = "m takes none of the controller's keys for user root".to_owned();
+        let one = One::new("m".to_owned(), &"op-1".parse().unwrap(), Ending::KeyRefused { why });
+        let told = "key-refused: m takes none of the controller's keys for user root (operation op-1)\n";
+        assert_eq!(plain(&[one]), told);
+    }
+}
