@@ -1,6 +1,7 @@
 //! The shell around the rules: it reads what people write, drives the journal and performs effects.
 
 pub mod answers;
+pub mod bot;
 pub mod config;
 pub mod core;
 pub mod desk;

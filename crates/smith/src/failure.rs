@@ -75,6 +75,11 @@ impl Failure {
         Self { exit: if is_full { Exit::Output } else { exit }, what: What::Error(error), hint: None }
     }
 
+    /// Mistakes in files that a person wrote, with the texts that show where.
+    pub(crate) fn mistakes(problems: Problems, texts: Vec<(String, String)>) -> Self {
+        Self { exit: Exit::BadInput, what: What::Mistakes { problems, texts }, hint: None }
+    }
+
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -13,6 +13,7 @@ mod signing;
 mod span;
 mod store;
 mod sure;
+mod view;
 
 use std::path::{Path, PathBuf};
 
@@ -29,10 +30,11 @@ pub(crate) use recipe::RecipeFile;
 pub(crate) use server::{ServerArgs, request_key};
 pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
-pub(crate) use sure::Sure;
 pub(crate) use store::{
     NetArgs, StoreArgs, address, addresses, not_archived, now, rate, recorded, watched, who,
 };
+pub(crate) use sure::Sure;
+pub(crate) use view::ViewArgs;
 
 #[derive(Debug, Error)]
 #[error("expected {expected} in {}, which cannot be read", path.display())]

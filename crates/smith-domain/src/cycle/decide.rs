@@ -155,7 +155,7 @@ fn start(
     (due, build): (Option<Timestamp>, Option<BuildNumber>),
     reason: Option<String>,
 ) -> Result<Vec<Event>, CycleRejection> {
-    check(&plan)?;
+    plan.check()?;
     if let Some((due, last)) = due.zip(state.cycles.last_due(&plan.name)).filter(|(due, last)| due <= last) {
         return Err(CycleRejection::DueKnown { schedule: plan.name, due, last });
     }
@@ -167,6 +167,13 @@ fn start(
     }
     let (cycle, by) = (state.cycles.next_id(), actor.name.clone());
     Ok(vec![CycleEvent::Started { cycle, plan, by, due, build, reason }.into()])
+}
+
+impl WeekPlan {
+    /// Whether a cycle can be started from it.
+    pub fn check(&self) -> Result<(), CycleRejection> {
+        check(self)
+    }
 }
 
 fn check(plan: &WeekPlan) -> Result<(), CycleRejection> {
@@ -236,8 +243,9 @@ fn approve(
     reason: Option<String>,
 ) -> Result<CycleEvent, CycleRejection> {
     let state = cycle.link(Link::Gates);
-    if !matches!(state, LinkState::Waiting | LinkState::Begun { .. }) {
-        let (link, found, expected) = (Link::Gates, state.word(), "waiting or under way");
+    // Before the test has succeeded there is nothing to say yes to.
+    if !matches!(state, LinkState::Begun { .. }) {
+        let (link, found, expected) = (Link::Gates, state.word(), "under way, after the test");
         return Err(CycleRejection::WrongLink { link, found, expected });
     }
     let mut approvals = (0..).zip(&cycle.plan.gates).filter_map(|(at, rule)| Some((at, approval(rule)?)));

@@ -110,7 +110,7 @@ fn begun(state: &mut State, id: CycleId, link: Link, at: Timestamp) {
     set(state, id, link, LinkState::Begun { at });
     let Some(cycle) = state.cycles.get(id) else { return };
     let known = cycle.links.get(&link).and_then(|run| run.before);
-    let newest = newest(state, cycle, link).filter(|rollout| Some(rollout.id) > known);
+    let newest = cycle.newest(state, link).filter(|rollout| Some(rollout.id) > known);
     // One that runs, or has succeeded, is what the link wants.
     let adopted = newest.is_some_and(|rollout| !was_aborted(rollout));
     let before = if adopted { known } else { newest.map(|rollout| rollout.id).or(known) };
@@ -127,12 +127,6 @@ fn begun(state: &mut State, id: CycleId, link: Link, at: Timestamp) {
     }
 }
 
-/// The newest rollout of a link's pipeline with the cycle's build.
-fn newest<'a>(state: &'a State, cycle: &Cycle, link: Link) -> Option<&'a Rollout> {
-    let (name, build) = cycle.plan.pipeline(link).zip(cycle.build)?;
-    state.rollouts.of(name, build).next_back()
-}
-
 fn was_aborted(rollout: &Rollout) -> bool {
     use crate::rollout::{Mode, RolloutEnd};
     matches!(rollout.mode, Mode::Aborting | Mode::Ended { end: RolloutEnd::Aborted, .. })
@@ -142,7 +136,7 @@ fn was_aborted(rollout: &Rollout) -> bool {
 fn rerun(state: &mut State, id: CycleId, link: Link) {
     let channel_waits =
         state.cycles.get(id).is_some_and(|cycle| *cycle.link(Link::Channel) == LinkState::Waiting);
-    let newest = state.cycles.get(id).and_then(|cycle| newest(state, cycle, link));
+    let newest = state.cycles.get(id).and_then(|cycle| cycle.newest(state, link));
     let over = newest.filter(|rollout| rollout.has_ended()).map(|rollout| rollout.id);
     set(state, id, link, LinkState::Waiting);
     if let Some(run) = state.cycles.get_mut(id).and_then(|cycle| cycle.links.get_mut(&link)) {

@@ -10,7 +10,7 @@ use crate::decide::usable_build;
 use crate::event::Event;
 use crate::id::{BuildNumber, ChangeId, TicketId, TrainId};
 use crate::plan::{Planner, WakeFor};
-use crate::rollout::{Mode, Rollout, RolloutEnd};
+use crate::rollout::{Mode, RolloutEnd};
 use crate::ticket::{TicketEvent, TicketKind};
 
 /// There are as many cycles under way as channels, each with a dozen links.
@@ -184,7 +184,7 @@ fn told_build(cycle: &Cycle) -> String {
 }
 
 fn rollout(planner: &mut Planner<'_>, cycle: &Cycle, link: Link, run: &LinkRun) {
-    match watched(planner, cycle, link, run) {
+    match cycle.rollout(planner.state, link) {
         Some(one) => match one.mode {
             Mode::Ended { end: RolloutEnd::Succeeded, .. } => {
                 let tally = one.tally();
@@ -214,18 +214,6 @@ fn rollout(planner: &mut Planner<'_>, cycle: &Cycle, link: Link, run: &LinkRun) 
             }
         },
     }
-}
-
-/// The rollout that a link waits for, once there is one.
-pub(super) fn watched<'a>(
-    planner: &Planner<'a>,
-    cycle: &Cycle,
-    link: Link,
-    run: &LinkRun,
-) -> Option<&'a Rollout> {
-    let (name, build) = cycle.plan.pipeline(link).zip(cycle.build)?;
-    let state = planner.state;
-    state.rollouts.of(name, build).next_back().filter(|rollout| Some(rollout.id) > run.before)
 }
 
 fn gates(planner: &mut Planner<'_>, cycle: &Cycle) {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::cycle::model::{Link, WeekPlan};
 use crate::errand::ErrandId;
 use crate::id::{BuildNumber, CycleId, RolloutId, TrainId};
-use crate::rollout::GateRun;
+use crate::rollout::{GateRun, Rollout, Scope};
+use crate::state::State;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,18 @@ impl Cycle {
     pub fn link(&self, link: Link) -> &LinkState {
         const WAITING: &LinkState = &LinkState::Waiting;
         self.links.get(&link).map_or(WAITING, |run| &run.state)
+    }
+
+    /// The rollout that a link waits for or has waited for, once there is one.
+    pub fn rollout<'a>(&self, state: &'a State, link: Link) -> Option<&'a Rollout> {
+        let before = self.links.get(&link)?.before;
+        self.newest(state, link).filter(|rollout| Some(rollout.id) > before)
+    }
+
+    /// The newest rollout of a link's whole pipeline with the cycle's build. One of a single step proves nothing of the others.
+    pub(super) fn newest<'a>(&self, state: &'a State, link: Link) -> Option<&'a Rollout> {
+        let (name, build) = self.plan.pipeline(link).zip(self.build)?;
+        state.rollouts.of(name, build).rev().find(|rollout| rollout.scope == Scope::Pipeline)
     }
 
     pub fn has_ended(&self) -> bool {

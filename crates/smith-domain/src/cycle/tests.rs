@@ -311,6 +311,9 @@ fn a_link_that_fails_is_told_and_holds_up_what_comes_after_it() {
     assert_eq!(week.waits(), [waits]);
     assert_eq!(week.told(), ["cycle 1 (weekly, build 725 to prod): sync failed: 503; olga is to look"]);
     assert_eq!(*week.one().link(Link::Verify), LinkState::Waiting);
+    let early = CycleCommand::ApproveGate { cycle: CYCLE, gate: "go".to_owned(), reason: None };
+    let early = week.cycle("bob", early).expect_err("nothing is tested");
+    assert_eq!(early, "gates is waiting, expected under way, after the test");
     week.fails.clear();
     week.cycle("ann", CycleCommand::Rerun { cycle: CYCLE, link: Link::Sync, reason: None }).expect("again");
     assert!(week.one().link(Link::Test).is_behind());
@@ -573,4 +576,16 @@ fn a_build_without_a_week_has_a_check_list_of_its_rollouts() {
         ticked(&week),
         ["[x] build 725 is made, signed and verified", "[x] hotfix only : Only (project 1) N2"]
     );
+}
+
+#[test]
+fn a_rollout_of_a_single_step_is_not_what_a_link_waits_for() {
+    let mut week = Week::empty();
+    week.lies = true;
+    week.say("ann", start(self::week(), None)).expect("started");
+    let (pipeline, scope) = (pipeline("test"), Scope::Step { step: 0 });
+    let one_step = RolloutCommand::Start { pipeline, build: BUILD, scope, reason: None };
+    week.say("ann", Command::Rollout(one_step)).expect("started");
+    week.cycle("ann", CycleCommand::Rerun { cycle: CYCLE, link: Link::Test, reason: None }).expect("again");
+    assert!(matches!(week.one().link(Link::Test), LinkState::Failed { .. }));
 }

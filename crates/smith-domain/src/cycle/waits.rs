@@ -105,10 +105,7 @@ fn begun(state: &State, cycle: &Cycle, link: Link, run: &LinkRun, since: Timesta
         | Link::Test
         | Link::Canary
         | Link::Region(_) => {
-            let pipeline = cycle.plan.pipeline(link).zip(cycle.build);
-            let newest = pipeline.and_then(|(name, build)| state.rollouts.of(name, build).next_back());
-            let rollout = newest.filter(|rollout| Some(rollout.id) > run.before);
-            if let Some(rollout) = rollout {
+            if let Some(rollout) = cycle.rollout(state, link) {
                 return vec![Wait::Rollout { link, rollout: rollout.id }];
             }
             let errand = run.errand.and_then(|errand| state.errands.get(errand));

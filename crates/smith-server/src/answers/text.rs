@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use smith_api::{Bag, Counts, Expected, Phase, Project};
+use smith_api::{Bag, Counts, Expected, Phase, Project, Step};
 
 use crate::words::count;
 
@@ -34,6 +34,37 @@ pub fn project_text(project: &Project, paint: &dyn Paint) -> String {
     // Writing into a string cannot fail.
     let _ = write_project(&mut out, project, paint);
     out
+}
+
+/// How the work under a change stands: one step, called after the change.
+pub fn change_text(project: &Project, step: &Step, title: &str, paint: &dyn Paint) -> String {
+    let mut out = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_change(&mut out, project, step, title, paint);
+    out
+}
+
+fn write_change(
+    out: &mut String,
+    project: &Project,
+    step: &Step,
+    title: &str,
+    paint: &dyn Paint,
+) -> fmt::Result {
+    let change = step.change.as_deref().unwrap_or_default();
+    let title = paint.paint(Tone::Strong, title);
+    writeln!(out, "Project: {change} Patch: {title} with Build `{}`", project.build)?;
+    writeln!(out, "TOTALS: {}", totals(&step.totals))?;
+    for reason in &step.reasons {
+        writeln!(out, "{} {reason}", paint.paint(Tone::Waits, "waits:"))?;
+    }
+    for (number, phase) in step.phases.iter().enumerate() {
+        if number == 0 {
+            writeln!(out)?;
+        }
+        write_phase(out, number, phase)?;
+    }
+    Ok(())
 }
 
 fn write_project(out: &mut String, project: &Project, paint: &dyn Paint) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! What happened, for whoever must answer for it.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use smith_api::{AuditLine, AuditQuery, Page};
@@ -18,6 +19,21 @@ impl Site {
     /// Rows of the journal, in order.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let part = part(query.after.as_deref(), query.limit)?;
+        let filter = self.filter(query)?;
+        let journal = self.core.journal();
+        let read = tokio::task::spawn_blocking(move || page(&journal, &filter, part)).await;
+        read.map_err(|_| broken("the reading of the journal ended early"))?
+    }
+
+    /// The newest rows, so many of them, in order.
+    pub async fn audit_last(&self, query: &AuditQuery, last: u32) -> Result<Vec<AuditLine>, Denied> {
+        let filter = self.filter(query)?;
+        let journal = self.core.journal();
+        let read = tokio::task::spawn_blocking(move || newest(&journal, &filter, last as usize)).await;
+        read.map_err(|_| broken("the reading of the journal ended early"))?
+    }
+
+    fn filter(&self, query: &AuditQuery) -> Result<AuditFilter, Denied> {
         if let Some(project) = query.project {
             self.core.read(|state| find(state, project).map(drop))?;
         }
@@ -27,7 +43,7 @@ impl Site {
         if let Some(change) = &query.change {
             self.core.read(|state| super::changes::find(state, change).map(drop))?;
         }
-        let filter = AuditFilter {
+        Ok(AuditFilter {
             machine: query.machine.clone(),
             project: query.project.map(RolloutId),
             build: query.build.map(BuildNumber),
@@ -35,10 +51,7 @@ impl Site {
             actor: query.actor.clone(),
             since: query.since.as_deref().map(|text| bound(text, Bound::Start)).transpose()?,
             until: query.until.as_deref().map(|text| bound(text, Bound::End)).transpose()?,
-        };
-        let journal = self.core.journal();
-        let read = tokio::task::spawn_blocking(move || page(&journal, &filter, part)).await;
-        read.map_err(|_| broken("the reading of the journal ended early"))?
+        })
     }
 }
 
@@ -55,6 +68,21 @@ fn page(journal: &std::path::Path, filter: &AuditFilter, part: Part) -> Result<P
     })
     .map_err(|error| broken(&error.to_string()))?;
     Ok(Page { items, next })
+}
+
+fn newest(journal: &std::path::Path, filter: &AuditFilter, last: usize) -> Result<Vec<AuditLine>, Denied> {
+    let history = History::open(journal).map_err(|error| broken(&error.to_string()))?;
+    let mut kept = VecDeque::with_capacity(last);
+    audit(history.reader(), filter, 0, |line| {
+        if kept.len() == last {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+        ControlFlow::Continue(())
+    })
+    .map_err(|error| broken(&error.to_string()))?;
+    kept.truncate(last);
+    Ok(kept.into())
 }
 
 fn broken(text: &str) -> Denied {

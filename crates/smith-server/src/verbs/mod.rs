@@ -13,6 +13,7 @@ mod fleet;
 mod made;
 mod page;
 mod projects;
+mod reboot;
 mod request;
 mod site;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use smith_domain::time::Span;
 use super::caller::{Caller, Environments};
 use super::denied::{Denied, Kind};
 use super::page::part;
-use super::request::{Asked, environments_of, pipeline_of};
+use super::request::{Asked, Work, environments_of, pipeline_of};
 use super::site::Site;
 use crate::answers::{project, project_line, state_word};
 use crate::config::nearest;
@@ -28,7 +28,7 @@ use crate::config::nearest;
 const CHANGE_WAIT: Duration = Duration::from_secs(5);
 
 /// Tries to get a name of its own for a request while others come in beside it.
-const NAME_TRIES: u32 = 8;
+pub(super) const NAME_TRIES: u32 = 8;
 
 impl Site {
     pub fn projects(&self, query: &ProjectQuery) -> Result<Page<ProjectLine>, Denied> {
@@ -113,7 +113,7 @@ impl Site {
         let mut tries = 0;
         let made = loop {
             let number = self.core.read(|state| state.rollouts.next_id().0) + tries;
-            let pipeline = Box::new(pipeline_of(number, &asked, &self.requests)?);
+            let pipeline = Box::new(pipeline_of(number, &asked, &self.requests, Work::Patch)?);
             let scope = Scope::Request { outage: Span::mins(u64::from(request.outage)) };
             let reason = request.reason.clone();
             let command = RolloutCommand::Start { pipeline, build, scope, reason };
@@ -127,7 +127,7 @@ impl Site {
     }
 
     /// What was started, with the change of its first step if the desk is quick.
-    async fn started(&self, id: Option<RolloutId>) -> Result<Started, Denied> {
+    pub(super) async fn started(&self, id: Option<RolloutId>) -> Result<Started, Denied> {
         let broken = || Denied::new(Kind::Broken, "S0417", "the request was accepted and made no project");
         let id = id.ok_or_else(broken)?;
         self.until(CHANGE_WAIT, |state| {

@@ -76,8 +76,38 @@ pub(super) fn environments_of(
 /// Machines whose names stand in a title; the rest is counted.
 const NAMED: usize = 3;
 
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Patch,
+    Reboot,
+}
+
+impl Work {
+    /// Before the number in the name of the pipeline.
+    fn name(self) -> &'static str {
+        match self {
+            Work::Patch => "smith-patch",
+            Work::Reboot => "smith-reboot",
+        }
+    }
+
+    /// What the step does, as a pipeline says it; a patch is what pipelines do unless they say otherwise.
+    fn actions(self) -> &'static str {
+        match self {
+            Work::Patch => "",
+            Work::Reboot => "    patch: no\n    reboot: always\n",
+        }
+    }
+}
+
 /// The pipeline of a request. It is written as a file would be, so that it means what `docs/reference/pipelines.md` says.
-pub(super) fn pipeline_of(number: u32, asked: &Asked, rules: &RequestRules) -> Result<Pipeline, Denied> {
+pub(super) fn pipeline_of(
+    number: u32,
+    asked: &Asked,
+    rules: &RequestRules,
+    work: Work,
+) -> Result<Pipeline, Denied> {
     let names = if asked.machines.len() <= NAMED {
         asked.machines.join(" ")
     } else {
@@ -96,10 +126,11 @@ pub(super) fn pipeline_of(number: u32, asked: &Asked, rules: &RequestRules) -> R
         asked.environments.iter().filter_map(|one| rules.approve.get(one)).flat_map(|who| &who.0).collect();
     let change =
         if approvers.is_empty() { "record".to_owned() } else { format!("{{approve: {}}}", list(approvers)) };
+    let (name, actions) = (work.name(), work.actions());
     let drain = if rules.drain { "yes" } else { "no" };
     let text = format!(
-        "pipeline: smith-patch-{number}\ntitle: {}\nowner: {}\ndefaults:\n  drain: {drain}\nsteps:\n  - step: patch\n    \
-         title: {}\n    change: {change}\n    budget: 0\n    bags:\n      - bag: {}\n        machines: {}\n",
+        "pipeline: {name}-{number}\ntitle: {}\nowner: {}\ndefaults:\n  drain: {drain}\nsteps:\n  - step: patch\n    \
+         title: {}\n    change: {change}\n    budget: 0\n{actions}    bags:\n      - bag: {}\n        machines: {}\n",
         quoted(&cut(&title)),
         list(&rules.owner.0),
         quoted(&cut(&names)),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use smith_domain::access::Digest;
 use smith_domain::actor::Actor;
 use smith_domain::change::{ChangeCommand, ChangeState};
 use smith_domain::decide::Command;
@@ -73,6 +74,8 @@ pub(super) enum Act {
         asleep: Span,
     },
     Snapshot,
+    /// A cycle is started.
+    Week,
     /// Machines stop answering one after the other and come back in another order.
     Stall {
         first: u64,
@@ -147,6 +150,11 @@ pub(super) fn script(root: &Rng, calm: Timestamp, pipelines: usize, spare: usize
         add(&mut rng, 2_500, &mut |rng| Act::Stall { first: rng.draw(), count: rng.between(1, 12) });
         add(&mut rng, 1_000, &mut |_| Act::ShrunkenReading);
     }
+    // A week has draws of its own, so that scenarios without one stay as they were.
+    let mut week = root.named("weeks");
+    if week.happens(4_000) {
+        script.push((START + Span(week.below(length)), Act::Week));
+    }
     script.sort_by_key(|(at, _)| *at);
     script
 }
@@ -188,6 +196,7 @@ impl super::run::Run {
                     let _kept = driver.snapshot();
                 }
             }
+            Act::Week => self.start_week(),
             Act::Stall { first, count } => self.stall(*first, *count),
             Act::Rival { asleep } => self.fall_asleep(*asleep),
             Act::Kill { how, down } => self.kill(*how, *down),
@@ -292,11 +301,21 @@ impl super::run::Run {
         for (_, actor, command) in wanted(self.state()) {
             self.say(&actor, command);
         }
+        self.approve_weeks();
     }
 
+    /// The operator's requests carry keys, and each is sent twice: what was done is not done again.
     fn operate(&mut self, command: RolloutCommand) {
         let operator = Actor::person("operator").with_role("oncall");
-        self.say(&operator, Command::Rollout(command));
+        self.keys += 1;
+        let (key, command) = (self.keys.to_string(), Box::new(Command::Rollout(command)));
+        let request = Command::Keyed { key, digest: digest(), command };
+        self.say(&operator, request.clone());
+        let (before, alive) = (self.checks.events, self.driver.is_some());
+        self.say(&operator, request);
+        if alive && self.driver.is_some() && self.checks.events != before {
+            self.checks.violations.push("a request that was sent twice was done twice".to_owned());
+        }
     }
 
     fn start(&mut self, pipeline: usize) {
@@ -411,6 +430,11 @@ impl super::run::Run {
             self.state().rollouts.of(pipeline, BUILD).all(Rollout::has_ended)
         })
     }
+}
+
+/// Requests differ by their keys here, so one digest does for all.
+fn digest() -> Digest {
+    Digest::new("5".repeat(64)).unwrap_or_else(|error| unreachable!("64 digits are a digest: {error}"))
 }
 
 fn pick<T: Clone>(choices: &[T], which: u64) -> Option<T> {

@@ -16,6 +16,7 @@ use smith_domain::time::Timestamp;
 use smith_domain::why::{self, Reason};
 
 use super::notices::Told;
+use super::week::{self, Steps, Weeks};
 use crate::world::World;
 
 /// What the checkers remember of the past, in true time.
@@ -28,6 +29,7 @@ pub(super) struct Memory {
     /// Machines that smith has ever begun something on.
     touched: BTreeSet<MachineId>,
     told: Told,
+    weeks: Weeks,
 }
 
 /// The time that is recorded for an event, and what time it really is.
@@ -69,6 +71,8 @@ pub(super) fn event(
         found.push(format!("an event is recorded for {at}"));
     }
     found.extend(memory.told.event(state, event));
+    let steps = Steps { opened: &memory.opened, ended: &memory.ended };
+    found.extend(memory.weeks.event(state, &steps, event, now));
     match event {
         Event::Rollout(RolloutEvent::StepOpened { rollout, step, .. }) => {
             memory.opened.insert((*rollout, *step), now);
@@ -464,6 +468,7 @@ fn reasons_are_true(state: &State, rollout: &Rollout, job: &Job, now: Timestamp)
 /// Invariant 14: whatever has not ended waits for a person who has a name, or for somebody who paused it.
 pub(super) fn waits_for_a_person(memory: &Memory, state: &State) -> Vec<String> {
     let mut found = memory.told.at_rest(state);
+    found.extend(week::waits_for_a_person(state));
     for rollout in state.rollouts.active() {
         let reasons = why::rollout(state, rollout.id);
         let called = rollout

@@ -11,6 +11,7 @@ mod notices;
 mod run;
 mod scenario;
 mod trace;
+mod week;
 
 pub use run::{Verdict, run};
 pub use scenario::Scenario;

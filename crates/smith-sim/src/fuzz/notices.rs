@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use smith_domain::change::{ChangeEvent, ChangeState};
+use smith_domain::cycle::{CycleEvent, Link};
 use smith_domain::event::Event;
 use smith_domain::notice::{About, NoticeEvent};
 use smith_domain::rollout::{Call, RolloutEvent};
@@ -62,6 +63,16 @@ fn comes_about(state: &State, event: &Event) -> Vec<About> {
         Event::Rollout(RolloutEvent::StepReached { rollout, step }) => {
             let gates = state.rollouts.get(*rollout).map_or(0, |one| one.rule(*step).gates.len());
             (0..).take(gates).map(|gate| About::GateWaits { rollout: *rollout, step: *step, gate }).collect()
+        }
+        Event::Cycle(CycleEvent::LinkBegun { cycle, link: Link::Gates }) => {
+            let gates = state.cycles.get(*cycle).map_or(0, |one| one.plan.gates.len());
+            (0..).take(gates).map(|gate| About::CycleGateWaits { cycle: *cycle, gate }).collect()
+        }
+        Event::Cycle(CycleEvent::LinkFailed { cycle, link, .. }) => {
+            vec![About::LinkFailed { cycle: *cycle, link: *link }]
+        }
+        Event::Cycle(CycleEvent::Ended { cycle } | CycleEvent::Stopped { cycle, .. }) => {
+            vec![About::CycleEnded { cycle: *cycle }]
         }
         Event::Rollout(_)
         | Event::Fleet(_)

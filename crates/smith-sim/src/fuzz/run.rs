@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use smith_domain::actor::Actor;
+use smith_domain::cycle::waits;
 use smith_domain::decide::{BuildCommand, Command};
 use smith_domain::fleet::{FleetCommand, MachineFacts, ObservePolicy, Reading, SourceName};
 use smith_domain::id::BuildNumber;
@@ -21,13 +22,13 @@ use super::hands::Hands;
 use super::scenario::{People, Scenario};
 use super::trace::Trace;
 use crate::clock::SimClock;
-use crate::world::{Happening, World, command_of};
+use crate::world::{Happening, MADE, Say, World, command_of};
 
 pub(super) type Store = Arc<FaultyStore<MemoryStore>>;
 pub(super) type SimDriver = Driver<StoreLedger<Store>, Hands, SimClock>;
 
 /// The build that everything is brought to.
-pub(super) const BUILD: BuildNumber = BuildNumber(2);
+pub(super) const BUILD: BuildNumber = MADE;
 
 /// After the faults stop, everything must have come to its end or to a person within this time. The longest waits of a
 /// scenario are a window that opens on Monday and a soak of a day.
@@ -87,6 +88,10 @@ pub(super) struct Run {
     pub(super) deaths: u64,
     pub(super) wake: Option<Timestamp>,
     turns: u64,
+    /// Rounds of helpful people.
+    pub(super) rounds: u32,
+    /// Keys of requests, counted.
+    pub(super) keys: u32,
     calm: bool,
 }
 
@@ -106,6 +111,12 @@ pub fn run(scenario: Scenario, trace: &mut Trace) -> Verdict {
                 .collect();
             let what =
                 format!("projects {} did not end although everybody helped: {reasons:?}", open.join(", "));
+            run.checks.violations.push(what);
+        }
+        let weeks = run.state().cycles.active();
+        let weeks: Vec<String> = weeks.map(|cycle| format!("{:?}", waits(run.state(), cycle))).collect();
+        if !weeks.is_empty() {
+            let what = format!("a week did not end although everybody helped: {}", weeks.join("; "));
             run.checks.violations.push(what);
         }
     }
@@ -153,6 +164,8 @@ impl Run {
             deaths: 0,
             wake: None,
             turns: 0,
+            rounds: 0,
+            keys: 0,
             calm: false,
         };
         run.open();
@@ -175,7 +188,10 @@ impl Run {
                 times.extend(self.wake);
             }
             let over = self.calm && self.reopen.is_none() && self.sleeper.is_none();
-            if over && self.state().rollouts.active().next().is_none() {
+            let open = |state: &State| {
+                state.rollouts.active().next().is_some() || state.cycles.active().next().is_some()
+            };
+            if over && !open(self.state()) {
                 return;
             }
             let Some(next) = times.into_iter().min() else {
@@ -213,12 +229,16 @@ impl Run {
                     self.world.borrow_mut().finish(machine, rollout, serial);
                 }
                 Happening::Say(say) => {
+                    if let Say::Errand { errand, outcome } = &say {
+                        inputs.extend(self.outside(*errand, outcome));
+                    }
                     inputs.push(Input { actor: Actor::smith(), command: command_of(say), tag: 0 });
                 }
                 Happening::Scripted(CALM) => self.calm_down(),
                 Happening::Scripted(HELP) => {
                     self.perform(&Act::Approve);
                     self.help_out();
+                    self.mend_weeks();
                     let next = Happening::Scripted(HELP);
                     self.world.borrow_mut().queue.push(now + ROUND, next);
                 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use smith_domain::calendar::Calendar;
+use smith_domain::cycle::WeekPlan;
 use smith_domain::fleet::{MachineFacts, Selector, WellKnown};
 use smith_domain::id::{AttrName, BagName, MachineName, PipelineName, StepName};
 use smith_domain::pipeline::{
@@ -23,6 +24,7 @@ pub struct Scenario {
     /// Machines that may join later.
     pub spare: Vec<MachineFacts>,
     pub pipelines: Vec<Pipeline>,
+    pub(super) week: WeekPlan,
     pub faults: Faults,
     /// Of ten thousand errands, so many are slow, silent, failing, refused.
     pub desk: [u32; 4],
@@ -73,7 +75,8 @@ impl Scenario {
         });
         let script = script(&root, calm, pipelines.len(), spare.len());
         let people = if rng.happens(7_000) { People::Helpful } else { People::Away };
-        Self { seed, machines: all, spare, pipelines, faults, desk, script, calm, people }
+        let week = super::week::plan(&mut root.named("week"), &pipelines);
+        Self { seed, machines: all, spare, pipelines, week, faults, desk, script, calm, people }
     }
 
     /// The same without anything going wrong: what every other run of it is compared with.

@@ -78,10 +78,21 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
         return Ok(Exit::Good);
     }
     let left = Align::Left;
-    let mut table = Table::new(&[("change", left), ("state", left), ("by", left), ("waits for", left), ("title", left)]);
+    let mut table =
+        Table::new(&[("change", left), ("state", left), ("by", left), ("waits for", left), ("title", left)]);
     for change in wanted {
-        let waits = if change.approvals_missing > 0 { change.approvers.clone().unwrap_or_default() } else { String::new() };
-        table.row([change.number.clone(), change.state.clone(), change.by.clone(), waits, change.title.clone()]);
+        let waits = if change.approvals_missing > 0 {
+            change.approvers.clone().unwrap_or_default()
+        } else {
+            String::new()
+        };
+        table.row([
+            change.number.clone(),
+            change.state.clone(),
+            change.by.clone(),
+            waits,
+            change.title.clone(),
+        ]);
     }
     output::data(&table.render(output::WIDTH))?;
     Ok(Exit::Good)

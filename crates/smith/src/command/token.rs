@@ -108,7 +108,8 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
         ("revoked", left),
     ]);
     for token in tokens.items {
-        let environments = if token.environments.is_empty() { "all".to_owned() } else { token.environments.join(" ") };
+        let environments =
+            if token.environments.is_empty() { "all".to_owned() } else { token.environments.join(" ") };
         table.row([
             token.token.to_string(),
             token.name,

@@ -108,8 +108,9 @@ pub(super) fn run(train: &Train) -> Result<Exit, Failure> {
                 reason: complete.reason.clone(),
             };
             let key = request_key();
-            let done: Page<Change> =
-                complete.server.ask(async |client| client.post("/v1/trains/complete", &body, Some(&key)).await)?;
+            let done: Page<Change> = complete
+                .server
+                .ask(async |client| client.post("/v1/trains/complete", &body, Some(&key)).await)?;
             tell(&done.items, complete.json)
         }
     }
@@ -137,7 +138,8 @@ fn run_raise(args: &Raise) -> Result<Exit, Failure> {
             .map_err(|error| unreadable("a template", "standard input".as_ref(), error))?,
     };
     let (body, key) = (RaiseTrain { template, reason: None }, request_key());
-    let raised: TrainRaised = args.server.ask(async |client| client.post("/v1/trains", &body, Some(&key)).await)?;
+    let raised: TrainRaised =
+        args.server.ask(async |client| client.post("/v1/trains", &body, Some(&key)).await)?;
     if args.json {
         output::json(&raised)?;
     } else {
@@ -148,7 +150,7 @@ fn run_raise(args: &Raise) -> Result<Exit, Failure> {
 
 fn tell(done: &[Change], json: bool) -> Result<Exit, Failure> {
     if json {
-        output::json(done)?;
+        output::json(&done)?;
         return Ok(Exit::Good);
     }
     let line = |change: &Change| {

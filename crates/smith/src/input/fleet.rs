@@ -11,7 +11,7 @@ use smith_server::inventory::{InventoryConfig, LoadError, load, load_config};
 use smith_sim::rehearse::{Shape, generate};
 
 use super::unreadable;
-use crate::failure::{Exit, Failure, What};
+use crate::failure::{Exit, Failure};
 
 /// Which machines.
 #[derive(Debug, Clone, Args)]
@@ -135,7 +135,7 @@ pub(crate) fn reading(config: &Path) -> Result<(InventoryConfig, Reading), Failu
                     texts.push((problem.file.clone(), String::from_utf8_lossy(&bytes).into_owned()));
                 }
             }
-            Failure { exit: Exit::BadInput, what: What::Mistakes { problems, texts }, hint: None }
+            Failure::mistakes(problems, texts)
         }
         LoadError::Read { .. } | LoadError::Merge(_) => Failure::new(Exit::BadInput, error),
     })

@@ -8,7 +8,7 @@ use smith_server::config::pipeline;
 use smith_server::problem::Problems;
 
 use super::unreadable;
-use crate::failure::{Exit, Failure, What};
+use crate::failure::{Exit, Failure};
 
 /// What was read: each pipeline with the file it stands in.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ fn alone(files: &[(String, Vec<u8>)]) -> Result<Vec<Pipeline>, Problems> {
 fn mistakes(problems: Problems, files: Vec<(String, Vec<u8>)>) -> Failure {
     let text = |(name, bytes): (String, Vec<u8>)| (name, String::from_utf8_lossy(&bytes).into_owned());
     let texts = files.into_iter().map(text).collect();
-    Failure { exit: Exit::BadInput, what: What::Mistakes { problems, texts }, hint: None }
+    Failure::mistakes(problems, texts)
 }
 
 fn read(path: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {

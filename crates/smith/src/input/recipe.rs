@@ -11,7 +11,7 @@ use smith_server::config::places::Places;
 use smith_server::config::recipe::load;
 use smith_server::problem::{Problem, Problems};
 
-use crate::failure::{Exit, Failure, What};
+use crate::failure::Failure;
 
 /// A recipe with its file.
 #[derive(Debug)]
@@ -164,5 +164,5 @@ fn keyring_path(error: &KeyringError) -> Option<&PathBuf> {
 }
 
 fn mistakes(problems: Problems, file: String, text: String) -> Failure {
-    Failure { exit: Exit::BadInput, what: What::Mistakes { problems, texts: vec![(file, text)] }, hint: None }
+    Failure::mistakes(problems, vec![(file, text)])
 }

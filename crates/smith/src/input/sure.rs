@@ -21,13 +21,17 @@ impl Sure {
         if self.yes {
             return Ok(());
         }
-        let not_said = |error: &str| Err(Failure::new(Exit::Usage, error.to_owned()).with_hint("`--yes` does it without asking"));
+        let not_said = |error: &str| {
+            Err(Failure::new(Exit::Usage, error.to_owned()).with_hint("`--yes` does it without asking"))
+        };
         if !stdin().is_terminal() {
             return not_said("expected somebody to say yes, found no terminal to ask at");
         }
         output::note(&format!("{question} [y/N]"));
         let mut answer = String::new();
-        stdin().read_line(&mut answer).map_err(|error| super::unreadable("an answer", "standard input".as_ref(), error))?;
+        stdin()
+            .read_line(&mut answer)
+            .map_err(|error| super::unreadable("an answer", "standard input".as_ref(), error))?;
         match answer.trim() {
             "y" | "Y" | "yes" => Ok(()),
             _ => not_said("nothing was done"),

@@ -1,7 +1,7 @@
 //! Gates: what must hold before a step starts.
 
-use smith_domain::id::StepName;
-use smith_domain::pipeline::{Gate, SoakFrom};
+use smith_domain::id::{PipelineName, StepName};
+use smith_domain::pipeline::{Gate, SoakFrom, Who};
 use smith_domain::time::Span;
 
 use super::refer::{Link, Reference, StepNames, other_pipeline, pipeline_name};
@@ -19,18 +19,73 @@ pub(super) struct Around<'a> {
     pub(super) step: usize,
     pub(super) names: &'a StepNames,
     /// The pipelines that the file describes.
-    pub(super) own: &'a [smith_domain::id::PipelineName],
+    pub(super) own: &'a [PipelineName],
     pub(super) links: &'a mut Vec<Link>,
     pub(super) references: &'a mut Vec<Reference>,
 }
 
 pub(super) fn gates(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Vec<Gate>> {
+    each(node, report, |written, report| written.of_step(around, report))
+}
+
+/// Gates that no pipeline is around: what they name is looked for when they are used.
+pub(in crate::config) fn loose_gates(node: &Node, report: &mut Report) -> Option<Vec<Gate>> {
+    each(node, report, |written, _| Some(written.loose()))
+}
+
+fn each(
+    node: &Node,
+    report: &mut Report,
+    mut one: impl FnMut(Written, &mut Report) -> Option<Gate>,
+) -> Option<Vec<Gate>> {
     let items = list(node, "a list of gates", report)?;
-    let gates: Vec<Gate> = items.iter().filter_map(|item| gate(item, around, report)).collect();
+    let gates: Vec<Gate> =
+        items.iter().filter_map(|item| gate(item, report).and_then(|written| one(written, report))).collect();
     if gates.len() == items.len() { Some(gates) } else { None }
 }
 
-fn gate(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Gate> {
+/// A gate as it stands there, before what it names was looked for.
+enum Written {
+    Soak { at: Place, other: Option<PipelineName>, since: (SoakFrom, StepName, Place), length: Span },
+    Approval { name: String, who: Who, count: u32 },
+    Succeeded { place: Place, pipeline: PipelineName },
+}
+
+impl Written {
+    fn loose(self) -> Gate {
+        match self {
+            Written::Soak { other: pipeline, since: (from, step, _), length, .. } => {
+                Gate::Soak { pipeline, step, from, length }
+            }
+            Written::Approval { name, who, count } => Gate::Approval { name, who, count },
+            Written::Succeeded { pipeline, .. } => Gate::Succeeded { pipeline },
+        }
+    }
+
+    fn of_step(self, around: &mut Around<'_>, report: &mut Report) -> Option<Gate> {
+        match self {
+            Written::Soak { at, other, since, length } => {
+                let (from, step, place) = since;
+                let pipeline = other_of_step(at, other, around, report)?;
+                refer(&pipeline, &step, place, around, report)?;
+                Some(Gate::Soak { pipeline, step, from, length })
+            }
+            Written::Approval { .. } => Some(self.loose()),
+            Written::Succeeded { place, pipeline } => {
+                if around.own.contains(&pipeline) {
+                    let found = format!("`{pipeline}`, which this step is part of");
+                    report.add(place, "S0231", "another pipeline to wait for", found);
+                    return None;
+                }
+                let named = pipeline.clone();
+                around.references.push(Reference { from: around.step, place, pipeline: named, step: None });
+                Some(Gate::Succeeded { pipeline })
+            }
+        }
+    }
+}
+
+fn gate(node: &Node, report: &mut Report) -> Option<Written> {
     const EXPECTED: &str = "a gate: a map with `soak`, `approval` or `succeeded`";
     let Kind::Map(entries) = &node.kind else {
         report.add(node.place, "S0206", EXPECTED, found(node));
@@ -38,9 +93,9 @@ fn gate(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Gat
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     match (has("soak"), has("approval"), has("succeeded")) {
-        (true, false, false) => soak(node, around, report),
+        (true, false, false) => soak(node, report),
         (false, true, false) => approval(node, report),
-        (false, false, true) => succeeded(node, around, report),
+        (false, false, true) => succeeded(node, report),
         (false, false, false) => {
             let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
             let found = if keys.is_empty() { "nothing".to_owned() } else { shown(&keys.join(", ")) };
@@ -58,30 +113,43 @@ fn gate(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Gat
     }
 }
 
-fn soak(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Gate> {
+fn soak(node: &Node, report: &mut Report) -> Option<Written> {
     let mut fields = Fields::open(node, "a soak", report)?;
     let length = fields.need("soak").and_then(|node| span(node, LONGEST_SOAK, report));
     let since = fields.need("since");
     let other = other_pipeline(&mut fields, report);
     fields.close(report);
-    let since = since?;
-    let (from, step, place) = since_what(since, report)?;
-    let other = other?;
+    let since = since_what(since?, report)?;
+    Some(Written::Soak { at: node.place, other: other?, since, length: length? })
+}
+
+/// The pipeline that a step's soak is about, if it is another one.
+fn other_of_step(
+    at: Place,
+    other: Option<PipelineName>,
+    around: &Around<'_>,
+    report: &mut Report,
+) -> Option<Option<PipelineName>> {
     // In a file for several regions the name of one of them would mean that one in all of them.
     if let (Some(named), true) = (&other, around.own.len() > 1)
         && around.own.contains(named)
     {
-        let problem = report.add(
-            node.place,
-            "S0231",
-            "another pipeline to wait for",
-            format!("`{named}`, of this file"),
-        );
+        let problem =
+            report.add(at, "S0231", "another pipeline to wait for", format!("`{named}`, of this file"));
         problem.with_hint("leave `pipeline` out for a step of the same pipeline");
         return None;
     }
-    let pipeline = other.filter(|other| !around.own.contains(other));
-    match &pipeline {
+    Some(other.filter(|other| !around.own.contains(other)))
+}
+
+fn refer(
+    pipeline: &Option<PipelineName>,
+    step: &StepName,
+    place: Place,
+    around: &mut Around<'_>,
+    report: &mut Report,
+) -> Option<()> {
+    match pipeline {
         Some(pipeline) => around.references.push(Reference {
             from: around.step,
             place,
@@ -93,7 +161,7 @@ fn soak(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Gat
             around.links.push(Link { from: around.step, to, place });
         }
     }
-    Some(Gate::Soak { pipeline, step, from, length: length? })
+    Some(())
 }
 
 /// `start of STEP` or `end of STEP`.
@@ -113,25 +181,19 @@ fn since_what(node: &Node, report: &mut Report) -> Option<(SoakFrom, StepName, P
     Some((from, step, node.place))
 }
 
-fn approval(node: &Node, report: &mut Report) -> Option<Gate> {
+fn approval(node: &Node, report: &mut Report) -> Option<Written> {
     let mut fields = Fields::open(node, "an approval", report)?;
     let name = fields.need("approval").and_then(|node| title(node, report));
     let people = fields.need("who").and_then(|node| who(node, report));
     let count = count(&mut fields, people.as_ref(), report);
     fields.close(report);
-    Some(Gate::Approval { name: name?, who: people?, count: count? })
+    Some(Written::Approval { name: name?, who: people?, count: count? })
 }
 
-fn succeeded(node: &Node, around: &mut Around<'_>, report: &mut Report) -> Option<Gate> {
+fn succeeded(node: &Node, report: &mut Report) -> Option<Written> {
     let mut fields = Fields::open(node, "a gate on another pipeline", report)?;
     let named = fields.need("succeeded").and_then(|node| Some((node.place, pipeline_name(node, report)?)));
     fields.close(report);
     let (place, pipeline) = named?;
-    if around.own.contains(&pipeline) {
-        let found = format!("`{pipeline}`, which this step is part of");
-        report.add(place, "S0231", "another pipeline to wait for", found);
-        return None;
-    }
-    around.references.push(Reference { from: around.step, place, pipeline: pipeline.clone(), step: None });
-    Some(Gate::Succeeded { pipeline })
+    Some(Written::Succeeded { place, pipeline })
 }

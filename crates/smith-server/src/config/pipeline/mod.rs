@@ -16,3 +16,7 @@ mod tests;
 
 pub use file::load;
 pub use folder::load_folder;
+pub(super) use gate::loose_gates;
+pub(super) use refer::pipeline_name;
+pub(super) use rules::change;
+pub(super) use times::zone;

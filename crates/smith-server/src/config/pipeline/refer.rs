@@ -92,7 +92,7 @@ impl StepNames {
 }
 
 /// The name of a pipeline at a key.
-pub(super) fn pipeline_name(node: &Node, report: &mut Report) -> Option<PipelineName> {
+pub(in crate::config) fn pipeline_name(node: &Node, report: &mut Report) -> Option<PipelineName> {
     name(node, "the name of a pipeline: letters, digits, `-`, `_`, `.`", PipelineName::new, report)
 }
 

@@ -246,7 +246,7 @@ fn causes(node: &Node, report: &mut Report) -> BTreeMap<CauseKind, u32> {
     causes
 }
 
-fn change(node: &Node, report: &mut Report) -> Option<ChangeRule> {
+pub(in crate::config) fn change(node: &Node, report: &mut Report) -> Option<ChangeRule> {
     const EXPECTED: &str = "`none`, `record` or `{approve: WHO, count: NUMBER}`";
     if !matches!(node.kind, Kind::Map(_)) {
         return match text(node, EXPECTED, report)? {

@@ -131,7 +131,7 @@ fn freeze(node: &Node, beside: Option<&Zone>, report: &mut Report) -> Option<Fre
     }
 }
 
-fn zone(node: &Node, report: &mut Report) -> Option<Zone> {
+pub(in crate::config) fn zone(node: &Node, report: &mut Report) -> Option<Zone> {
     const EXPECTED: &str = "the name of a time zone such as `Europe/Berlin` or `UTC`";
     let written = text(node, EXPECTED, report)?;
     match Zone::new(written) {

@@ -3,10 +3,13 @@
 mod load;
 mod model;
 mod read;
+mod schedule;
 #[cfg(test)]
 mod tests;
+mod week;
 
 pub use load::{SettingsError, load_settings};
 pub use model::{
-    HttpListen, Listen, MachineRules, NoticeRule, Person, Settings, SshSettings, Subjects, Target,
+    HttpListen, Listen, MachineRules, NoticeRule, Person, Settings, SshSettings, Subjects, Target, Week,
 };
+pub use schedule::{IfMissed, Schedule};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use smith_domain::cycle::WeekPlan;
 use smith_domain::time::Span;
 
+use super::schedule::Schedule;
 use crate::verbs::{Environments, RequestRules};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Settings {
     pub pipelines: PathBuf,
     /// The store of builds; without one the server knows only the builds that it is told of.
     pub store: Option<PathBuf>,
+    /// The first line of this file unlocks the keys of the store, which builds are signed with.
+    pub store_passphrase: Option<PathBuf>,
     /// Under which addresses machines find the mirrors: by the mirror's name, or `default` for all machines without one.
     pub mirrors: BTreeMap<String, String>,
     pub ssh: SshSettings,
@@ -29,6 +33,7 @@ pub struct Settings {
     pub requests: RequestRules,
     pub people: Vec<Person>,
     pub notify: Vec<NoticeRule>,
+    pub weeks: Vec<Week>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +104,18 @@ pub enum Target {
     Mail(Vec<String>),
 }
 
+/// A week: the chain from a new build to the last region, and when it is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Week {
+    pub plan: WeekPlan,
+    /// Paths of the plan are below this.
+    pub folder: PathBuf,
+    /// Without one the week is started by hand.
+    pub schedule: Option<Schedule>,
+    /// Profiles of machines that a build is checked against: their dpkg status files.
+    pub profiles: Option<PathBuf>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -112,6 +129,7 @@ impl Default for Settings {
             inventory_every: Span::mins(1),
             pipelines: PathBuf::from("/etc/smith/pipelines"),
             store: None,
+            store_passphrase: None,
             mirrors: BTreeMap::new(),
             ssh: SshSettings {
                 identity: Vec::new(),
@@ -124,6 +142,7 @@ impl Default for Settings {
             requests: RequestRules::default(),
             people: Vec::new(),
             notify: Vec::new(),
+            weeks: Vec::new(),
         }
     }
 }

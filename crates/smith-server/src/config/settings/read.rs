@@ -9,6 +9,7 @@ use smith_domain::time::Span;
 use super::model::{
     HttpListen, Listen, MachineRules, NoticeRule, Person, Settings, SshSettings, Subjects, Target,
 };
+use super::week::weeks;
 use crate::config::fields::Fields;
 use crate::config::report::{Report, shown};
 use crate::config::tree::{Entry, Kind, Node, read};
@@ -16,7 +17,7 @@ use crate::config::value::{full_list, list, number, one_or_more, span, text, who
 use crate::verbs::{Environments, RequestRules};
 
 /// A wait that is longer is a mistake of the unit.
-const LONGEST: Span = Span::hours(7 * 24);
+pub(super) const LONGEST: Span = Span::hours(7 * 24);
 
 /// Uids of people; above them are those that the kernel gives nobody.
 const UID_MAX: u32 = u32::MAX - 2;
@@ -49,6 +50,9 @@ pub(super) fn read_into(settings: &mut Settings, bytes: &[u8], folder: &Path, re
     if let Some(node) = fields.take("store") {
         settings.store = path(node, folder, report);
     }
+    if let Some(node) = fields.take("store-passphrase-file") {
+        settings.store_passphrase = path(node, folder, report);
+    }
     if let Some(node) = fields.take("listen") {
         listen(node, folder, &mut settings.listen, report);
     }
@@ -69,6 +73,9 @@ pub(super) fn read_into(settings: &mut Settings, bytes: &[u8], folder: &Path, re
     }
     if let Some(node) = fields.take("notify") {
         settings.notify = all(node, "a list of whom to tell about what", report, rule);
+    }
+    if let Some(node) = fields.take("weeks") {
+        settings.weeks = weeks(node, folder, report);
     }
     fields.close(report);
     keys
@@ -98,7 +105,7 @@ fn site(node: &Node, report: &mut Report) -> Option<String> {
 }
 
 /// A path; those that are not absolute are meant from the folder of the file.
-fn path(node: &Node, folder: &Path, report: &mut Report) -> Option<PathBuf> {
+pub(super) fn path(node: &Node, folder: &Path, report: &mut Report) -> Option<PathBuf> {
     let text = text(node, "a path", report)?;
     if text.is_empty() {
         report.add(node.place, "S0207", "a path", shown(text));
@@ -244,7 +251,7 @@ fn person(node: &Node, report: &mut Report) -> Option<Person> {
     Some(Person { uid: uid?, name: name?, roles: roles?, environments })
 }
 
-fn words(node: &Node, what: &str, report: &mut Report) -> Option<Vec<String>> {
+pub(super) fn words(node: &Node, what: &str, report: &mut Report) -> Option<Vec<String>> {
     let items = one_or_more(node, what, report)?;
     items.into_iter().map(|item| text(item, what, report).map(str::to_owned)).collect()
 }
@@ -274,7 +281,7 @@ fn rule(node: &Node, report: &mut Report) -> Option<NoticeRule> {
 }
 
 fn subjects(node: &Node, report: &mut Report) -> Option<Subjects> {
-    const KNOWN: [(&str, &str); 7] = [
+    const KNOWN: [(&str, &str); 11] = [
         ("call", "call"),
         ("change-waits", "change-waits"),
         ("gate-waits", "gate-waits"),
@@ -282,6 +289,10 @@ fn subjects(node: &Node, report: &mut Report) -> Option<Subjects> {
         ("held-up", "held-up"),
         ("rollout-started", "rollout-started"),
         ("rollout-ended", "rollout-ended"),
+        ("cycle-gate-waits", "cycle-gate-waits"),
+        ("link-failed", "link-failed"),
+        ("cycle-ended", "cycle-ended"),
+        ("schedule-missed", "schedule-missed"),
     ];
     let items = match &node.kind {
         Kind::Text { text, .. } if text == "all" => return Some(Subjects::All),

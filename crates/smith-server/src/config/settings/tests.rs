@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{HttpListen, Settings, SettingsError, Subjects, Target, load_settings};
+use smith_domain::pipeline::{ChangeRule, Who};
+
+use super::{HttpListen, IfMissed, Settings, SettingsError, Subjects, Target, load_settings};
 use crate::verbs::Environments;
 
 const WHOLE: &str = "site: syd
@@ -25,6 +27,35 @@ notify:
   - {about: [call, halted], command: [/usr/local/bin/page, --now]}
   - {webhook: https://chat.example/hook}
   - {about: change-waits, mail: sre@example.org}
+store-passphrase-file: keys/passphrase
+weeks:
+  - week: prod
+    owner: role:sre-oncall
+    recipe: recipes/ubuntu.yaml
+    channel: prod
+    regions: [ap-south, us-south]
+    test: buildTestDevToStage
+    gates:
+      - {soak: 24h, since: end of stage}
+      - {approval: go, who: role:sre-lead}
+      - {succeeded: support}
+    change: {approve: role:sre-lead}
+    train:
+      Squad: conductors
+      Service: redpill
+      Title: Update the smith-patching prod symlink from {prod} to {build}
+      Details: |
+        Testing has been completed from dev to stage in {epic}
+      Risk: low
+      PlannedStartTime: now
+      PlannedEndTime: now + 1h
+      StageDeployDate: '{stage-date}'
+      SecurityOnly: true
+      BackoutPlan: Revert to previous value
+    canary: rebootProductionAPSouth
+    rollouts: [rebootProductionUSSouth, supportOnly]
+    profiles: profiles
+    schedule: {cron: 0 3 * * SUN, zone: Europe/London, if-missed: skip, within: 2h}
 ";
 
 fn loaded(text: &str) -> Result<Settings, Vec<String>> {
@@ -48,6 +79,10 @@ fn without_a_file_there_are_defaults() {
     assert_eq!(loaded("site: smith\n").unwrap(), Settings::default());
 }
 
+fn approve(who: &str) -> ChangeRule {
+    ChangeRule::Approve { who: Who(vec![who.to_owned()]), count: 1 }
+}
+
 #[test]
 fn every_key_is_understood() {
     let settings = loaded(WHOLE).unwrap();
@@ -61,6 +96,20 @@ fn every_key_is_understood() {
     assert_eq!((ana.uid, &ana.environments), (1000, &Environments::These(vec!["dev".to_owned()])));
     assert_eq!(settings.notify[0].to, Target::Command(vec!["/usr/local/bin/page".into(), "--now".into()]));
     assert_eq!(settings.notify[1].about, Subjects::All);
+    let week = &settings.weeks[0];
+    let links: Vec<String> = week.plan.links().iter().map(ToString::to_string).collect();
+    assert!(
+        links.ends_with(&["canary".to_owned(), "region-1".to_owned(), "region-2".to_owned()]),
+        "{links:?}"
+    );
+    assert_eq!((week.plan.gates.len(), week.plan.rule.clone()), (3, approve("role:sre-lead")));
+    assert!(week.plan.train.as_ref().is_some_and(|form| form.security_only && !form.vendored_or_non_built));
+    assert!(week.profiles.as_ref().is_some_and(|path| path.ends_with("profiles") && path.is_absolute()));
+    let schedule = week.schedule.as_ref().unwrap();
+    assert_eq!(
+        (schedule.if_missed, schedule.within.0, schedule.words()),
+        (IfMissed::Skip, 7_200_000, "0 3 * * 0 Europe/London".to_owned())
+    );
 }
 
 #[test]
@@ -76,6 +125,22 @@ fn mistakes_have_their_places() {
         ("mail: sre@example.org", "mail: a@b, webhook: x", "found several"),
         ("uid: 1000, ", "", "the key `uid` in a person"),
         ("drain: yes", "drain: perhaps", "expected `yes` or `no`"),
+        ("0 3 * * SUN", "0 3 * * SON", "smith.yaml:49:22: expected when, as `0 3 * * SUN`"),
+        ("0 3 * * SUN", "0 0 3 * * SUN", "expected when, as `0 3 * * SUN`"),
+        ("0 3 * * SUN", "0 3 30 2 *", "a pattern that matches some time"),
+        ("Europe/London", "Europe/Lonodn", "did you mean `Europe/London`?"),
+        ("if-missed: skip", "if-missed: skp", "did you mean `skip`?"),
+        ("soak: 24h, since: end of stage", "soak: 24h", "smith.yaml:30:9: expected the key `since`"),
+        ("approval: go", "aproval: go", "did you mean `approval`?"),
+        (
+            "[ap-south, us-south]",
+            "[ap-south, ap-south]",
+            "smith.yaml:23:5: expected a week that can be started",
+        ),
+        ("Squad: conductors", "Sqad: conductors", "did you mean `Squad`?"),
+        ("Squad: conductors", "Environment: eu", "the regions are those of the week"),
+        ("      Risk: low\n", "", "Risk"),
+        ("    channel: prod\n", "", "the key `channel` in a week"),
     ] {
         let found = wrong(from, to);
         assert!(found.contains(expected), "{to}: {found}");

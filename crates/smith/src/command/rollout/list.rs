@@ -1,31 +1,36 @@
 //! `smith rollout list`: every project of a journal, one line each.
 
-use std::path::PathBuf;
-
 use clap::Args;
+use smith_api::ProjectLine;
+use smith_domain::time::Timestamp;
 use smith_server::answers;
 
+use super::super::change::pages;
+
 use crate::failure::{Exit, Failure};
-use crate::input;
+use crate::input::{self, ViewArgs};
 use crate::output::{self, Align, Table, count, moment};
 
 /// List the rollouts of a journal with their project ids, the newest last.
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// The journal file; a server may be writing it
-    #[arg(long, value_name = "FILE", env = "SMITH_JOURNAL")]
-    journal: PathBuf,
+    #[command(flatten)]
+    view: ViewArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &List) -> Result<Exit, Failure> {
-    let state = input::opening(&args.journal)?.state;
+    let projects: Vec<ProjectLine> = match args.view.journal() {
+        Some(journal) => {
+            let state = input::opening(journal)?.state;
+            state.rollouts.iter().map(|one| answers::project_line(&state, one)).collect()
+        }
+        None => args.view.server.ask(async |client| pages(&client, "/v1/projects").await)?,
+    };
     if args.json {
-        output::json(
-            &state.rollouts.iter().map(|one| answers::project_line(&state, one)).collect::<Vec<_>>(),
-        )?;
+        output::json(&projects)?;
         return Ok(Exit::Good);
     }
     let (left, right) = (Align::Left, Align::Right);
@@ -39,19 +44,24 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
         ("failed", right),
         ("unstarted", right),
     ]);
-    for rollout in state.rollouts.iter() {
-        let tally = rollout.tally();
+    for ProjectLine { project, pipeline, build, started, state, totals, .. } in projects {
         table.row([
-            rollout.id.to_string(),
-            rollout.pipeline.name.to_string(),
-            rollout.build.to_string(),
-            moment(rollout.started_at),
-            answers::state_word(rollout).to_owned(),
-            count(tally.done),
-            count(tally.failed + tally.lost),
-            count(tally.waiting),
+            project.to_string(),
+            pipeline,
+            build.to_string(),
+            moment_of(&started),
+            state,
+            count(totals.pass),
+            count(totals.failed + totals.lost),
+            count(totals.unstarted),
         ]);
     }
     output::data(&table.render(output::WIDTH))?;
     Ok(Exit::Good)
+}
+
+/// `05 Jan 13:20`, of the text that an answer has.
+fn moment_of(text: &str) -> String {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed.map_or_else(|_| text.to_owned(), |at| moment(Timestamp(at.as_millisecond())))
 }

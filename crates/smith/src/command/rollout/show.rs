@@ -1,12 +1,11 @@
 //! `smith rollout show`: how far a project is, phase by phase and bag by bag, and what it waits for.
 
-use std::path::PathBuf;
-
 use clap::Args;
+use smith_api::Project;
 use smith_server::answers::{self, Paint, Tone};
 
 use crate::failure::{Exit, Failure};
-use crate::input;
+use crate::input::{self, ViewArgs};
 use crate::output::{self, BOLD, WAITS, styled};
 
 /// Show how far a rollout is: totals, phases, bags with their change tasks, and what it waits for.
@@ -14,9 +13,8 @@ use crate::output::{self, BOLD, WAITS, styled};
 pub(super) struct Show {
     /// The project id, as `smith rollout list` shows it
     id: u32,
-    /// The journal file; a server may be writing it
-    #[arg(long, value_name = "FILE", env = "SMITH_JOURNAL")]
-    journal: PathBuf,
+    #[command(flatten)]
+    view: ViewArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,8 +31,16 @@ impl Paint for Coloured {
 }
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
-    let state = input::opening(&args.journal)?.state;
-    let project = answers::project(&state, input::rollout_of(&state, args.id)?);
+    let project: Project = match args.view.journal() {
+        Some(journal) => {
+            let state = input::opening(journal)?.state;
+            answers::project(&state, input::rollout_of(&state, args.id)?)
+        }
+        None => {
+            let path = format!("/v1/projects/{}", args.id);
+            args.view.server.ask(async |client| client.get(&path).await)?
+        }
+    };
     if args.json {
         output::json(&project)?;
     } else {

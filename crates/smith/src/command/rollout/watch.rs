@@ -53,12 +53,19 @@ async fn lines(client: &Client, id: u32) -> Result<Project, ClientError> {
     let mut after = Some("0".to_owned());
     let mut away: Option<Instant> = None;
     loop {
+        let from = after.clone();
         let heard = client
-            .listen(&path, after.as_deref(), |told| {
+            .listen(&path, from.as_deref(), |told| {
                 away = None;
-                after = told.id.clone().or_else(|| after.clone());
-                let Ok(event) = serde_json::from_str::<serde_json::Value>(&told.data) else { return Hearing::GoOn };
-                let text = |key: &str| event.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+                if told.id.is_some() {
+                    after.clone_from(&told.id);
+                }
+                let Ok(event) = serde_json::from_str::<serde_json::Value>(&told.data) else {
+                    return Hearing::GoOn;
+                };
+                let text = |key: &str| {
+                    event.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+                };
                 let _ = output::data(&format!("{} {}\n", text("at"), text("words")));
                 if told.kind == "rollout.ended" { Hearing::Enough } else { Hearing::GoOn }
             })
@@ -115,9 +122,21 @@ fn picture(project: &Project) -> String {
 
 fn write_picture(out: &mut String, project: &Project) -> std::fmt::Result {
     let Project { project: id, pipeline, build, state, .. } = project;
-    writeln!(out, "project {id}: {} with build {build}: {state}  {}", styled(BOLD, pipeline), bar(&project.totals, 30))?;
+    writeln!(
+        out,
+        "project {id}: {} with build {build}: {state}  {}",
+        styled(BOLD, pipeline),
+        bar(&project.totals, 30)
+    )?;
     if let Some(expected) = project.expected.as_ref().filter(|expected| expected.waits_for.is_empty()) {
-        writeln!(out, "  {} {} (between {} and {})", styled(DIM, "expected:"), expected.likely, expected.early, expected.late)?;
+        writeln!(
+            out,
+            "  {} {} (between {} and {})",
+            styled(DIM, "expected:"),
+            expected.likely,
+            expected.early,
+            expected.late
+        )?;
     }
     for reason in &project.reasons {
         writeln!(out, "  {} {reason}", styled(WAITS, "waits:"))?;

@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
+use smith_api::Why as Answer;
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
-use smith_domain::id::{MachineId, RolloutId};
+use smith_domain::id::RolloutId;
 use smith_domain::rollout::RolloutCommand;
 use smith_domain::state::State;
 use smith_domain::time::Span;
 use smith_domain::why;
+use smith_server::answers;
 use smith_sim::rehearse::{Change, Keep, Live, People, Said};
 
 use super::simulate::{World, change, plan};
 use crate::failure::{Exit, Failure};
-use crate::input::{self, Length, MadeFleet};
+use crate::input::{self, Length, MadeFleet, ViewArgs};
 use crate::output;
 
 /// Say in one line why a machine is not patched, or how it was.
@@ -25,14 +26,13 @@ use crate::output;
 pub(super) struct Why {
     /// Its name or address
     machine: String,
-    /// The journal file; a server may be writing it [env: SMITH_JOURNAL, unless --simulated is given]
-    #[arg(long, value_name = "FILE")]
-    journal: Option<PathBuf>,
+    #[command(flatten)]
+    view: ViewArgs,
     /// In this project, where another one has more to say
     #[arg(long, value_name = "ID")]
     rollout: Option<u32>,
     /// Rehearse these pipelines instead of reading a journal: files, or folders of them
-    #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., conflicts_with = "journal", help_heading = "Rehearsed")]
+    #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., help_heading = "Rehearsed")]
     simulated: Vec<PathBuf>,
     /// How long after the start the question is asked
     #[arg(long, value_name = "LENGTH", default_value = "1h", value_parser = input::length, help_heading = "Rehearsed")]
@@ -55,30 +55,22 @@ pub(super) struct Why {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Answer {
-    machine: String,
-    rollout: Option<u32>,
-    why: String,
-    reasons: Vec<One>,
-}
-
-#[derive(Debug, Serialize)]
-struct One {
-    reason: String,
-    waits_for: Option<String>,
-}
-
 pub(super) fn run(args: &Why) -> Result<Exit, Failure> {
     if !args.simulated.is_empty() {
         return tell(args, rehearsed(args)?.state());
     }
-    let named = args.journal.clone().or_else(|| std::env::var_os("SMITH_JOURNAL").map(PathBuf::from));
-    let journal = named.ok_or_else(|| {
-        let error = "expected --journal FILE or --simulated FILE, found neither";
-        Failure::new(Exit::Usage, error).with_hint("SMITH_JOURNAL may name the journal, too")
-    })?;
-    tell(args, &input::opening(&journal)?.state)
+    match args.view.journal() {
+        Some(journal) => tell(args, &input::opening(journal)?.state),
+        None => ask(args),
+    }
+}
+
+/// The server's answer.
+fn ask(args: &Why) -> Result<Exit, Failure> {
+    let project = args.rollout.map(|id| format!("?project={id}")).unwrap_or_default();
+    let path = format!("/v1/machines/{}/why{project}", args.machine);
+    let answer: Answer = args.view.server.ask(async |client| client.get(&path).await)?;
+    show(args, &answer)
 }
 
 /// The rehearsal at the time of the question.
@@ -114,23 +106,14 @@ fn tell(args: &Why, state: &State) -> Result<Exit, Failure> {
         Some(id) => why::machine_in(state, input::rollout_of(state, id)?.id, machine),
         None => why::machine(state, machine),
     };
-    if args.json {
-        output::json(&answer(state, machine, &why))?;
-    } else {
-        output::data(&format!("{}: {}\n", state.fleet.machine(machine).name(), why.line(state)))?;
-    }
-    Ok(Exit::Good)
+    show(args, &answers::why_machine(state, machine, &why))
 }
 
-fn answer(state: &State, machine: MachineId, why: &why::Why) -> Answer {
-    let one = |reason: &why::Reason| One {
-        reason: reason.line(state),
-        waits_for: reason.waits_for().map(ToString::to_string),
-    };
-    Answer {
-        machine: state.fleet.machine(machine).name().to_owned(),
-        rollout: why.rollout.map(|rollout| rollout.0),
-        why: why.line(state),
-        reasons: why.reasons.iter().map(one).collect(),
+fn show(args: &Why, answer: &Answer) -> Result<Exit, Failure> {
+    if args.json {
+        output::json(answer)?;
+    } else {
+        output::data(&format!("{}: {}\n", answer.machine, answer.why))?;
     }
+    Ok(Exit::Good)
 }

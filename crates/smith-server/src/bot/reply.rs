@@ -1,0 +1,143 @@
+//! Answers as lines of text.
+
+use std::fmt::Write as _;
+
+use smith_api::{AuditLine, Build, Change, Channel, Gaps, Machine, Pipeline, ProjectLine, Started};
+
+use crate::words::{count, counted};
+
+/// Lines of a list; a chat window shows no more at once.
+pub(super) const LIST_MAX: usize = 50;
+
+/// Lines, and how many there are besides.
+pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
+    let rest = lines.len().saturating_sub(LIST_MAX);
+    let mut shown: Vec<String> = lines.take(LIST_MAX).collect();
+    if rest > 0 {
+        shown.push(format!("and {} more", count(rest as u64)));
+    }
+    shown.join("\n")
+}
+
+/// `Project: 1929 Patch: buildTestDevToStage with Build `725`, `running` Pass: 3 of 60, Fail: 0 - CHG0268453`
+pub(super) fn project_line(line: &ProjectLine) -> String {
+    let ProjectLine { project, pipeline, build, state, change, totals, .. } = line;
+    let mut text = format!(
+        "Project: {project} Patch: {pipeline} with Build `{build}`, `{state}` Pass: {} of {}, Fail: {}",
+        count(totals.pass),
+        count(totals.machines),
+        count(totals.failed + totals.lost)
+    );
+    if let Some(change) = change {
+        let _ = write!(text, " - {change}");
+    }
+    text
+}
+
+/// What a request for single machines is answered with.
+pub(super) fn requested(started: &Started, change: Option<&Change>) -> String {
+    let raised = match (&started.change, change) {
+        (Some(number), Some(change)) => format!("Change request raised: `{number}` {}", standing(change)),
+        (Some(number), None) => format!("Change request raised: `{number}`"),
+        (None, _) => {
+            let project = started.project;
+            format!("The change has no number yet; `task status {project}` shows it once it has")
+        }
+    };
+    format!("Raising a new change request.\n{raised}")
+}
+
+fn standing(change: &Change) -> &str {
+    if change.state == "in progress" { "begun" } else { &change.state }
+}
+
+/// ` - `CHG0268453` us-south, waiting for approval`
+pub(super) fn change_line(change: &Change) -> String {
+    let region = change.region.as_ref().map(|region| format!(" {region}")).unwrap_or_default();
+    let missing = match (&change.approvers, change.approvals_missing) {
+        (Some(who), missing) if missing > 0 && change.state == "waiting for approval" => {
+            format!(" by {missing} of {who}")
+        }
+        _ => String::new(),
+    };
+    let by = match change.approvals.as_slice() {
+        [] => String::new(),
+        some => format!(", approved by {}", some.join(", ")),
+    };
+    format!(" - `{}`{region}, {}{missing}{by}", change.number, change.state)
+}
+
+pub(super) fn changes(head: &str, changes: &[Change]) -> String {
+    let mut lines = vec![head.to_owned()];
+    lines.extend(changes.iter().map(change_line));
+    lines.join("\n")
+}
+
+pub(super) fn configs(configs: &[Pipeline]) -> String {
+    if configs.is_empty() {
+        return "there are no configs".to_owned();
+    }
+    listed(configs.iter().map(|config| format!("{}: {}", config.pipeline, config.title)))
+}
+
+pub(super) fn machines(found: &[Machine]) -> String {
+    let one = |machine: &Machine| {
+        let attribute = |name: &str| machine.attributes.get(name).map(String::as_str);
+        let known = ["environment", "region", "cluster", "role"].into_iter().filter_map(attribute);
+        let words: Vec<&str> = known.collect();
+        if words.is_empty() {
+            machine.machine.clone()
+        } else {
+            format!("{} ({})", machine.machine, words.join(", "))
+        }
+    };
+    let head = counted(found.len() as u64, "machine");
+    if found.is_empty() { head } else { format!("{head}\n{}", listed(found.iter().map(one))) }
+}
+
+pub(super) fn gaps(gaps: &Gaps) -> String {
+    let mut text = format!(
+        "{}: {} in configs, {} exempt, {} missed",
+        counted(gaps.machines, "machine"),
+        count(gaps.covered),
+        count(gaps.exempt),
+        if gaps.missed.is_empty() { "NONE".to_owned() } else { count(gaps.missed.len() as u64) }
+    );
+    if !gaps.missed.is_empty() {
+        let _ = write!(text, "\n{}", listed(gaps.missed.iter().map(|name| format!(" - {name}"))));
+    }
+    if !gaps.empty_bags.is_empty() {
+        let _ = write!(
+            text,
+            "\nbags without machines:\n{}",
+            listed(gaps.empty_bags.iter().map(|bag| format!(" - {bag}")))
+        );
+    }
+    text
+}
+
+pub(super) fn builds(builds: &[Build]) -> String {
+    let one = |build: &Build| {
+        let reason = build.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let channels = if build.channels.is_empty() {
+            String::new()
+        } else {
+            format!(" - {}", build.channels.join(" "))
+        };
+        format!("Build `{}`, `{}`{reason}{channels}", build.build, build.state)
+    };
+    if builds.is_empty() { "there are no builds".to_owned() } else { listed(builds.iter().rev().map(one)) }
+}
+
+pub(super) fn channels(channels: &[Channel]) -> String {
+    let one = |one: &Channel| format!("{} {}: Build `{}`", one.channel, one.region, one.build);
+    if channels.is_empty() { "no channel was set".to_owned() } else { listed(channels.iter().map(one)) }
+}
+
+pub(super) fn audit(lines: &[AuditLine]) -> String {
+    let one = |line: &AuditLine| format!("{} {} {}: {}", line.row, line.at, line.by, line.words);
+    if lines.is_empty() {
+        return "nothing is recorded about that".to_owned();
+    }
+    lines.iter().map(one).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,8 @@
+//! Lines, one by one and as a whole week.
+
+mod bad;
+mod good;
+mod round_trip;
+mod site;
+mod talk;
+mod week;

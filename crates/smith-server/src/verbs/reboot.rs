@@ -1,0 +1,67 @@
+//! Reboots of single machines: requests that install nothing.
+
+use smith_api::{PatchRequest, Role, Started};
+use smith_domain::decide::Command;
+use smith_domain::fleet::CrossRegion;
+use smith_domain::id::BuildNumber;
+use smith_domain::rollout::{RolloutCommand, Scope};
+use smith_domain::time::Span;
+
+use super::caller::Caller;
+use super::denied::{Denied, Kind};
+use super::projects::{NAME_TRIES, selector};
+use super::request::{Asked, Work, pipeline_of};
+use super::site::Site;
+
+impl Site {
+    /// `reboot MACHINE…`, under the same changes as a patch of the same machines. The build may be left empty.
+    pub async fn reboot(&self, caller: &Caller, request: &PatchRequest) -> Result<Started, Denied> {
+        let what = format!("reboot {}", request.machines);
+        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+        let selector = selector(&request.machines)?;
+        let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
+        let asked = self.core.read(|state| -> Result<Asked, Denied> {
+            Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
+        })?;
+        let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
+        self.noted_result(caller, &what, covered).await?;
+        let build = match request.build.as_str() {
+            "" => self.build_for_reboots(asked.region.as_deref())?,
+            named => self.build_named(named, asked.region.as_deref())?,
+        };
+        let mut tries = 0;
+        let made = loop {
+            let number = self.core.read(|state| state.rollouts.next_id().0) + tries;
+            let pipeline = Box::new(pipeline_of(number, &asked, &self.requests, Work::Reboot)?);
+            let scope = Scope::Request { outage: Span::mins(u64::from(request.outage)) };
+            let command = RolloutCommand::Start { pipeline, build, scope };
+            match self.submit(caller, &what, Command::Rollout(command)).await {
+                // Another request came in between and has the name.
+                Err(denied) if denied.code == "S0411" && tries < NAME_TRIES => tries += 1,
+                answer => break answer?,
+            }
+        };
+        self.started(made.rollout).await
+    }
+
+    /// Machines are checked against some build even where nothing is installed: the one that production is at, or the newest.
+    fn build_for_reboots(&self, region: Option<&str>) -> Result<BuildNumber, Denied> {
+        self.core.read(|state| {
+            let here = region.and_then(|region| state.builds.in_channel("prod", region));
+            let is_verified = |build: &BuildNumber| {
+                state
+                    .builds
+                    .get(*build)
+                    .is_some_and(|one| matches!(one.state, smith_domain::build::BuildState::Verified))
+            };
+            let newest = || state.builds.iter().map(|one| one.number).filter(is_verified).max();
+            here.filter(is_verified).or_else(newest).ok_or_else(|| {
+                Denied::new(
+                    Kind::NotFound,
+                    "S0406",
+                    "expected a verified build to check machines against, found none",
+                )
+            })
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! `smith serve`: the server.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::IsTerminal as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use smith_server::config::settings::{HttpListen, Settings, SettingsError, load_settings};
+use smith_server::core::Standing;
+use smith_server::http::{App, Door, DoorError, Parts, Peer, Peers, open_tcp, open_unix, serve as answer};
+use smith_server::serve::{Served, serve};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Exit, Failure};
+use crate::output;
+
+/// Drive rollouts on real machines, and answer to people and programs, until it is told to stop.
+///
+/// Settings are read from `smith.yaml` and the fragments in `smith.d`; without a file everything has a default.
+/// docs/reference/settings.md has them all. SIGTERM and Ctrl-C end it: what was begun on machines goes on there, and the next
+/// server asks what became of it.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The settings [default: /etc/smith/smith.yaml, if it is there]
+    #[arg(long, value_name = "FILE", env = "SMITH_CONFIG")]
+    config: Option<PathBuf>,
+    /// The data folder, in place of that of the settings
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// The socket, in place of that of the settings
+    #[arg(long, value_name = "SOCKET")]
+    socket: Option<PathBuf>,
+    /// Only read the settings and say what is wrong
+    #[arg(long)]
+    check: bool,
+}
+
+const USUAL: &str = "/etc/smith/smith.yaml";
+
+pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
+    let settings = settings(args)?;
+    if args.check {
+        output::note("the settings are good");
+        return Ok(Exit::Good);
+    }
+    // What is logged goes to standard error; RUST_LOG says how much.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let is_screen = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_screen).with_writer(std::io::stderr).init();
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error))?;
+    let served =
+        serve(&settings, runtime.handle(), tell).map_err(|error| Failure::new(Exit::BadInput, error))?;
+    let ended = attend(&runtime, &settings, &served);
+    served.end();
+    ended
+}
+
+/// What a person should read in the log.
+fn tell(text: &str) {
+    tracing::warn!("{text}");
+}
+
+fn settings(args: &Serve) -> Result<Settings, Failure> {
+    let usual = PathBuf::from(USUAL);
+    let path = args.config.clone().or_else(|| usual.exists().then_some(usual));
+    let mut settings = load_settings(path.as_deref()).map_err(|error| match error {
+        SettingsError::Mistakes { problems, texts } => Failure::mistakes(problems, texts),
+        SettingsError::Read { .. } => Failure::new(Exit::BadInput, error),
+    })?;
+    if let Some(data) = &args.data {
+        settings.data.clone_from(data);
+    }
+    if let Some(socket) = &args.socket {
+        settings.listen.socket.clone_from(socket);
+    }
+    Ok(settings)
+}
+
+/// Answers at the doors until a signal comes or nobody drives any more.
+fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exit, Failure> {
+    runtime.block_on(async {
+        let doors = doors(settings).await.map_err(|error| {
+            let hint = error.hint().map(str::to_owned);
+            Failure::new(Exit::BadInput, format!("{error} [{}]", error.code())).maybe_hint(hint)
+        })?;
+        for door in &doors {
+            output::note(&format!("listening at {}", door.address()));
+        }
+        let others = settings.people.iter().map(|person| {
+            let (name, roles) = (person.name.clone(), person.roles.clone());
+            (person.uid, Peer { name, roles, environments: person.environments.clone() })
+        });
+        let site = served.site().clone();
+        let chat = Arc::new(Later);
+        let peers = Peers::new(others.collect::<BTreeMap<_, _>>());
+        let app = App::new(Parts { site: site.clone(), chat, peers });
+        let stop = async {
+            let (Ok(mut term), Ok(mut int)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                return;
+            };
+            let nobody_drives = async {
+                while site.core.standing() != Standing::Ended {
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            };
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+                () = nobody_drives => {}
+            }
+        };
+        answer(doors, app, stop).await;
+        if site.core.standing() == Standing::Ended {
+            let error = "the driving thread has ended, expected it to drive; start the server again";
+            return Err(Failure::new(Exit::Bug, error));
+        }
+        Ok(Exit::Good)
+    })
+}
+
+async fn doors(settings: &Settings) -> Result<Vec<Door>, DoorError> {
+    let socket = &settings.listen.socket;
+    if let Some(folder) = socket.parent() {
+        // A folder that cannot be made shows itself when the socket is opened in it.
+        let _ = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    }
+    let mut doors = vec![open_unix(socket).await?];
+    if let HttpListen::At(address) = settings.listen.http {
+        doors.push(open_tcp(address).await?);
+    }
+    Ok(doors)
+}
+
+struct Later;
+impl smith_server::http::Chat for Later {
+    fn say<'a>(&'a self, _: &'a smith_server::verbs::Caller, _: &'a str) -> smith_server::http::Said<'a> {
+        Box::pin(async { Ok(String::new()) })
+    }
+}
