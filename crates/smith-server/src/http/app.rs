@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use smith_api::{AuditLine, AuditQuery, Page};
 use tokio::sync::{Semaphore, watch};
 
 use super::chat::Chat;
@@ -10,11 +11,14 @@ use super::events::Hub;
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::routes;
-use crate::verbs::Site;
+use crate::verbs::{Denied, Site};
 
 /// Requests that are answered at once; others wait. Reads take less than a millisecond and writes wait for one disk, so more
 /// of them at once would only make each slower.
 const AT_ONCE: usize = 128;
+
+/// Audits that are read at once: each folds the whole journal, which keeps a core busy for seconds where it has a million rows.
+const AUDITS_AT_ONCE: usize = 2;
 
 /// What an [`App`] is made of.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ struct Shared {
     hub: Hub,
     metrics: Metrics,
     places: Semaphore,
+    audits: Semaphore,
     ending: watch::Sender<bool>,
 }
 
@@ -42,13 +47,8 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let (ending, ended) = watch::channel(false);
         let hub = Hub::new(parts.site.core.clone(), ended);
-        Self(Arc::new(Shared {
-            parts,
-            hub,
-            metrics: Metrics::new(),
-            places: Semaphore::new(AT_ONCE),
-            ending,
-        }))
+        let (places, audits) = (Semaphore::new(AT_ONCE), Semaphore::new(AUDITS_AT_ONCE));
+        Self(Arc::new(Shared { parts, hub, metrics: Metrics::new(), places, audits, ending }))
     }
 
     /// Everything that is served.
@@ -78,6 +78,12 @@ impl App {
 
     pub(super) fn places(&self) -> &Semaphore {
         &self.0.places
+    }
+
+    /// Rows of the journal, once it is this request's turn.
+    pub(super) async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
+        let _turn = self.0.audits.acquire().await;
+        self.site().audit(query).await
     }
 
     /// From now on nothing new is begun, and streams of events end.

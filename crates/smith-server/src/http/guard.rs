@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
@@ -42,6 +42,8 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     if let Some(known) = known {
         response = tagged(known, response).await;
     }
+    // Names of machines and reasons are text from outside: nobody shall take an answer for something that can be run.
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     app.metrics().answered(&method, &route, status, took);
     let extensions = response.extensions();

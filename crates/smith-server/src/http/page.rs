@@ -167,6 +167,12 @@ fn write_type(out: &mut String, schema: &Value) -> fmt::Result {
             out.push_str("page: ");
             write_type(out, &schema["properties"]["items"])
         }
+        // A type of which more is said, such as that its reason is needed.
+        [] if schema["allOf"].is_array() => {
+            write_type(out, &schema["allOf"][0])?;
+            items(&schema["allOf"][1]["required"])
+                .try_for_each(|field| write!(out, " with a {}", Text(field.as_str().unwrap_or_default())))
+        }
         [] => items(&schema["oneOf"])
             .filter(|one| one["type"] != "null")
             .try_for_each(|one| write_type(out, one)),

@@ -90,3 +90,20 @@ async fn what_has_begun_ends_before_the_server_does() {
     assert!(nothing.is_empty());
     assert!(UnixStream::connect(&served.socket).await.is_err());
 }
+
+/// A request that never comes to its end holds up the end of the server for the grace that it has, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_end_is_cut() {
+    let mut served = served().await;
+    let mut stuck = UnixStream::connect(&served.socket).await.unwrap();
+    let head = "POST /v1/chat HTTP/1.1\r\nHost: smith\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n";
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(served.post("/v1/chat", json!({"line": "help"})).await.status, 200);
+    let begun = Instant::now();
+    served.stop().await;
+    let took = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(25)).contains(&took), "{took:?}");
+    let mut rest = Vec::new();
+    stuck.read_to_end(&mut rest).await.unwrap_or_default();
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+}

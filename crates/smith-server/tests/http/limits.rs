@@ -87,6 +87,7 @@ async fn a_wrong_method_is_told_the_right_one() {
     }
     let head = whole(served.ask(Method::HEAD, "/v1/status")).await;
     assert_eq!((head.status, head.text.as_str()), (200, ""));
+    assert_eq!(head.header("x-content-type-options"), "nosniff");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +126,11 @@ async fn more_requests_than_are_answered_at_once_wait_for_their_turn() {
     let served = served().await;
     let asked: Vec<_> =
         (0..300).map(|_| tokio::spawn(whole(served.ask(Method::GET, "/v1/machines")))).collect();
+    for one in asked {
+        assert_eq!(one.await.unwrap().status, 200);
+    }
+    // Audits are longer and have turns of their own.
+    let asked: Vec<_> = (0..20).map(|_| tokio::spawn(whole(served.ask(Method::GET, "/v1/audit")))).collect();
     for one in asked {
         assert_eq!(one.await.unwrap().status, 200);
     }

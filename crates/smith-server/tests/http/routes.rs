@@ -244,6 +244,11 @@ async fn the_description_is_served_to_everybody() {
     assert_eq!(&document.json(), smith_server::http::document());
     let page = open("/docs").await;
     assert!(page.text.contains("<code>POST /v1/projects/{id}/pause</code>"), "{}", page.text);
+    assert!(
+        page.text.contains("<a href=\"#type-Decision\">Decision</a> with a reason</td>"),
+        "{}",
+        page.text
+    );
     assert!(!page.text.contains("<script"), "no scripts");
     assert_eq!(open("/v1/errors").await.json()["items"][0]["code"], "S0101");
     assert_eq!(open("/healthz").await.text, "alive\n");

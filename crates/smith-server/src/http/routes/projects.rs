@@ -163,7 +163,7 @@ async fn audit(
 ) -> Answer<Page<AuditLine>> {
     let PageQuery { after, limit } = query;
     let query = AuditQuery { project: Some(id), after, limit, ..AuditQuery::default() };
-    Ok(Json(app.site().audit(&query).await?))
+    Ok(Json(app.audit(&query).await?))
 }
 
 async fn start(State(app): State<App>, asked: Asked<Start>) -> Result<Made<Started>, Fault> {

@@ -89,7 +89,7 @@ async fn status(State(app): State<App>) -> Answer<Status> {
 }
 
 async fn audit(State(app): State<App>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditLine>> {
-    Ok(Json(app.site().audit(&query).await?))
+    Ok(Json(app.audit(&query).await?))
 }
 
 async fn tickets(State(app): State<App>, Params(query): Params<PageQuery>) -> Answer<Page<Ticket>> {
