@@ -20,6 +20,10 @@ const AT_ONCE: usize = 128;
 /// Audits that are read at once: each folds the whole journal, which keeps a core busy for seconds where it has a million rows.
 const AUDITS_AT_ONCE: usize = 2;
 
+/// Rows of the newest ones unless somebody asks for another number, and at most: those of a page.
+const NEWEST: u32 = 100;
+const NEWEST_MAX: u32 = 1_000;
+
 /// What an [`App`] is made of.
 #[derive(Debug)]
 pub struct Parts {
@@ -84,6 +88,13 @@ impl App {
     pub(super) async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let _turn = self.0.audits.acquire().await;
         self.site().audit(query).await
+    }
+
+    /// The newest rows, as many as the query's limit.
+    pub(super) async fn newest(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Denied> {
+        let last = query.limit.unwrap_or(NEWEST).min(NEWEST_MAX);
+        let _turn = self.0.audits.acquire().await;
+        self.site().audit_last(query, last).await
     }
 
     /// From now on nothing new is begun, and streams of events end.

@@ -108,6 +108,18 @@ async fn changes_and_trains_go_their_way() {
     let request = json!({"build": "725", "machines": "prod-dal10-carrier3-worker-11", "outage": 30});
     let started = served.post("/v1/requests", request).await;
     assert_eq!((started.status, started.json()["change"].as_str()), (201, Some("CHG0000001")), "{started:?}");
+    let reboot = json!({"build": "", "machines": "dev-mon01-infra-test-01", "reason": "stuck"});
+    let rebooted = served.post("/v1/reboots", reboot).await;
+    assert_eq!(
+        (rebooted.status, rebooted.json()["pipeline"].as_str()),
+        (201, Some("smith-reboot-2")),
+        "{rebooted:?}"
+    );
+    let newest = is_page(&served, "/v1/audit/newest?actor=cy&limit=3").await;
+    assert!(newest.is_empty(), "{newest:?}");
+    let newest = is_page(&served, "/v1/audit/newest?limit=3&project=1").await;
+    let all = is_page(&served, "/v1/audit?limit=1000&project=1").await;
+    assert!(newest.len() == 3 && all.ends_with(&newest), "{newest:?}");
     let cy = served.token("cy", &["approver"], &[]).await;
     let approved = served.post_as(&cy, "/v1/changes/CHG0000001/approve", json!({})).await;
     assert_eq!(approved.json()["approvals"], json!(["cy"]), "{approved:?}");
@@ -132,7 +144,7 @@ async fn changes_and_trains_go_their_way() {
     let evidence = json!({"changes": changes, "test_url": "https://ci.example/1", "test_passed": true});
     let closed = served.post("/v1/trains/complete", evidence).await;
     assert_eq!(closed.json()["items"][1]["test_passed"], true, "{closed:?}");
-    let cancelled = served.post("/v1/changes/CHG0000003/cancel", json!({"reason": "not needed"})).await;
+    let cancelled = served.post("/v1/changes/CHG0000004/cancel", json!({"reason": "not needed"})).await;
     assert_eq!(cancelled.problem(), (409, "S0408".to_owned()));
     let rejected = served.post_as(&cy, "/v1/changes/CHG0000009/reject", json!({"reason": "no"})).await;
     assert_eq!(rejected.problem(), (404, "S0407".to_owned()));

@@ -16,6 +16,7 @@ pub(in crate::http) fn all() -> Api {
         site::add_open,
         site::add,
         projects::add,
+        projects::add_requests,
         projects::add_known,
         projects::add_events,
         changes::add,
