@@ -2,7 +2,7 @@
 
 use smith_agent::protocol::{Action, Cause, Done, Failure, Outcome, Patch};
 
-use crate::op::{self, Context, Store, replace};
+use crate::op::{self, Context, Store};
 use crate::{apt, deadman, facts, health, hooks, reboot, report};
 
 /// What an action came to.
@@ -64,11 +64,10 @@ fn patch_machine(context: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fa
         deadman::arm(context, dead_man);
     }
     let outcome = patched?;
-    if matches!(outcome, Outcome::Done(_) | Outcome::AlreadySo(_)) {
-        let kept = replace(&context.host.path(facts::BUILD), format!("{}\n", patch.build).as_bytes());
-        if let Err(error) = kept {
-            context.log(format!("the build's number is not remembered: {error}"));
-        }
+    if let Outcome::Done(Done::Patched(patched)) | Outcome::AlreadySo(Done::Patched(patched)) = &outcome
+        && let Err(error) = facts::Installed::of(patched).keep(context.host)
+    {
+        context.log(format!("the build's number is not remembered: {error}"));
     }
     Ok(outcome)
 }

@@ -27,6 +27,10 @@ use std::process::ExitCode;
 use arguments::{Arguments, Word};
 use op::{Diary, Store};
 
+/// For whoever has asked sshd for another program, with a key that starts this one.
+const REFUSED: &str = "the job was refused, and nothing was done: why is the last line of the answer. \
+    A key that is restricted to this agent starts it whatever sshd was asked for";
+
 fn main() -> ExitCode {
     // Whatever started it: files of packages are made as a person's shell would.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
@@ -53,8 +57,11 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         Word::Talk if io::stdin().is_terminal() => person::say(arguments::HELP),
         Word::Talk => {
             let mut input = BufReader::new(talk::Patient::new(io::stdin()));
-            talk::answer(host, &mut input, io::stdout(), person::peer().as_deref())
-                .map_err(|error| format!("the controller is gone: {error}"))
+            match talk::answer(host, &mut input, io::stdout(), person::peer().as_deref()) {
+                Ok(talk::Answered::Told) => Ok(()),
+                Ok(talk::Answered::Refused) => Err(REFUSED.to_owned()),
+                Err(error) => Err(format!("the controller is gone: {error}")),
+            }
         }
         Word::Worker(id) => op::work(&store, id).map_err(|error| error.to_string()),
         Word::Watch(id) => op::watch(&store, id),

@@ -44,7 +44,7 @@ pub(crate) fn check(ctx: &mut Context<'_>, patch: &Patch) -> Result<Outcome, Fai
     trust::refuse(ctx.host, &wish.keyring)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
-    let native = drive::native()?;
+    let native = drive::native(ctx.host)?;
     lock::wait(ctx, &lock::OF_OURS, LOCK_WAIT)?;
     let lists = fresh::look(&home, &wish, ctx.host, &native);
     // Also what is there: a check says whether the mirror is.
@@ -120,7 +120,7 @@ fn bring(
     trust::refuse(ctx.host, &wish.keyring)?;
     let home = Home::prepare(ctx.host, &wish)?;
     let drive = Drive { home: &home, conffiles: patch.conffiles };
-    let native = drive::native()?;
+    let native = drive::native(ctx.host)?;
     lock::wait(ctx, &lock::OF_PACKAGES, lock_wait)?;
     lock::wait(ctx, &lock::OF_OURS, lock_wait)?;
     let before = &*read.insert(Machine::read(ctx.host, &native)?);
@@ -175,6 +175,8 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
         build: wish.patch.build,
         changes,
         verified: verdict.at_build,
+        unknown: verdict.unknown,
+        installed: u32::try_from(after.packages.len()).unwrap_or(u32::MAX),
         held: verdict.held,
         newer: verdict.newer,
         repaired: repair.done,

@@ -16,7 +16,7 @@ use super::plan::Plan;
 use super::status::Machine;
 use super::words;
 use crate::health;
-use crate::op::Context;
+use crate::op::{Context, Host};
 use crate::tool::{AtLimit, Ended, Run, Stopped};
 
 /// Lists of 50 MB over a line of 1 Mbit/s.
@@ -126,8 +126,20 @@ fn finished((ended, said): (Ended, String)) -> Result<(), Failure> {
     }
 }
 
+/// The machine's packages, read with as few programs as can be.
+pub(crate) fn machine(host: &Host) -> Result<Machine, Failure> {
+    match Machine::read_native(host)? {
+        Some(machine) => Ok(machine),
+        None => Machine::read(host, &ask_native()?),
+    }
+}
+
 /// The machine's own architecture.
-pub(crate) fn native() -> Result<String, Failure> {
+pub(crate) fn native(host: &Host) -> Result<String, Failure> {
+    Ok(machine(host)?.native)
+}
+
+fn ask_native() -> Result<String, Failure> {
     let ran = Run::new("dpkg", SIMULATE_MAX)
         .arg("--print-architecture")
         .run()
@@ -165,6 +177,13 @@ fn failed(expected: &str, ended: Ended, said: &str) -> Failure {
         Ended::SaidTooMuch => {
             failure.cause = Cause::Mismatch;
             failure.message = format!("expected {expected}, found {ended}");
+        }
+        // Words about a package or a full disk are the reason; without them somebody killed it, or the kernel for want of memory.
+        Ended::Signal(_) if !matches!(failure.cause, Cause::PackageFailed | Cause::DiskFull) => {
+            failure.cause = Cause::Interrupted;
+            failure.message = format!(
+                "expected {expected}, found that the program was killed by {ended}: by somebody, or by the kernel where memory ran out"
+            );
         }
         Ended::Code(_) | Ended::Signal(_) => {}
     }
@@ -296,6 +315,19 @@ pub(crate) fn status_line(line: &str) -> Option<(u8, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_killed_program_is_named_with_its_signal() {
+        let killed = failed("packages to be installed", Ended::Signal(9), "Setting up a (1) ...");
+        assert_eq!(killed.cause, Cause::Interrupted);
+        assert!(killed.message.contains("killed by signal 9 (SIGKILL)"), "{}", killed.message);
+        let said = "E: Sub-process /usr/bin/dpkg received signal 9.";
+        let of_dpkg = failed("packages to be installed", Ended::Code(100), said);
+        assert_eq!(of_dpkg.cause, Cause::Interrupted);
+        assert!(of_dpkg.message.contains("/usr/bin/dpkg received signal 9"), "{}", of_dpkg.message);
+        let full = failed("packages to be installed", Ended::Signal(9), "x: No space left on device");
+        assert_eq!(full.cause, Cause::DiskFull);
+    }
 
     #[test]
     fn lines_of_status() {

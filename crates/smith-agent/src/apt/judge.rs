@@ -22,6 +22,8 @@ pub(crate) struct Verdict {
     behind: Vec<Package>,
     /// Packages that the build knows, at its version.
     pub(crate) at_build: u32,
+    /// Packages of the machine that the build does not know.
+    pub(crate) unknown: u32,
 }
 
 /// Looks at every package of the machine as it is when the plan is done.
@@ -30,7 +32,10 @@ pub(crate) fn judge(wish: &Wish<'_>, machine: &Machine, plan: &Plan, offers: &Of
     for (key, present) in &machine.packages {
         let Some(after) = plan.version_after(key, machine) else { continue };
         let (offer, is_older) = match offers.target(key, &present.version) {
-            Target::None => continue,
+            Target::None => {
+                verdict.unknown += 1;
+                continue;
+            }
             Target::Here => {
                 verdict.at_build += 1;
                 continue;

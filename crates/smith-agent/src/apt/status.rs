@@ -84,6 +84,28 @@ impl Key {
 }
 
 impl Machine {
+    /// Reads dpkg's database, and the machine's own architecture from it: it is that of dpkg itself. Nothing where dpkg is not one
+    /// of its packages.
+    pub(crate) fn read_native(host: &Host) -> Result<Option<Self>, Failure> {
+        let mut machine = Self::read(host, "")?;
+        let mut of_dpkg = machine.packages.keys().filter(|key| key.name == "dpkg");
+        let native = match (of_dpkg.next(), of_dpkg.next()) {
+            (Some(key), None) if !key.architecture.is_empty() => key.architecture.clone(),
+            _ => return Ok(None),
+        };
+        // What is for all architectures was filed before it was known which one is the machine's.
+        let packages = std::mem::take(&mut machine.packages);
+        let filed = |mut key: Key| {
+            if key.architecture.is_empty() {
+                key.architecture.clone_from(&native);
+            }
+            key
+        };
+        machine.packages = packages.into_iter().map(|(key, present)| (filed(key), present)).collect();
+        machine.native = native;
+        Ok(Some(machine))
+    }
+
     /// Reads dpkg's database. `native` is the machine's own architecture.
     pub(crate) fn read(host: &Host, native: &str) -> Result<Self, Failure> {
         let mut machine = Self { native: native.to_owned(), ..Self::default() };
@@ -238,6 +260,31 @@ mod tests {
         assert!(machine.has_journal);
         assert_eq!(machine.packages[&machine.key_of("a")].version, "5");
         assert_eq!(machine.unfinished(), ["a", "c"]);
+    }
+
+    #[test]
+    fn the_architecture_is_that_of_dpkg() {
+        let dpkg = |architecture: &str| {
+            format!(
+                "\nPackage: dpkg\nStatus: install ok installed\nArchitecture: {architecture}\nVersion: 1\n\n"
+            )
+        };
+        let read = |status: &str| {
+            let root = tempfile::tempdir().expect("a folder");
+            fs::create_dir_all(root.path().join("var/lib/dpkg")).expect("made");
+            fs::write(root.path().join("var/lib/dpkg/status"), status).expect("written");
+            let host = Host::at(root.path());
+            let native = Machine::read_native(&host).expect("a machine");
+            let told =
+                native.as_ref().map(|machine| Machine::read(&host, &machine.native).expect("a machine"));
+            assert_eq!(native, told, "the same as where it was known before");
+            native.map(|machine| machine.native)
+        };
+        assert_eq!(read(&(STATUS.to_owned() + &dpkg("arm64"))), Some("arm64".to_owned()));
+        assert_eq!(read(STATUS), None);
+        assert_eq!(read(&(STATUS.to_owned() + &dpkg("all"))), None);
+        let two = STATUS.to_owned() + &dpkg("arm64") + &dpkg("amd64");
+        assert_eq!(read(&two), None, "which of them runs is not known");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smith_agent::protocol::{Cause, Failure, Patch, Release, Removals, Source};
+use smith_agent::protocol::{Cause, Failure, Patch, Release, Removals, Source, has_credentials};
 
 use super::base64;
 use super::version::is_version;
@@ -120,6 +120,11 @@ fn unfit(message: impl Into<String>) -> Failure {
 }
 
 fn of_source(source: &Source) -> Result<Vec<Asked<'_>>, Failure> {
+    if has_credentials(&source.uri) {
+        return Err(unfit(
+            "expected the address of a repository without a name, password or token, found one",
+        ));
+    }
     if !is_address(&source.uri) {
         return Err(unfit(format!(
             "expected an http, https or file address of a repository, found {:?}",

@@ -12,7 +12,7 @@ const TAIL_LINES: usize = 20;
 const LINE_CHARS: usize = 300;
 
 /// Words and what they mean, the surest first: a full disk makes packages fail and signatures unreadable.
-const MEANINGS: [(Cause, &[&str]); 9] = [
+const MEANINGS: [(Cause, &[&str]); 10] = [
     (Cause::DiskFull, &["No space left on device", "have enough free space", "Disk quota exceeded"]),
     (
         Cause::Busy,
@@ -23,6 +23,10 @@ const MEANINGS: [(Cause, &[&str]); 9] = [
             "is another process using it",
             "locked by another process",
         ],
+    ),
+    (
+        Cause::Interrupted,
+        &["Sub-process /usr/bin/dpkg received signal", "Sub-process /usr/bin/dpkg exited unexpectedly"],
     ),
     (
         Cause::DpkgBroken,

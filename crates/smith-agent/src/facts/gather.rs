@@ -1,22 +1,15 @@
 //! Puts the facts together. What cannot be read stays empty: facts of a broken machine are wanted most.
 
-use std::time::Duration;
-
 use smith_agent::protocol::Facts;
 
+use super::build::Installed;
 use super::disks::disks;
+use super::virt::virtualization;
 use crate::op::{Host, now_ms, read_bounded};
-use crate::tool::Run;
-use crate::{apt, deadman, kernel};
-
-/// Where the number of the build stands that was last patched to.
-pub(crate) const BUILD: &str = "/var/lib/smith/build";
+use crate::{apt, deadman, reboot};
 
 /// The files that are read here have a few lines.
 const FILE_MAX: u64 = 64 << 10;
-
-/// Programs that look at something and answer.
-const ASK: Duration = Duration::from_secs(20);
 
 /// The kernel's identity of this boot.
 pub(crate) fn boot(host: &Host) -> String {
@@ -28,6 +21,7 @@ pub(crate) fn gather(host: &Host) -> Facts {
     let packages = apt::facts(host)
         .unwrap_or_else(|failure| apt::Summary { audit: vec![failure.message], ..apt::Summary::default() });
     let os = Release::read(host);
+    let installed = Installed::load(host);
     Facts {
         agent: env!("CARGO_PKG_VERSION").to_owned(),
         hostname: word(host, "/proc/sys/kernel/hostname"),
@@ -38,9 +32,9 @@ pub(crate) fn gather(host: &Host) -> Facts {
         os: os.get("ID"),
         os_version: os.get("VERSION_ID"),
         codename: os.codename(),
-        architecture: ask("dpkg", &["--print-architecture"]),
-        virtualization: ask("systemd-detect-virt", &[]),
-        kernel: kernel::facts(host).unwrap_or_default(),
+        architecture: packages.architecture,
+        virtualization: virtualization(host),
+        kernel: packages.kernel,
         memory_kib: memory(host),
         disks: disks(host),
         packages: packages.packages,
@@ -48,7 +42,10 @@ pub(crate) fn gather(host: &Host) -> Facts {
         holds: packages.holds,
         audit: packages.audit,
         reboot_required: reboot_required(host),
-        build: word(host, BUILD).parse().ok(),
+        build: installed.as_ref().and_then(Installed::proven),
+        build_claimed: installed.as_ref().map(|installed| installed.build),
+        build_verified: installed.as_ref().and_then(|installed| installed.verified),
+        build_unknown: installed.as_ref().and_then(|installed| installed.unknown),
         dead_man: deadman::last(host).map(|acted| acted.text),
     }
 }
@@ -62,18 +59,11 @@ fn word(host: &Host, path: &str) -> String {
     text(host, path).lines().next().unwrap_or_default().trim().to_owned()
 }
 
-fn ask(program: &str, args: &[&str]) -> String {
-    // `systemd-detect-virt` answers `none` with a bad exit code.
-    let ran = Run::new(program, ASK).args(args).run();
-    let output = ran.map(|ran| ran.output).unwrap_or_default();
-    // A warning may stand before the answer, which is one word.
-    let is_word = |line: &&str| !line.is_empty() && !line.contains(char::is_whitespace);
-    output.lines().map(str::trim).find(is_word).unwrap_or_default().to_owned()
-}
-
+/// Since the machine's first process began: in a container the kernel is older than the machine. Where it is the machine that is
+/// said to be older, as some containers say it, the kernel's word counts.
 fn uptime(host: &Host) -> u64 {
-    let seconds = word(host, "/proc/uptime");
-    seconds.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
+    let (kernel, machine) = (reboot::uptime(host), reboot::age(host));
+    if machine.is_zero() { kernel.as_secs() } else { machine.as_secs() }
 }
 
 fn memory(host: &Host) -> u64 {
@@ -143,6 +133,22 @@ mod tests {
         assert_eq!((facts.os.as_str(), facts.os_version.as_str()), ("ubuntu", "16.04"));
         assert_eq!((facts.codename.as_str(), facts.memory_kib), ("xenial", 2_013_348));
         assert_eq!(facts.reboot_required, ["libc6", "linux-base"]);
+        assert_eq!((facts.build_claimed, facts.build_unknown), (Some(725), None));
         assert_eq!((facts.build, facts.machine_id.as_str()), (Some(725), ""));
+    }
+    #[test]
+    fn a_container_is_younger_than_its_kernel() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::at(root.path());
+        fs::create_dir_all(root.path().join("proc/1")).unwrap();
+        fs::write(root.path().join("proc/uptime"), "90000.50 1.0\n").unwrap();
+        let began = |ticks: u64| {
+            let stat = format!("1 (a b) S 0 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 {ticks} 1 1\n");
+            fs::write(root.path().join("proc/1/stat"), stat).unwrap();
+            uptime(&host)
+        };
+        assert_eq!(began(5), 90_000);
+        assert_eq!(began(8_940_050), 600);
+        assert_eq!(began(99_000_000), 90_000, "its own uptime, and its host's time for the first process");
     }
 }

@@ -66,7 +66,8 @@ fn settled(ctx: &mut Context<'_>, asked: &Health, before: Option<&Baseline>) -> 
 fn dead_man(ctx: &Context<'_>, before: Option<&Baseline>) -> Option<Finding> {
     let acted = crate::deadman::last(ctx.host)?;
     let since = before.map_or(0, |before| before.looked);
-    (acted.at >= since).then(|| bad("dead-man", acted.text))
+    (acted.at >= since)
+        .then(|| bad("dead-man", format!("{}; told until the next change is looked at (check)", acted.text)))
 }
 
 fn site_files(ctx: &mut Context<'_>, settings: &Settings) -> Result<Vec<Finding>, Failure> {

@@ -68,7 +68,7 @@ fn lacks(path: &str, space: Space, wanted: Free) -> Option<String> {
         return Some(format!("expected {path} to be writable, found it mounted read-only"));
     }
     if free < wanted.mib {
-        return Some(format!("expected {} MiB free on {path}, found {free}", wanted.mib));
+        return Some(format!("expected {} MiB free on {path}, found {free} MiB", wanted.mib));
     }
     // In whole numbers, and without an overflow on file systems that promise 2^64 inodes.
     let percent = (u128::from(space.free_inodes) * 100).checked_div(u128::from(space.inodes))?;
@@ -89,7 +89,7 @@ mod tests {
         let wanted = Free { mib: 300, inodes_percent: 2 };
         assert_eq!(lacks("/", ROOM, wanted), None);
         let full = Space { free_kib: (300 << 10) - 1, ..ROOM };
-        assert_eq!(lacks("/", full, wanted), Some("expected 300 MiB free on /, found 299".to_owned()));
+        assert_eq!(lacks("/", full, wanted), Some("expected 300 MiB free on /, found 299 MiB".to_owned()));
         let many = Space { free_inodes: 19, ..ROOM };
         assert_eq!(
             lacks("/", many, wanted),

@@ -115,7 +115,8 @@ fn what_the_machine_did_by_itself_is_a_finding_until_the_next_change() {
     machine.act(changing).0.unwrap();
     machine.put("var/lib/smith/dead-man.json", &acted(seconds()));
     let failure = machine.check(None).unwrap_err();
-    assert!(failure.message.ends_with("dead-man: the network was started again"), "{}", failure.message);
+    let told = "dead-man: the network was started again; told until the next change is looked at (check)";
+    assert!(failure.message.ends_with(told), "{}", failure.message);
     machine.put("var/lib/smith/dead-man.json", &acted(seconds() - 100));
     machine.act(remember).0.unwrap();
     assert!(machine.check(None).is_ok());

@@ -71,7 +71,10 @@ pub(super) fn all(ctx: &mut Context<'_>, folder: Folder, done: Done) -> Result<O
     }
     match (first, ran) {
         (Some(failure), _) => Err(failure),
-        (None, 0) => Ok(Outcome::AlreadySo(done)),
+        (None, 0) => {
+            ctx.log(format!("no program is in /etc/smith/{} to be run: nothing was done", folder.word()));
+            Ok(Outcome::AlreadySo(done))
+        }
         (None, _) => Ok(Outcome::Done(done)),
     }
 }

@@ -111,7 +111,7 @@ fn an_undrain_runs_all_and_tells_the_first_failure() {
         result.unwrap_err().message,
         "expected undrain.d/a to end with exit code 0, found exit code 4"
     );
-    assert_eq!(told[1], "expected undrain.d/c to end with exit code 0, found signal 9");
+    assert_eq!(told[1], "expected undrain.d/c to end with exit code 0, found signal 9 (SIGKILL)");
     assert!(root.path().join("etc/smith/undrain.d/b.ran").exists());
 }
 

@@ -1,5 +1,6 @@
 //! What is said between a controller and an agent, and how much of it either believes.
 
+mod address;
 mod job;
 mod name;
 mod outcome;
@@ -7,6 +8,7 @@ mod read;
 mod reply;
 mod report;
 
+pub use address::{has_credentials, without_credentials};
 pub use job::{
     Action, Attach, Clean, Conffiles, DeadMan, Downgrades, Fence, Follow, Health, Holds, Job, Kernels, Patch,
     Reboot, Release, Removals, Source, VERSION,

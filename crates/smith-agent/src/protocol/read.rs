@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 
 use serde::Deserialize;
 
+use super::address::{refuse_credentials, without_credentials};
 use super::{Job, Refusal, Reply, VERSION};
 
 /// The longest job. The versions of four thousand packages are a fifth of it.
@@ -50,7 +51,7 @@ impl std::error::Error for ReadError {}
 
 /// Reads the one job of a talk. What follows the line is not read: it is left where it is.
 pub fn read_job(input: &mut impl BufRead) -> Result<Job, Refusal> {
-    let malformed = |message: String| Refusal::Malformed { message: short(message) };
+    let malformed = |message: String| Refusal::Malformed { message: short(&message) };
     let mut line = Vec::new();
     let limit = JOB_MAX as u64 + 1;
     input
@@ -76,7 +77,7 @@ fn job_of(line: &[u8]) -> Result<Job, Refusal> {
         protocol: u32,
     }
     let malformed = |error: serde_json::Error| Refusal::Malformed {
-        message: short(format!("expected a job, found {error}")),
+        message: short(&format!("expected a job, found {error}")),
     };
     let spoken: Spoken = serde_json::from_slice(line).map_err(malformed)?;
     if spoken.protocol != VERSION {
@@ -87,18 +88,21 @@ fn job_of(line: &[u8]) -> Result<Job, Refusal> {
             Refusal::Malformed { message }
         });
     }
-    serde_json::from_slice(line).map_err(|error| {
+    let job: Job = serde_json::from_slice(line).map_err(|error| {
         let message = error.to_string();
         // A wish that this agent does not know may be one that a newer agent knows.
         if message.starts_with("unknown field") || message.starts_with("unknown variant") {
-            Refusal::OldAgent { message: short(message) }
+            Refusal::OldAgent { message: short(&message) }
         } else {
             malformed(error)
         }
-    })
+    })?;
+    refuse_credentials(&job)?;
+    Ok(job)
 }
 
-fn short(mut text: String) -> String {
+fn short(text: &str) -> String {
+    let mut text = without_credentials(text);
     text.truncate(text.floor_char_boundary(WHY_MAX));
     text
 }

@@ -31,8 +31,17 @@ pub struct Facts {
     /// The first lines of `dpkg --audit`, empty where all is well.
     pub audit: Vec<String>,
     pub reboot_required: Vec<String>,
-    /// The build that was last patched to, if one was.
+    /// The build that was last patched to, where its lists knew most of the machine's packages.
     pub build: Option<u32>,
+    /// The number that the last patch was given, whatever its lists knew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_claimed: Option<u32>,
+    /// How many packages were found to be as its lists say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_verified: Option<u32>,
+    /// How many installed packages its lists did not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_unknown: Option<u32>,
     /// What the machine did by itself when it missed its controller, if it did.
     pub dead_man: Option<String>,
 }
@@ -109,6 +118,12 @@ pub struct Patched {
     pub changes: Vec<Change>,
     /// Packages of the machine that the build knows, all at the build's version.
     pub verified: u32,
+    /// Packages of the machine that the build does not know.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown: u32,
+    /// All packages of the machine.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub installed: u32,
     pub held: Vec<Package>,
     pub newer: Vec<Package>,
     /// dpkg had been interrupted, and this was done first.
@@ -138,7 +153,16 @@ pub struct Restart {
     /// The unit, or the program where there is none.
     pub unit: String,
     pub processes: u32,
+    /// One that was replaced, and of several the one that matters most to security.
     pub library: String,
+    /// How many other libraries and programs of it were replaced as well.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

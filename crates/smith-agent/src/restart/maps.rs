@@ -1,6 +1,6 @@
 //! Processes that map files which are no longer there, by the unit that they belong to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -32,14 +32,25 @@ pub(crate) fn needs(host: &Host) -> (Vec<Restart>, Vec<String>) {
         if is_elsewhere(host, &folder) {
             continue;
         }
-        let Some(library) = replaced(&folder) else { continue };
+        let replaced = replaced(&folder);
+        let Some(library) = replaced.first().cloned() else { continue };
+        let more = u32::try_from(replaced.len() - 1).unwrap_or(u32::MAX);
         if pid == 1 {
-            reboot.push(format!("process 1 still maps {library}"));
+            let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+            reboot.push(format!("process 1 still maps {library}{others}"));
             continue;
         }
         let unit = unit(&folder);
-        let restart = restarts.entry(unit.clone()).or_insert(Restart { unit, processes: 0, library });
+        let restart = restarts.entry(unit.clone()).or_insert_with(|| Restart {
+            unit,
+            processes: 0,
+            library: library.clone(),
+            more,
+        });
         restart.processes += 1;
+        if weight(&library) < weight(&restart.library) {
+            (restart.library, restart.more) = (library, more);
+        }
     }
     (restarts.into_values().take(UNITS_MAX).collect(), reboot)
 }
@@ -75,16 +86,26 @@ fn is_elsewhere(host: &Host, process: &Path) -> bool {
     matches!((mine, its), (Ok(mine), Ok(its)) if mine != its)
 }
 
-/// The first program or library that the process maps and that is gone or another by now.
-fn replaced(process: &Path) -> Option<String> {
-    let maps = File::open(process.join("maps")).ok()?;
+/// What a person asks for first, for it is what most holes are in.
+const FIRST: [&str; 4] = ["libssl", "libcrypto", "libc.so", "libc-"];
+
+/// Less is more important.
+fn weight(path: &str) -> usize {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    FIRST.iter().position(|first| name.starts_with(first)).unwrap_or(FIRST.len())
+}
+
+/// The programs and libraries that the process maps and that are gone or others by now, the most important first.
+fn replaced(process: &Path) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let Ok(maps) = File::open(process.join("maps")) else { return Vec::new() };
     let mut lines = BufReader::new(maps.take(MAPS_MAX));
     let mut line = Vec::new();
     loop {
         line.clear();
         // A process that ended meanwhile maps nothing.
-        if lines.read_until(b'\n', &mut line).ok()? == 0 {
-            return None;
+        if !matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
+            break;
         }
         let Some(line) = line.strip_suffix(b" (deleted)\n") else { continue };
         let text = String::from_utf8_lossy(line);
@@ -93,9 +114,12 @@ fn replaced(process: &Path) -> Option<String> {
         let is_code = words.nth(1).is_some_and(|rights| rights.contains('x'));
         let path = words.nth(3).unwrap_or_default().trim_start();
         if is_code && CODE.iter().any(|place| path.starts_with(place)) {
-            return Some(path.to_owned());
+            found.insert(path.to_owned());
         }
     }
+    let mut found: Vec<String> = found.into_iter().collect();
+    found.sort_by_key(|path| weight(path));
+    found
 }
 
 /// The unit of a process by its control group, or its program where there is none.
@@ -124,6 +148,16 @@ mod tests {
         fs::write(folder.join("cgroup"), cgroup).expect("written");
         fs::write(folder.join("comm"), format!("program-{pid}\n")).expect("written");
         symlink(namespace, folder.join("ns/pid")).expect("linked");
+    }
+
+    #[test]
+    fn the_library_that_matters_most_is_named() {
+        let root = tempfile::tempdir().expect("a folder");
+        let line = |path: &str| format!("7f-8f r-xp 0 fd:00 7    /usr/lib/{path} (deleted)\n");
+        let maps = line("liba.so") + &line("libc.so.6") + &line("libcrypto.so.3") + &line("liba.so");
+        process(root.path(), 7, &maps, "0::/\n", "pid:[1]");
+        let found = replaced(&root.path().join("proc/7"));
+        assert_eq!(found, ["/usr/lib/libcrypto.so.3", "/usr/lib/libc.so.6", "/usr/lib/liba.so"]);
     }
 
     #[test]

@@ -10,13 +10,20 @@ use crate::deadman;
 use crate::facts;
 use crate::op::{Diary, Host, Store};
 
+/// How a talk went. How its operation ended is told in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    Told,
+    Refused,
+}
+
 /// Answers one job. Fails only when the controller is gone.
 pub(crate) fn answer(
     host: &Host,
     input: &mut impl BufRead,
     output: impl Write + Send,
     peer: Option<&str>,
-) -> io::Result<()> {
+) -> io::Result<Answered> {
     let mut wire = Wire::new(output);
     wire.say(Body::Hello(Hello {
         protocol: VERSION,
@@ -48,11 +55,12 @@ pub(crate) fn answer(
     };
     match answered? {
         Some(refusal) => refuse(&mut wire, &diary, refusal),
-        None => Ok(()),
+        None => Ok(Answered::Told),
     }
 }
 
-fn refuse(wire: &mut Wire<impl Write>, diary: &Diary, refusal: Refusal) -> io::Result<()> {
+fn refuse(wire: &mut Wire<impl Write>, diary: &Diary, refusal: Refusal) -> io::Result<Answered> {
     diary.event(&Body::Refused(refusal.clone()));
-    wire.refuse(refusal)
+    wire.refuse(refusal)?;
+    Ok(Answered::Refused)
 }

@@ -8,7 +8,7 @@ mod follow;
 mod patient;
 mod wire;
 
-pub(crate) use answer::answer;
+pub(crate) use answer::{Answered, answer};
 pub(crate) use patient::Patient;
 
 #[cfg(test)]

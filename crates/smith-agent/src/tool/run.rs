@@ -65,7 +65,10 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ended::Code(code) => write!(f, "exit code {code}"),
-            Ended::Signal(signal) => write!(f, "signal {signal}"),
+            Ended::Signal(signal) => match name_of(*signal) {
+                Some(name) => write!(f, "signal {signal} ({name})"),
+                None => write!(f, "signal {signal}"),
+            },
             Ended::TimedOut => f.write_str("no end in its time"),
             Ended::SaidTooMuch => f.write_str("more output than expected of it"),
             Ended::NotKilled => {
@@ -73,6 +76,23 @@ impl fmt::Display for Ended {
             }
         }
     }
+}
+
+/// Those that end programs; their numbers are the same on every architecture that Debian runs on, but for SIGBUS on two.
+fn name_of(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return None,
+    })
 }
 
 impl Run {

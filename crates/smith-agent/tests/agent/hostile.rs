@@ -1,11 +1,13 @@
 //! What is not a job is refused with a word, and leaves nothing.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use smith_agent::protocol::{JOB_MAX, Refusal};
 
-use crate::world::{World, drain};
+use crate::world::{World, attach, drain, job};
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
@@ -59,4 +61,40 @@ fn endless_jobs_are_refused() {
     assert_refused(&world, &format!("{{\"protocol\":1,\"{field}\":1}}\n"), "a long field");
     assert_refused(&world, &format!("{}\n", "[".repeat(JOB_MAX - 1)), "deep");
     assert_refused(&world, &format!("{}\n", "{\"protocol\":".repeat(1000)), "deep objects");
+}
+
+/// What the agent ends with after this job.
+fn code_after(world: &World, job: &str) -> Option<i32> {
+    let mut command = world.agent(&[]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    // Dropped at once: the talk has no more input.
+    child.stdin.take().unwrap().write_all(job.as_bytes()).unwrap();
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_refused_job_is_no_success() {
+    let world = World::new();
+    assert_eq!(code_after(&world, "#!/bin/sh\n"), Some(1));
+    assert_eq!(code_after(&world, &attach("a-1", 0, "now")), Some(1));
+    assert_eq!(code_after(&world, &drain("a-1")), Some(0));
+}
+
+#[test]
+fn a_password_in_an_address_is_neither_told_nor_kept() {
+    let world = World::new();
+    let source = r#"{"uri":"http://user:geheim@m/a","components":["main"],"releases":[{"suite":"s"}]}"#;
+    let patch = format!(r#"{{"patch":{{"build":1,"sources":[{source}],"keyring":"mQ=="}}}}"#);
+    let talked = world.talk(&job("p-1", None, &patch));
+    let Refusal::Malformed { message } = talked.refusal() else { panic!("{talked:?}") };
+    assert!(
+        message.contains("without a name, password or token, found one in that of source 1"),
+        "{message}"
+    );
+    // What is almost a job is told by the parser, which repeats words of it.
+    let almost = patch.replace("\"sources\":[", "\"sources\":\"http://user:geheim@m/\",\"x\":[");
+    let again = world.talk(&job("p-2", None, &almost));
+    assert!(!format!("{talked:?}{again:?}{}", world.log()).contains("geheim"), "{again:?}");
+    assert_eq!(world.operations(), Vec::<String>::new());
 }

@@ -122,7 +122,7 @@ fn changes() -> Vec<Change> {
 
 fn restarts() -> Vec<Restart> {
     let library = "/lib/x86_64-linux-gnu/libc.so.6".to_owned();
-    vec![Restart { unit: "ssh.service".to_owned(), processes: 2, library }]
+    vec![Restart { unit: "ssh.service".to_owned(), processes: 2, library, more: 3 }]
 }
 
 fn checked(work: Work) -> Done {
@@ -142,6 +142,8 @@ fn patched() -> Done {
         build: 725,
         changes: changes(),
         verified: 411,
+        unknown: 1,
+        installed: 412,
         held: vec![package()],
         newer: vec![package()],
         repaired: words(&["dpkg --configure -a"]),
@@ -180,6 +182,9 @@ fn facts() -> Done {
         audit: words(&["one line"]),
         reboot_required: words(&["linux-base"]),
         build: Some(724),
+        build_claimed: Some(724),
+        build_verified: Some(411),
+        build_unknown: Some(1),
         dead_man: Some("the network was started again".to_owned()),
     }))
 }

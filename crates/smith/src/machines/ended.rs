@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use smith_agent::protocol::{Cause, Change, Done, Failure, Name, Outcome, Package, Work};
+use smith_agent::protocol::{Cause, Change, Done, Failure, Name, Outcome, Package, Patched, Work};
 use smith_domain::rollout::Outcome as Judged;
 use smith_server::machine::{Ending, outcome_of, words_of};
 
@@ -225,20 +225,7 @@ fn details(done: &Done, had: Had, text: &mut String) {
             behind(&checked.held, &checked.newer, text);
             lines("reboot:", &checked.reboot, text);
         }
-        Done::Patched(patched) => {
-            let left = left_behind(&patched.held, &patched.newer);
-            let _ = writeln!(text, " build {}, {} packages verified{left}", patched.build, patched.verified);
-            changes(&patched.changes, text);
-            behind(&patched.held, &patched.newer, text);
-            lines("repaired:", &patched.repaired, text);
-            lines("purged:", &patched.kernels_purged, text);
-            lines("kernel left:", &patched.kernels_left, text);
-            lines("configuration:", &patched.conffiles, text);
-            lines("reboot:", &patched.reboot, text);
-            for restart in &patched.restarts {
-                let _ = writeln!(text, "  restart: {} still maps {}", restart.unit, restart.library);
-            }
-        }
+        Done::Patched(patched) => patched_to(patched, text),
         Done::Rebooted(rebooted) => {
             let _ = writeln!(
                 text,
@@ -260,6 +247,21 @@ fn details(done: &Done, had: Had, text: &mut String) {
             text.push_str(" no file of /etc/smith/undrain.d to run\n")
         }
         Done::Drained | Done::Undrained | Done::Reported(_) => text.push('\n'),
+    }
+}
+
+fn patched_to(patched: &Patched, text: &mut String) {
+    let left = left_behind(&patched.held, &patched.newer);
+    let _ = writeln!(text, " build {}, {} packages verified{left}", patched.build, patched.verified);
+    changes(&patched.changes, text);
+    behind(&patched.held, &patched.newer, text);
+    lines("repaired:", &patched.repaired, text);
+    lines("purged:", &patched.kernels_purged, text);
+    lines("kernel left:", &patched.kernels_left, text);
+    lines("configuration:", &patched.conffiles, text);
+    lines("reboot:", &patched.reboot, text);
+    for restart in &patched.restarts {
+        let _ = writeln!(text, "  restart: {} still maps {}", restart.unit, restart.library);
     }
 }
 
@@ -300,7 +302,7 @@ fn lines(word: &str, lines: &[String], text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use smith_agent::protocol::{Finding, Healed, Patched};
+    use smith_agent::protocol::{Finding, Healed};
 
     use super::*;
 
