@@ -11,7 +11,7 @@ use super::events::Hub;
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::routes;
-use crate::verbs::{Denied, Site};
+use crate::verbs::{Denied, Kind, Site};
 
 /// Requests that are answered at once; others wait. Reads take less than a millisecond and writes wait for one disk, so more
 /// of them at once would only make each slower.
@@ -92,7 +92,15 @@ impl App {
 
     /// The newest rows, as many as the query's limit.
     pub(super) async fn newest(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Denied> {
-        let last = query.limit.unwrap_or(NEWEST).min(NEWEST_MAX);
+        let last = query.limit.unwrap_or(NEWEST);
+        if last == 0 || last > NEWEST_MAX {
+            let text = format!("expected a limit from 1 to {NEWEST_MAX}, found {last}");
+            return Err(Denied::new(Kind::Invalid, "S0417", text));
+        }
+        if query.after.is_some() {
+            let text = "expected no `after` where the newest rows are asked for, found one";
+            return Err(Denied::new(Kind::Invalid, "S0417", text));
+        }
         let _turn = self.0.audits.acquire().await;
         self.site().audit_last(query, last).await
     }

@@ -196,6 +196,8 @@ async fn what_is_not_there_is_said_with_its_code() {
         ("/v1/projects?limit=0", 422, "S0417"),
         ("/v1/projects?after=x", 422, "S0417"),
         ("/v1/audit?since=yesterday", 422, "S0417"),
+        ("/v1/audit/newest?limit=1001", 422, "S0417"),
+        ("/v1/audit/newest?after=1", 422, "S0417"),
     ];
     for (path, status, code) in wanted {
         let answer = served.get(path).await;
