@@ -21,6 +21,7 @@ use crate::machine::{
     StoreAccess,
 };
 use crate::verbs::Site;
+use crate::week::{Weeks, keep_schedules};
 
 /// The journal's file in the data folder.
 const JOURNAL: &str = "journal.db";
@@ -69,9 +70,9 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
         None => Arc::new(NoStore),
     };
-    let handle = runtime.clone();
+    let (handle, weeks) = (runtime.clone(), Weeks::new(settings));
     let executors = move |core: &Core| -> Box<dyn Executor + Send> {
-        let errands = Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier));
+        let errands = Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier), weeks.clone());
         let answers = Arc::new(ToCore(core.clone()));
         let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
         Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))
@@ -89,7 +90,12 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
     }
     let pipelines = Arc::new(settings.pipelines.clone());
-    Ok(Served { life, site: Site { core, pipelines, requests: Arc::new(settings.requests.clone()) } })
+    let (requests, weeks) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
+    let site = Site { core, pipelines, requests, weeks };
+    if site.weeks.iter().any(|week| week.schedule.is_some()) {
+        runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
+    }
+    Ok(Served { life, site })
 }
 
 /// What machines say goes to the driver.

@@ -1,4 +1,5 @@
-//! Errands of a server: changes and tickets are answered by the built-in desk, messages are brought to people.
+//! Errands of a server: changes and tickets are answered by the built-in desk, messages are brought to people, links of the
+//! week are done.
 
 use std::sync::Arc;
 
@@ -12,17 +13,19 @@ use super::builtin::answer;
 use super::notice::{Message, Notifier};
 use crate::core::Core;
 use crate::driver::{Effect, Executor, Input, Mode, Target};
+use crate::week::Weeks;
 
 #[derive(Debug, Clone)]
 pub struct Errands {
     core: Core,
     runtime: Handle,
     notifier: Arc<Notifier>,
+    weeks: Weeks,
 }
 
 impl Errands {
-    pub fn new(core: Core, runtime: Handle, notifier: Arc<Notifier>) -> Self {
-        Self { core, runtime, notifier }
+    pub fn new(core: Core, runtime: Handle, notifier: Arc<Notifier>, weeks: Weeks) -> Self {
+        Self { core, runtime, notifier, weeks }
     }
 
     fn bring(&self, errand: ErrandId, message: Message) {
@@ -40,6 +43,9 @@ impl Errands {
 impl Executor for Errands {
     fn start(&mut self, state: &State, effect: Effect) {
         let Target::Errand { errand, kind, .. } = effect.target else { return };
+        if let ErrandKind::Link(..) = kind {
+            return self.weeks.start(&self.core, &self.runtime, state, &effect);
+        }
         let is_message = matches!(kind, ErrandKind::Call(..) | ErrandKind::Notify(_));
         if !is_message {
             return report(&self.core, errand, answer(state, kind));

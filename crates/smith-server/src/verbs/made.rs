@@ -2,9 +2,10 @@
 
 use smith_domain::access::AccessEvent;
 use smith_domain::change::ChangeEvent;
+use smith_domain::cycle::CycleEvent;
 use smith_domain::event::Event;
 use smith_domain::fleet::{ExemptionId, FleetEvent};
-use smith_domain::id::{RolloutId, TokenId, TrainId};
+use smith_domain::id::{CycleId, RolloutId, TokenId, TrainId};
 use smith_domain::rollout::RolloutEvent;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +14,7 @@ pub struct Made {
     pub train: Option<TrainId>,
     pub exemption: Option<ExemptionId>,
     pub token: Option<TokenId>,
+    pub cycle: Option<CycleId>,
 }
 
 impl Made {
@@ -27,6 +29,8 @@ impl Made {
                 made.exemption = Some(*exemption);
             } else if let Event::Access(AccessEvent::TokenIssued { token, .. }) = event {
                 made.token = Some(*token);
+            } else if let Event::Cycle(CycleEvent::Started { cycle, .. }) = event {
+                made.cycle = Some(*cycle);
             }
         }
         made
@@ -42,6 +46,7 @@ impl Made {
                 "rollout" => made.rollout = Some(RolloutId(number)),
                 "train" => made.train = Some(TrainId(number)),
                 "exemption" => made.exemption = Some(ExemptionId(number)),
+                "cycle" => made.cycle = Some(CycleId(number)),
                 "token" => made.token = Some(TokenId(number)),
                 _ => {}
             }

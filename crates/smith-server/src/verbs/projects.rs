@@ -386,7 +386,7 @@ fn only_gate(rollout: &Rollout, step: &StepName) -> Result<String, Denied> {
 }
 
 /// Whether somebody may touch everything that a pipeline, or one step of it, selects.
-fn covers(
+pub(super) fn covers(
     caller: &Caller,
     state: &State,
     pipeline: &Pipeline,

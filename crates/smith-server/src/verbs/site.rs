@@ -17,6 +17,7 @@ use super::made::Made;
 use super::request::RequestRules;
 use crate::config::nearest;
 use crate::config::pipeline::load_folder;
+use crate::config::settings::Week;
 use crate::core::{Core, Refused};
 
 /// Clones are the same site.
@@ -26,6 +27,8 @@ pub struct Site {
     /// The folder of pipelines. It is read whenever one is needed, so that an edit counts from then on.
     pub pipelines: Arc<PathBuf>,
     pub requests: Arc<RequestRules>,
+    /// As the settings say. A cycle keeps the plan that it was started with.
+    pub weeks: Arc<Vec<Week>>,
 }
 
 /// Files of a folder of pipelines. A site has some dozens.
@@ -79,7 +82,7 @@ impl Site {
     /// All pipelines, as the files say now.
     pub async fn all_pipelines(&self) -> Result<Vec<Pipeline>, Denied> {
         let folder = Arc::clone(&self.pipelines);
-        let read = tokio::task::spawn_blocking(move || read_all(&folder)).await;
+        let read = tokio::task::spawn_blocking(move || read_pipelines(&folder)).await;
         read.map_err(|_| Denied::new(Kind::Broken, "S0405", "the pipelines could not be read"))?
     }
 
@@ -100,7 +103,8 @@ impl Site {
     }
 }
 
-fn read_all(folder: &std::path::Path) -> Result<Vec<Pipeline>, Denied> {
+/// All pipelines of a folder.
+pub(crate) fn read_pipelines(folder: &std::path::Path) -> Result<Vec<Pipeline>, Denied> {
     let failed = |error: std::io::Error| {
         let text = format!("expected pipelines in {}, found that {error}", folder.display());
         Denied::new(Kind::Broken, "S0405", text)

@@ -51,7 +51,7 @@ async fn site(folder: &Path) -> (Life, Site) {
     let verified = BuildCommand::Verified { build: BuildNumber(725) };
     core.submit(Actor::smith(), Command::Build(verified)).await.unwrap();
     let pipelines = Arc::new(folder.join("pipelines"));
-    (life, Site { core, pipelines, requests: Arc::new(RequestRules::default()) })
+    (life, Site { core, pipelines, requests: Arc::new(RequestRules::default()), weeks: Arc::new(Vec::new()) })
 }
 
 fn who(name: &str, roles: &[&str]) -> Caller {

@@ -1,0 +1,22 @@
+//! The week's work: links of cycles are performed on the store, on its mirrors and on pipelines, and schedules start cycles.
+//!
+//! All of it runs beside the driver. What a link came to is answered to its errand; a store that is slow or dead holds up
+//! nothing but the link.
+
+mod build;
+#[cfg(test)]
+mod chain_tests;
+mod channel;
+mod compare;
+mod executor;
+mod job;
+mod mirrors;
+mod place;
+mod rollout;
+mod schedule;
+mod shop;
+#[cfg(test)]
+mod tests;
+
+pub use executor::Weeks;
+pub use schedule::keep_schedules;

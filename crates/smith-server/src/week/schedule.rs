@@ -1,0 +1,227 @@
+//! Schedules: weeks are started when they are due, and what was missed is started late or recorded as missed.
+//!
+//! The clock on the wall says when it is. One that is set forward starts a week early and only once, because the journal
+//! knows until when a schedule was dealt with; one that is far off is not believed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smith_domain::actor::Actor;
+use smith_domain::cycle::CycleCommand;
+use smith_domain::decide::Command;
+use smith_domain::time::{Span, Timestamp};
+
+use crate::config::settings::{IfMissed, Schedule, Week};
+use crate::driver::{Clock, SystemClock};
+use crate::files::write_whole;
+use crate::verbs::Site;
+
+/// How often it is looked what is due: a week that begins ten seconds late is on time.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// What is begun so late is not missed yet: a server restarts in less.
+const GRACE: Span = Span::mins(5);
+
+/// A clock that is so far ahead of the last thing that was recorded is wrong, or nobody has driven for longer than the rarest
+/// schedule rests: either way a person starts the next week.
+const DOUBT: Span = Span::hours(100 * 24);
+
+/// What a schedule wants now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    Start(Timestamp),
+    Missed(Timestamp),
+}
+
+/// What is due at this time, if everything until `dealt` was dealt with. Of several times that have passed the last counts: one
+/// build makes up for all of them.
+pub(super) fn due(schedule: &Schedule, dealt: Timestamp, now: Timestamp) -> Due {
+    let Some(at) = schedule.before(now).filter(|at| *at > dealt) else { return Due::Nothing };
+    let longest = match schedule.if_missed {
+        IfMissed::Start => schedule.within.max(GRACE),
+        IfMissed::Skip => GRACE,
+    };
+    if now.since(at) <= longest { Due::Start(at) } else { Due::Missed(at) }
+}
+
+/// Since when schedules are known as they are: what lay before was not missed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Known(BTreeMap<String, Since>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Since {
+    /// What the schedule says; another text is another schedule.
+    schedule: String,
+    at: i64,
+}
+
+impl Known {
+    /// Since when this schedule is known, from now on if it is new or was edited.
+    pub(super) fn since(&mut self, week: &str, schedule: &Schedule, now: Timestamp) -> Timestamp {
+        let words = schedule.words();
+        match self.0.get(week) {
+            Some(since) if since.schedule == words => Timestamp(since.at),
+            Some(_) | None => {
+                self.0.insert(week.to_owned(), Since { schedule: words, at: now.0 });
+                now
+            }
+        }
+    }
+}
+
+/// Starts what is due, for as long as the server lives. `tell` gets what a person should read in the log, once.
+pub async fn keep_schedules(site: Site, data: PathBuf, tell: impl Fn(&str)) {
+    let (clock, path) = (SystemClock::new(), data.join("week").join("schedules.json"));
+    let mut told: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        let now = clock.read().wall;
+        let round = match known(&path, &site.weeks, now) {
+            Ok(since) => since,
+            Err(error) => {
+                said(&mut told, "schedules", format!("{}: {error}", path.display()), &tell);
+                Vec::new()
+            }
+        };
+        for (week, since) in round {
+            let trouble = look(&site, &week, since, now).await.err().unwrap_or_default();
+            said(&mut told, &week.plan.name, trouble, &tell);
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+fn said(told: &mut BTreeMap<String, String>, about: &str, trouble: String, tell: &impl Fn(&str)) {
+    if !trouble.is_empty() && told.get(about) != Some(&trouble) {
+        tell(&trouble);
+    }
+    told.insert(about.to_owned(), trouble);
+}
+
+/// The weeks that have a schedule, and since when it is known. That is kept on the disk, because a schedule that came due for
+/// the first time while nobody drove was missed like any other.
+fn known(path: &Path, weeks: &[Week], now: Timestamp) -> io::Result<Vec<(Week, Timestamp)>> {
+    let before: Known = match fs::read(path) {
+        // What cannot be read is as if it was not there: schedules count from now on.
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Known::default(),
+        Err(error) => return Err(error),
+    };
+    let mut after = before.clone();
+    after.0.retain(|name, _| weeks.iter().any(|week| week.plan.name == *name && week.schedule.is_some()));
+    let mut found = Vec::new();
+    for week in weeks {
+        if let Some(schedule) = &week.schedule {
+            found.push((week.clone(), after.since(&week.plan.name, schedule, now)));
+        }
+    }
+    if after != before {
+        write_whole(path, &serde_json::to_vec(&after).map_err(io::Error::other)?)?;
+    }
+    Ok(found)
+}
+
+/// Starts a week if it is due, or records that it was missed. An error is what a person should know.
+pub(super) async fn look(site: &Site, week: &Week, since: Timestamp, now: Timestamp) -> Result<(), String> {
+    let (name, Some(schedule)) = (&week.plan.name, &week.schedule) else { return Ok(()) };
+    let (dealt, last) = site.core.read(|state| (state.cycles.last_due(name), state.at));
+    if now.since(last) > DOUBT && last > Timestamp(0) {
+        return Err(format!(
+            "the clock says {now}, more than {DOUBT} after the last thing that was recorded: week {name} is not started by itself"
+        ));
+    }
+    let command = match due(schedule, dealt.map_or(since, |dealt| dealt.max(since)), now) {
+        Due::Nothing => return Ok(()),
+        Due::Missed(due) => CycleCommand::Missed { schedule: name.clone(), due },
+        Due::Start(due) => {
+            let told = |why: String| format!("week {name}, due {due}, cannot be started: {why}");
+            // It is tried again until it is too late, and then it was missed.
+            site.check_week(&week.plan).await.map_err(|denied| told(denied.to_string()))?;
+            let plan = Box::new(week.plan.clone());
+            let command = CycleCommand::Start { plan, due: Some(due), build: None, reason: None };
+            let submitted = site.core.submit(Actor::smith(), Command::Cycle(command)).await;
+            return submitted.map(drop).map_err(|refused| told(refused.to_string()));
+        }
+    };
+    let submitted = site.core.submit(Actor::smith(), Command::Cycle(command)).await;
+    submitted.map(drop).map_err(|refused| format!("week {name}: {refused}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smith_domain::calendar::Zone;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    }
+
+    fn weekly(if_missed: IfMissed) -> Schedule {
+        let zone = Zone::new("Europe/London").unwrap();
+        Schedule::new("0 3 * * SUN", zone, if_missed, Span::hours(12)).unwrap()
+    }
+
+    #[test]
+    fn a_week_is_started_when_it_is_due_and_once() {
+        let schedule = weekly(IfMissed::Start);
+        let before = at("2026-11-20T12:00:00Z");
+        assert_eq!(due(&schedule, before, at("2026-11-22T02:59:59Z")), Due::Nothing);
+        let sunday = at("2026-11-22T03:00:00Z");
+        assert_eq!(due(&schedule, before, sunday), Due::Start(sunday));
+        assert_eq!(due(&schedule, sunday, at("2026-11-22T03:00:10Z")), Due::Nothing);
+        // The clock was set forward, and a week was started early; when it is set back nothing is due again.
+        let next = at("2026-11-29T03:00:00Z");
+        assert_eq!(due(&schedule, sunday, at("2026-11-29T04:00:00Z")), Due::Start(next));
+        assert_eq!(due(&schedule, next, at("2026-11-24T00:00:00Z")), Due::Nothing);
+        assert_eq!(due(&schedule, next, next), Due::Nothing);
+    }
+
+    #[test]
+    fn what_was_missed_is_started_late_or_recorded() {
+        let (sunday, before) = (at("2026-11-22T03:00:00Z"), at("2026-11-16T00:00:00Z"));
+        let late = |hours: u64| sunday + Span::hours(hours);
+        assert_eq!(due(&weekly(IfMissed::Start), before, late(12)), Due::Start(sunday));
+        assert_eq!(due(&weekly(IfMissed::Start), before, late(13)), Due::Missed(sunday));
+        assert_eq!(due(&weekly(IfMissed::Skip), before, sunday + Span::mins(5)), Due::Start(sunday));
+        assert_eq!(due(&weekly(IfMissed::Skip), before, late(1)), Due::Missed(sunday));
+        // Of several the last counts.
+        let later = at("2026-12-06T04:00:00Z");
+        assert_eq!(due(&weekly(IfMissed::Start), before, later), Due::Start(at("2026-12-06T03:00:00Z")));
+    }
+
+    #[test]
+    fn times_follow_the_zone_through_its_changes() {
+        let summer = at("2026-07-05T02:00:00Z");
+        assert_eq!(weekly(IfMissed::Start).before(summer), Some(summer), "03:00 in summer is 02:00 in UTC");
+        let zone = Zone::new("Europe/London").unwrap();
+        let gap = Schedule::new("30 1 * * *", zone, IfMissed::Start, Span::hours(1)).unwrap();
+        // On 2026-03-29 the hour from one to two is left out, and on 2026-10-25 it comes twice.
+        let day = |from: &str, to: &str| {
+            let (mut at_, to) = (at(from), at(to));
+            let mut found = Vec::new();
+            while let Some(next) = gap.after(at_).filter(|next| *next < to) {
+                found.push(next.to_string());
+                at_ = next;
+            }
+            found
+        };
+        assert_eq!(day("2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z").len(), 1);
+        assert_eq!(day("2026-10-25T00:00:00Z", "2026-10-26T00:00:00Z").len(), 1);
+    }
+
+    #[test]
+    fn a_schedule_counts_from_when_it_was_written_or_edited() {
+        let (mut known, first, later) =
+            (Known::default(), at("2026-11-20T00:00:00Z"), at("2026-11-23T00:00:00Z"));
+        assert_eq!(known.since("prod", &weekly(IfMissed::Start), first), first);
+        assert_eq!(known.since("prod", &weekly(IfMissed::Skip), later), first);
+        let daily = Schedule::new("0 3 * * *", Zone::utc(), IfMissed::Start, Span::hours(1)).unwrap();
+        assert_eq!(known.since("prod", &daily, later), later);
+        let text = serde_json::to_string(&known).unwrap();
+        assert_eq!(serde_json::from_str::<Known>(&text).unwrap(), known);
+    }
+}
