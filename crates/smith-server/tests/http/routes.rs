@@ -29,6 +29,7 @@ async fn everything_that_can_be_looked_at_is_answered() {
     assert_eq!(served.get("/v1/changes/CHG0000001").await.json()["project"], 1);
     assert_eq!(served.get("/v1/changes/CHG0000001/project").await.json()["project"], 1);
     is_page(&served, "/v1/trains").await;
+    is_page(&served, "/v1/cycles").await;
     assert!(!is_page(&served, "/v1/tickets").await.is_empty());
     assert_eq!(served.get("/v1/tickets/1").await.json()["number"], "#1");
     assert_eq!(served.get("/v1/tickets/%231").await.json()["number"], "#1");
@@ -163,6 +164,17 @@ async fn the_rest_of_what_can_be_done() {
     assert_eq!(unreasoned.problem(), (422, "S0417".to_owned()));
     let withdrawn = served.post("/v1/builds/724/withdraw", json!({"reason": "bad kernel"})).await;
     assert_eq!(withdrawn.json()["state"], "withdrawn", "{withdrawn:?}");
+    let week = served.post("/v1/cycles", json!({"week": "weekly"})).await;
+    assert_eq!(week.problem(), (404, "S0440".to_owned()), "the settings have no weeks");
+    for (verb, body) in [
+        ("approve", json!({"gate": "go"})),
+        ("rerun", json!({"link": "build"})),
+        ("skip", json!({"link": "build", "reason": "made by hand"})),
+        ("stop", json!({"reason": "frozen"})),
+    ] {
+        let answer = served.post(&format!("/v1/cycles/1/{verb}"), body).await;
+        assert_eq!(answer.problem(), (404, "S0440".to_owned()), "{verb}");
+    }
     let said = served.post("/v1/chat", json!({"line": "help"})).await;
     assert!(said.json()["text"].as_str().unwrap().ends_with("said help"), "{said:?}");
     assert_eq!(served.post("/v1/chat", json!({"line": "no"})).await.problem(), (422, "S0417".to_owned()));
@@ -185,6 +197,7 @@ async fn what_is_not_there_is_said_with_its_code() {
         ("/v1/changes/CHG1", 404, "S0407"),
         ("/v1/tickets/9", 404, "S0418"),
         ("/v1/machines/nobody", 404, "S0111"),
+        ("/v1/cycles/1", 404, "S0440"),
         ("/v1/errors/S0499", 404, "S0420"),
         ("/v1/nothing", 404, "S0420"),
         ("/", 404, "S0420"),

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::super::describe::Api;
-use super::{access, builds, changes, fleet, projects, site, trains};
+use super::{access, builds, changes, cycles, fleet, projects, site, trains};
 
 const ABOUT: &str = "Patches fleets of Linux machines. Requests come over the unix socket of the server, or over TCP with a \
                      token. Faults are application/problem+json with a code that /v1/errors/CODE explains. \
@@ -21,6 +21,7 @@ pub(in crate::http) fn all() -> Api {
         projects::add_events,
         changes::add,
         trains::add,
+        cycles::add,
         fleet::add,
         builds::add,
         access::add,
