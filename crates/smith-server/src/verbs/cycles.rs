@@ -41,7 +41,7 @@ impl Site {
         let reason = request.reason.clone();
         let command = CycleCommand::Start { plan: Box::new(plan), due: None, build, reason };
         let made = self.submit(caller, &what, Command::Cycle(command)).await?;
-        let broken = || Denied::new(Kind::Broken, "S0420", "the request was accepted and made no cycle");
+        let broken = || Denied::new(Kind::Broken, "S0440", "the request was accepted and made no cycle");
         self.cycle(made.cycle.ok_or_else(broken)?.0)
     }
 
@@ -127,7 +127,7 @@ impl Site {
                 None if known.is_empty() => "the settings have no `weeks`".to_owned(),
                 None => format!("there are {}", known.join(", ")),
             };
-            Denied::new(Kind::NotFound, "S0420", text).with_hint(hint)
+            Denied::new(Kind::NotFound, "S0440", text).with_hint(hint)
         })
     }
 
@@ -167,7 +167,7 @@ fn find(state: &State, id: u32) -> Result<&smith_domain::cycle::Cycle, Denied> {
     state.cycles.get(CycleId(id)).ok_or_else(|| {
         let last = state.cycles.next_id().0 - 1;
         let text = CycleRejection::Unknown { cycle: CycleId(id), last }.to_string();
-        let denied = Denied::new(Kind::NotFound, "S0420", text);
+        let denied = Denied::new(Kind::NotFound, "S0440", text);
         if last == 0 { denied.with_hint("no week was started yet") } else { denied }
     })
 }
@@ -186,7 +186,7 @@ fn link_of(plan: &WeekPlan, id: u32, text: &str) -> Result<Link, Denied> {
     let pipelines = links.iter().filter_map(|link| plan.pipeline(*link)).map(|name| name.as_str());
     let near = nearest(text, known.iter().map(String::as_str).chain(pipelines));
     let hint = near.map(|near| format!("did you mean {near}?"));
-    Err(Denied::new(Kind::NotFound, "S0420", denied).maybe_hint(hint))
+    Err(Denied::new(Kind::NotFound, "S0440", denied).maybe_hint(hint))
 }
 
 fn gate_of(plan: &WeekPlan, id: u32, given: Option<&str>) -> Result<String, Denied> {
@@ -205,11 +205,11 @@ fn gate_of(plan: &WeekPlan, id: u32, given: Option<&str>) -> Result<String, Deni
         [one] => Ok((*one).to_owned()),
         [] => {
             let text = format!("expected an approval of cycle {id}, found none");
-            Err(Denied::new(Kind::NotFound, "S0420", text))
+            Err(Denied::new(Kind::NotFound, "S0440", text))
         }
         several => {
             let text = format!("expected which approval of cycle {id} is meant: {}", several.join(", "));
-            Err(Denied::new(Kind::Invalid, "S0420", text))
+            Err(Denied::new(Kind::Invalid, "S0440", text))
         }
     }
 }

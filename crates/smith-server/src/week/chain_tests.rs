@@ -98,7 +98,7 @@ async fn a_week_goes_from_a_build_to_the_last_pipeline() {
     let site = served.site();
     let (ana, lead) = (who("ana", &["operator"]), who("bob", &["approver", "operator", "lead"]));
     let slip = site.start_cycle(&ana, &start("prdo")).await.unwrap_err();
-    assert_eq!((slip.code, slip.hint.as_deref()), ("S0420", Some("did you mean prod?")));
+    assert_eq!((slip.code, slip.hint.as_deref()), ("S0440", Some("did you mean prod?")));
     assert_eq!(site.start_cycle(&who("eve", &[]), &start("prod")).await.unwrap_err().code, "S0413");
     assert_eq!(site.cycle(1).unwrap_err().hint.as_deref(), Some("no week was started yet"));
     // A recipe with a mistake is for a person.
@@ -107,7 +107,7 @@ async fn a_week_goes_from_a_build_to_the_last_pipeline() {
     assert!(until(site, "build", "failed").await.contains("recipe.yaml:1:1"));
     world.recipe();
     let slip = site.rerun_link(&ana, 1, "biuld", None).await.unwrap_err();
-    assert_eq!((slip.code, slip.hint.as_deref()), ("S0420", Some("did you mean build?")));
+    assert_eq!((slip.code, slip.hint.as_deref()), ("S0440", Some("did you mean build?")));
     site.rerun_link(&ana, 1, "build", None).await.unwrap();
     assert!(until(site, "build", "done").await.starts_with("build 1, 1 package"));
     assert_eq!(until(site, "sync", "done").await, "2 of 2 mirrors");
@@ -135,7 +135,7 @@ async fn a_week_goes_from_a_build_to_the_last_pipeline() {
     assert_eq!(site.cycles(&PageQuery::default()).unwrap().items[0].state, "complete");
     let evidence = fs::read_to_string(world.path("data/evidence/smith-prod-symlink-1-evidence.txt")).unwrap();
     assert!(evidence.contains("region ap-south under CHG0000001, approved by bob"), "{evidence}");
-    assert_eq!(site.stop_cycle(&ana, 1, "enough").await.unwrap_err().code, "S0420");
+    assert_eq!(site.stop_cycle(&ana, 1, "enough").await.unwrap_err().code, "S0440");
 }
 
 /// A change gets its number from the desk.
@@ -177,7 +177,7 @@ async fn a_schedule_starts_a_week_once_and_a_link_can_be_left_out() {
     let far = look(site, &week, since, at("2077-01-03T03:00:00Z")).await.unwrap_err();
     assert!(far.contains("is not started by itself"), "{far}");
     let ana = who("ana", &["operator"]);
-    assert_eq!(site.skip_link(&ana, 1, "dev", "").await.unwrap_err().code, "S0420");
+    assert_eq!(site.skip_link(&ana, 1, "dev", "").await.unwrap_err().code, "S0440");
     site.skip_link(&ana, 1, "dev", "tested by hand").await.unwrap();
     let skipped = site.cycle(1).unwrap().links.into_iter().find(|one| one.link == "test").unwrap();
     assert_eq!((skipped.state.as_str(), skipped.note.as_deref()), ("skipped", Some("tested by hand")));

@@ -75,7 +75,7 @@ fn week(node: &Node, folder: &Path, report: &mut Report) -> Option<Week> {
     };
     let schedule = optional(schedule)?;
     if let Err(why) = plan.check() {
-        report.add(place, "S0420", "a week that can be started", why.to_string());
+        report.add(place, "S0440", "a week that can be started", why.to_string());
         return None;
     }
     Some(Week { plan, folder: folder.to_owned(), schedule, profiles: optional(profiles)? })
