@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use smith_api::{AuditLine, AuditQuery, Page};
@@ -44,6 +44,8 @@ struct Shared {
     metrics: Metrics,
     places: Semaphore,
     audits: Semaphore,
+    /// Where it listens, once it does.
+    addresses: OnceLock<Vec<String>>,
     ending: watch::Sender<bool>,
 }
 
@@ -52,7 +54,8 @@ impl App {
         let (ending, ended) = watch::channel(false);
         let hub = Hub::new(parts.site.core.clone(), ended);
         let (places, audits) = (Semaphore::new(AT_ONCE), Semaphore::new(AUDITS_AT_ONCE));
-        Self(Arc::new(Shared { parts, hub, metrics: Metrics::new(), places, audits, ending }))
+        let (metrics, addresses) = (Metrics::new(), OnceLock::new());
+        Self(Arc::new(Shared { parts, hub, metrics, places, audits, addresses, ending }))
     }
 
     /// Everything that is served.
@@ -103,6 +106,15 @@ impl App {
         }
         let _turn = self.0.audits.acquire().await;
         self.site().audit_last(query, last).await
+    }
+
+    pub(super) fn addresses(&self) -> &[String] {
+        self.0.addresses.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Says where it is reached; the first to say so is believed.
+    pub(super) fn listens_at(&self, addresses: Vec<String>) {
+        let _ = self.0.addresses.set(addresses);
     }
 
     /// From now on nothing new is begun, and streams of events end.

@@ -48,7 +48,9 @@ async fn everything_that_can_be_looked_at_is_answered() {
     assert_eq!(served.get("/v1/pipelines/devOnly").await.json()["owner"], "role:operator");
     is_page(&served, "/v1/errands").await;
     is_page(&served, "/v1/tokens").await;
-    assert_eq!(served.get("/v1/status").await.json()["state"], "driving");
+    let status = served.get("/v1/status").await.json();
+    let doors = json!([format!("unix:{}", served.socket.display()), format!("http://{}", served.tcp)]);
+    assert_eq!((&status["state"], &status["addresses"]), (&json!("driving"), &doors));
 }
 
 #[tokio::test(flavor = "multi_thread")]

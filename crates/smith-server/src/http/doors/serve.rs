@@ -37,6 +37,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(200);
 
 /// Answers at all doors until `stop` is there; returns when everything that had begun has ended, or was ended.
 pub async fn serve(doors: Vec<Door>, app: App, stop: impl Future<Output = ()>) {
+    app.listens_at(doors.iter().map(Door::address).collect());
     let (stopping, stopped) = watch::channel(false);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut attended = JoinSet::new();

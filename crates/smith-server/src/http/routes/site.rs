@@ -92,7 +92,7 @@ pub(super) fn add_open(api: Api) -> Api {
 }
 
 async fn status(State(app): State<App>) -> Answer<Status> {
-    Ok(Json(app.site().status()))
+    Ok(Json(Status { addresses: app.addresses().to_vec(), ..app.site().status() }))
 }
 
 async fn audit(State(app): State<App>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditLine>> {
