@@ -135,7 +135,29 @@ async fn a_week_goes_from_a_build_to_the_last_pipeline() {
     assert_eq!(site.cycles(&PageQuery::default()).unwrap().items[0].state, "complete");
     let evidence = fs::read_to_string(world.path("data/evidence/smith-prod-symlink-1-evidence.txt")).unwrap();
     assert!(evidence.contains("region ap-south under CHG0000001, approved by bob"), "{evidence}");
+    let project = written(&world, "project-1-patch.md").await;
+    assert!(
+        project.starts_with("# Project 1 step patch: dev\n\n- **Pipeline**: dev\n- **Build**: 1\n"),
+        "{project}"
+    );
+    assert!(project.contains("- **Started by**: ana\n- **Reason**: test of cycle 1\n"), "{project}");
+    assert!(project.contains("0 machines: pass 0, failed 0"), "{project}");
+    assert!(written(&world, "project-3-patch.json").await.contains("\"pipeline\": \"rest\""));
     assert_eq!(site.stop_cycle(&ana, 1, "enough").await.unwrap_err().code, "S0420");
+}
+
+/// A document is written soon after what it is about was recorded.
+async fn written(world: &World, name: &str) -> String {
+    let path = world.path("data/evidence").join(name);
+    let there = async {
+        loop {
+            match fs::read_to_string(&path) {
+                Ok(text) => return text,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{name} was not written"))
 }
 
 /// A change gets its number from the desk.
