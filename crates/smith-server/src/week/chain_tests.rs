@@ -206,3 +206,17 @@ async fn a_schedule_starts_a_week_once_and_a_link_can_be_left_out() {
     site.stop_cycle(&ana, 1, "enough").await.unwrap();
     assert_eq!(site.cycle(1).unwrap().state, "stopped");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_in_the_middle_goes_on_and_makes_no_second_build() {
+    let world = World::new();
+    world.recipe();
+    let served = server(&world);
+    served.site().start_cycle(&who("ana", &["operator"]), &start("prod")).await.unwrap();
+    // The link is under way by now, or done already: either way its answer may be lost.
+    tokio::task::spawn_blocking(move || served.end()).await.unwrap();
+    let served = server(&world);
+    until(served.site(), "gates", "under way").await;
+    assert_eq!(served.site().cycle(1).unwrap().build, Some(1));
+    assert_eq!(world.store.builds_present().unwrap().len(), 1);
+}
