@@ -42,3 +42,27 @@ pub struct StartCycle {
     #[serde(default)]
     pub reason: Option<String>,
 }
+
+/// Says yes before the channel moves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ApproveCycle {
+    /// The approval's name; the only one of the week unless said.
+    #[serde(default)]
+    pub gate: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Runs a link again, or leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SteerLink {
+    /// Its name, or that of its pipeline.
+    pub link: String,
+    /// Needed where it is left out.
+    #[serde(default)]
+    pub reason: Option<String>,
+}

@@ -11,7 +11,7 @@ use super::events::Hub;
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::routes;
-use crate::verbs::{Denied, Site};
+use crate::verbs::{Denied, Kind, Site};
 
 /// Requests that are answered at once; others wait. Reads take less than a millisecond and writes wait for one disk, so more
 /// of them at once would only make each slower.
@@ -19,6 +19,10 @@ const AT_ONCE: usize = 128;
 
 /// Audits that are read at once: each folds the whole journal, which keeps a core busy for seconds where it has a million rows.
 const AUDITS_AT_ONCE: usize = 2;
+
+/// Rows of the newest ones unless somebody asks for another number, and at most: those of a page.
+const NEWEST: u32 = 100;
+const NEWEST_MAX: u32 = 1_000;
 
 /// What an [`App`] is made of.
 #[derive(Debug)]
@@ -84,6 +88,21 @@ impl App {
     pub(super) async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let _turn = self.0.audits.acquire().await;
         self.site().audit(query).await
+    }
+
+    /// The newest rows, as many as the query's limit.
+    pub(super) async fn newest(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Denied> {
+        let last = query.limit.unwrap_or(NEWEST);
+        if last == 0 || last > NEWEST_MAX {
+            let text = format!("expected a limit from 1 to {NEWEST_MAX}, found {last}");
+            return Err(Denied::new(Kind::Invalid, "S0417", text));
+        }
+        if query.after.is_some() {
+            let text = "expected no `after` where the newest rows are asked for, found one";
+            return Err(Denied::new(Kind::Invalid, "S0417", text));
+        }
+        let _turn = self.0.audits.acquire().await;
+        self.site().audit_last(query, last).await
     }
 
     /// From now on nothing new is begun, and streams of events end.

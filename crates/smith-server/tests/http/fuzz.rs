@@ -86,6 +86,8 @@ async fn run(served: &Served, tool: &OsStr, settings: &str, operations: &[&str; 
         "40",
     ]);
     command.args(["--generation-database", "none"]);
+    // It keeps what it found beside where it runs, and would begin with that.
+    command.current_dir(folder.path());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let out = timeout(LONGEST, command.output()).await.expect("an end within half an hour").unwrap();
     let said = [out.stdout, out.stderr].concat();

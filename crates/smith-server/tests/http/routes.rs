@@ -29,6 +29,7 @@ async fn everything_that_can_be_looked_at_is_answered() {
     assert_eq!(served.get("/v1/changes/CHG0000001").await.json()["project"], 1);
     assert_eq!(served.get("/v1/changes/CHG0000001/project").await.json()["project"], 1);
     is_page(&served, "/v1/trains").await;
+    is_page(&served, "/v1/cycles").await;
     assert!(!is_page(&served, "/v1/tickets").await.is_empty());
     assert_eq!(served.get("/v1/tickets/1").await.json()["number"], "#1");
     assert_eq!(served.get("/v1/tickets/%231").await.json()["number"], "#1");
@@ -108,6 +109,18 @@ async fn changes_and_trains_go_their_way() {
     let request = json!({"build": "725", "machines": "prod-dal10-carrier3-worker-11", "outage": 30});
     let started = served.post("/v1/requests", request).await;
     assert_eq!((started.status, started.json()["change"].as_str()), (201, Some("CHG0000001")), "{started:?}");
+    let reboot = json!({"build": "", "machines": "dev-mon01-infra-test-01", "reason": "stuck"});
+    let rebooted = served.post("/v1/reboots", reboot).await;
+    assert_eq!(
+        (rebooted.status, rebooted.json()["pipeline"].as_str()),
+        (201, Some("smith-reboot-2")),
+        "{rebooted:?}"
+    );
+    let newest = is_page(&served, "/v1/audit/newest?actor=cy&limit=3").await;
+    assert!(newest.is_empty(), "{newest:?}");
+    let newest = is_page(&served, "/v1/audit/newest?limit=3&project=1").await;
+    let all = is_page(&served, "/v1/audit?limit=1000&project=1").await;
+    assert!(newest.len() == 3 && all.ends_with(&newest), "{newest:?}");
     let cy = served.token("cy", &["approver"], &[]).await;
     let approved = served.post_as(&cy, "/v1/changes/CHG0000001/approve", json!({})).await;
     assert_eq!(approved.json()["approvals"], json!(["cy"]), "{approved:?}");
@@ -132,7 +145,7 @@ async fn changes_and_trains_go_their_way() {
     let evidence = json!({"changes": changes, "test_url": "https://ci.example/1", "test_passed": true});
     let closed = served.post("/v1/trains/complete", evidence).await;
     assert_eq!(closed.json()["items"][1]["test_passed"], true, "{closed:?}");
-    let cancelled = served.post("/v1/changes/CHG0000003/cancel", json!({"reason": "not needed"})).await;
+    let cancelled = served.post("/v1/changes/CHG0000004/cancel", json!({"reason": "not needed"})).await;
     assert_eq!(cancelled.problem(), (409, "S0408".to_owned()));
     let rejected = served.post_as(&cy, "/v1/changes/CHG0000009/reject", json!({"reason": "no"})).await;
     assert_eq!(rejected.problem(), (404, "S0407".to_owned()));
@@ -151,6 +164,17 @@ async fn the_rest_of_what_can_be_done() {
     assert_eq!(unreasoned.problem(), (422, "S0417".to_owned()));
     let withdrawn = served.post("/v1/builds/724/withdraw", json!({"reason": "bad kernel"})).await;
     assert_eq!(withdrawn.json()["state"], "withdrawn", "{withdrawn:?}");
+    let week = served.post("/v1/cycles", json!({"week": "weekly"})).await;
+    assert_eq!(week.problem(), (404, "S0440".to_owned()), "the settings have no weeks");
+    for (verb, body) in [
+        ("approve", json!({"gate": "go"})),
+        ("rerun", json!({"link": "build"})),
+        ("skip", json!({"link": "build", "reason": "made by hand"})),
+        ("stop", json!({"reason": "frozen"})),
+    ] {
+        let answer = served.post(&format!("/v1/cycles/1/{verb}"), body).await;
+        assert_eq!(answer.problem(), (404, "S0440".to_owned()), "{verb}");
+    }
     let said = served.post("/v1/chat", json!({"line": "help"})).await;
     assert!(said.json()["text"].as_str().unwrap().ends_with("said help"), "{said:?}");
     assert_eq!(served.post("/v1/chat", json!({"line": "no"})).await.problem(), (422, "S0417".to_owned()));
@@ -173,6 +197,7 @@ async fn what_is_not_there_is_said_with_its_code() {
         ("/v1/changes/CHG1", 404, "S0407"),
         ("/v1/tickets/9", 404, "S0418"),
         ("/v1/machines/nobody", 404, "S0111"),
+        ("/v1/cycles/1", 404, "S0440"),
         ("/v1/errors/S0499", 404, "S0420"),
         ("/v1/nothing", 404, "S0420"),
         ("/", 404, "S0420"),
@@ -184,6 +209,8 @@ async fn what_is_not_there_is_said_with_its_code() {
         ("/v1/projects?limit=0", 422, "S0417"),
         ("/v1/projects?after=x", 422, "S0417"),
         ("/v1/audit?since=yesterday", 422, "S0417"),
+        ("/v1/audit/newest?limit=1001", 422, "S0417"),
+        ("/v1/audit/newest?after=1", 422, "S0417"),
     ];
     for (path, status, code) in wanted {
         let answer = served.get(path).await;

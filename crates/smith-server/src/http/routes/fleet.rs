@@ -90,8 +90,11 @@ async fn end_exemption(State(app): State<App>, Part(id): Part<u32>, asked: Asked
 
 /// The reason of a request that needs one.
 pub(super) fn reason(given: &Reasoned) -> Result<&str, Fault> {
-    let reason = given.reason.as_deref().filter(|reason| !reason.trim().is_empty());
-    reason.ok_or_else(|| {
+    said(given.reason.as_deref())
+}
+
+pub(super) fn said(reason: Option<&str>) -> Result<&str, Fault> {
+    reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| {
         let text = "a reason is missing, expected a sentence that says why";
         Fault::new(StatusCode::UNPROCESSABLE_ENTITY, "S0417", text)
     })

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::super::describe::Api;
-use super::{access, builds, changes, fleet, projects, site, trains};
+use super::{access, builds, changes, cycles, fleet, projects, site, trains};
 
 const ABOUT: &str = "Patches fleets of Linux machines. Requests come over the unix socket of the server, or over TCP with a \
                      token. Faults are application/problem+json with a code that /v1/errors/CODE explains. \
@@ -16,10 +16,12 @@ pub(in crate::http) fn all() -> Api {
         site::add_open,
         site::add,
         projects::add,
+        projects::add_requests,
         projects::add_known,
         projects::add_events,
         changes::add,
         trains::add,
+        cycles::add,
         fleet::add,
         builds::add,
         access::add,

@@ -29,11 +29,6 @@ pub(super) fn add(api: Api) -> Api {
         start,
         op("startProject", "Patches a build onto a config.").body::<Start>().made::<Started>(),
     )
-    .post(
-        "/v1/requests",
-        request,
-        op("requestPatch", "Patches single machines.").body::<PatchRequest>().made::<Started>(),
-    )
     .get("/v1/projects/{id}", show, on("showProject", "Shows a project.").one::<Project>())
     .get("/v1/projects/{id}/why", why, on("whyProject", "Says what a project waits for.").page::<String>())
     .get(
@@ -77,6 +72,23 @@ pub(super) fn add(api: Api) -> Api {
         "/v1/projects/{id}/approve",
         approve,
         on("approveGate", "Says yes to an approval gate of a step.").body::<Approve>().one::<ProjectLine>(),
+    )
+}
+
+/// Machines that are named one by one, or by a selector.
+pub(super) fn add_requests(api: Api) -> Api {
+    let op = |id, summary| Operation::new("requests", id, summary);
+    api.post(
+        "/v1/requests",
+        request,
+        op("requestPatch", "Patches single machines.").body::<PatchRequest>().made::<Started>(),
+    )
+    .post(
+        "/v1/reboots",
+        reboot,
+        op("requestReboot", "Reboots single machines; the build may be left empty.")
+            .body::<PatchRequest>()
+            .made::<Started>(),
     )
     .post(
         "/v1/sign-offs",
@@ -172,6 +184,10 @@ async fn start(State(app): State<App>, asked: Asked<Start>) -> Result<Made<Start
 
 async fn request(State(app): State<App>, asked: Asked<PatchRequest>) -> Result<Made<Started>, Fault> {
     Ok(made(app.site().request(&asked.caller, &asked.body).await?))
+}
+
+async fn reboot(State(app): State<App>, asked: Asked<PatchRequest>) -> Result<Made<Started>, Fault> {
+    Ok(made(app.site().reboot(&asked.caller, &asked.body).await?))
 }
 
 fn made(what: Started) -> Made<Started> {

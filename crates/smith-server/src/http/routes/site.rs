@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use smith_api::{AuditLine, AuditQuery, Chat, ChatAnswer, Errand, Page, PageQuery, Status, Ticket};
 
-use super::super::answer::Answer;
+use super::super::answer::{Answer, whole};
 use super::super::app::App;
 use super::super::describe::{Api, Operation};
 use super::super::take::{Asked, Params, Part};
@@ -17,6 +17,13 @@ pub(super) fn add(api: Api) -> Api {
             "/v1/audit",
             audit,
             op("audit", "Tells what happened.").query::<AuditQuery>().page::<AuditLine>(),
+        )
+        .get(
+            "/v1/audit/newest",
+            newest,
+            op("auditNewest", "Tells what happened last, as many rows as the limit says.")
+                .query::<AuditQuery>()
+                .page::<AuditLine>(),
         )
         .get(
             "/v1/tickets",
@@ -90,6 +97,10 @@ async fn status(State(app): State<App>) -> Answer<Status> {
 
 async fn audit(State(app): State<App>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditLine>> {
     Ok(Json(app.audit(&query).await?))
+}
+
+async fn newest(State(app): State<App>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditLine>> {
+    Ok(whole(app.newest(&query).await?))
 }
 
 async fn tickets(State(app): State<App>, Params(query): Params<PageQuery>) -> Answer<Page<Ticket>> {
