@@ -15,13 +15,13 @@ use crate::config::settings::Settings as SiteSettings;
 use crate::core::{Core, Life, Start, StartError, owner_here, start};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
-use crate::feed::{watch_builds, watch_inventory};
+use crate::feed::{keep_evidence, watch_builds, watch_inventory};
 use crate::machine::{
     Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
     StoreAccess,
 };
 use crate::verbs::Site;
-use crate::week::{Weeks, keep_schedules};
+use crate::week::{EVIDENCE, Weeks, keep_schedules};
 
 /// The journal's file in the data folder.
 const JOURNAL: &str = "journal.db";
@@ -89,6 +89,7 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
     if let Some(store) = &settings.store {
         runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
     }
+    runtime.spawn(keep_evidence(core.clone(), settings.data.join(EVIDENCE), tell));
     let pipelines = Arc::new(settings.pipelines.clone());
     let (requests, weeks) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
     let site = Site { core, pipelines, requests, weeks };

@@ -115,7 +115,7 @@ fn others(rollout: &Rollout) -> Vec<String> {
     names.into_iter().collect()
 }
 
-fn step(state: &State, rollout: &Rollout, number: u16) -> Step {
+pub(super) fn step(state: &State, rollout: &Rollout, number: u16) -> Step {
     let (run, rule) = (rollout.step(number), rollout.rule(number));
     let waits = !rollout.has_ended() && !run.has_ended();
     let reasons = if waits { why::step(state, rollout, number) } else { Vec::new() };

@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smith_api::{AuditQuery, Decision, NewToken, PatchRequest, ProjectQuery, RaiseTrain, Start};
 use smith_domain::actor::Actor;
 use smith_domain::decide::{BuildCommand, Command};
 use smith_domain::fleet::{FleetCommand, ObservePolicy};
-use smith_domain::id::BuildNumber;
+use smith_domain::id::{BuildNumber, RolloutId};
+use smith_domain::rollout::{CauseKind, JobState, Outcome, RolloutCommand, Work};
+use smith_domain::state::State;
+use smith_domain::time::Span;
 
 use super::access::digest;
 use super::{Caller, Environments, Key, Kind, RequestRules, Site};
+use crate::answers::step_evidence;
 use crate::core::{Core, Life, Start as Begin, start};
 use crate::desk::BuiltIn;
 use crate::driver::Executor;
@@ -171,6 +176,56 @@ async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_r
     site.revoke_token(&root, made.token, "left").await.unwrap();
     assert_eq!(site.bearer(&made.secret).unwrap_err().kind, Kind::Unknown);
     assert_eq!(site.bearer("smith_0").unwrap_err().code, "S0412");
+}
+
+/// Answers the action that a machine of the first project was asked for, as soon as it was.
+async fn answer(site: &Site, machine: &str, outcome: Outcome, note: Option<&str>) {
+    let id = site.core.read(|state| state.fleet.find(machine).unwrap());
+    let asked = site.until(Duration::from_secs(10), |state| {
+        let job = state.rollouts.get(RolloutId(1))?.job_of(id)?;
+        matches!(job.state, JobState::Active(_)).then_some(job.serial)
+    });
+    let asked = asked.await;
+    let serial = asked.unwrap_or_else(|| panic!("{machine} is not asked: {:#?}", site.project(1)));
+    let (rollout, note) = (RolloutId(1), note.map(str::to_owned));
+    let took = Span::secs(3);
+    let report = RolloutCommand::Report { rollout, machine: id, serial, outcome, took, note };
+    site.core.submit(Actor::smith(), Command::Rollout(report)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_evidence_of_a_step_names_every_machine_and_who_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let (ana, cy) = (who("ana", &["operator"]), who("cy", &["approver"]));
+    site.request(&ana, &patch("725", "prod-syd01-carrier1-worker-*")).await.unwrap();
+    let now = || site.core.read(|state| step_evidence(state, state.rollouts.get(RolloutId(1))?, 0));
+    assert_eq!(now(), None, "a step that has not ended has no evidence");
+    site.approve(&cy, "CHG0000001", &Decision::default()).await.unwrap();
+    let [first, second] = ["prod-syd01-carrier1-worker-1001", "prod-syd01-carrier1-worker-1002"];
+    answer(&site, first, Outcome::Found(Work::Nothing), None).await;
+    // Nothing is installed, and it is seen that it is healthy.
+    answer(&site, first, Outcome::Done, None).await;
+    let note = Some("key | of\nanother host");
+    answer(&site, second, Outcome::Failed(CauseKind::KeyRefused), note).await;
+    site.abort(&ana, 1, &Default::default()).await.unwrap();
+    let closed = |state: &State| {
+        let evidence = step_evidence(state, state.rollouts.get(RolloutId(1))?, 0)?;
+        let is_closed = evidence.change.as_ref().is_some_and(|change| change.evidence.is_some());
+        is_closed.then_some(evidence)
+    };
+    let evidence = site.until(Duration::from_secs(10), closed).await.unwrap();
+    let outcomes: Vec<&str> = evidence.machines.iter().map(|one| one.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["pass", "failed"]);
+    let text = evidence.to_markdown();
+    assert!(text.starts_with("# Project 1 step patch: prod-syd01-carrier1-worker-1001 "), "{text}");
+    assert!(text.contains("## Change CHG0000001\n") && text.contains("; approved by cy."), "{text}");
+    assert!(text.contains("| CTASK0000001 |"), "{text}");
+    assert!(text.contains("2 machines: pass 1, failed 1, lost 0"), "{text}");
+    let row = text.lines().find(|line| line.starts_with(&format!("| {second} | failed |"))).unwrap();
+    assert!(row.contains("key \\| of another host"), "what a machine said stays in its cell: {row}");
+    let json = serde_json::to_value(&evidence).unwrap();
+    assert_eq!(json["machines"][0]["machine"], first);
 }
 
 #[tokio::test]

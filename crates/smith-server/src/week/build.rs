@@ -34,8 +34,8 @@ struct Promise {
 #[derive(Debug)]
 pub(super) struct Making<'a> {
     pub(super) shop: &'a Shop,
-    /// Paths of the plan are below this.
-    pub(super) folder: &'a Path,
+    /// Paths of the plan are below this; not known where the week has left the settings. What was made is found all the same.
+    pub(super) folder: Result<&'a Path, Trouble>,
     /// What the server keeps for itself.
     pub(super) data: &'a Path,
 }
@@ -78,11 +78,12 @@ impl Making<'_> {
     }
 
     fn recipe(&self, job: &Job) -> Result<Recipe, Trouble> {
-        let path = self.folder.join(&job.plan.recipe);
+        let folder = self.folder.clone()?;
+        let path = folder.join(&job.plan.recipe);
         let bytes = fs::read(&path).map_err(|error| {
             Trouble::Failed(format!("expected a recipe in {}, found that {error}", path.display()))
         })?;
-        let folder = path.parent().unwrap_or(self.folder);
+        let folder = path.parent().unwrap_or(folder);
         load(&path.display().to_string(), &bytes, folder)
             .map_err(|problems| Trouble::Refused(one_line(&problems.to_string())))
     }

@@ -135,7 +135,29 @@ async fn a_week_goes_from_a_build_to_the_last_pipeline() {
     assert_eq!(site.cycles(&PageQuery::default()).unwrap().items[0].state, "complete");
     let evidence = fs::read_to_string(world.path("data/evidence/smith-prod-symlink-1-evidence.txt")).unwrap();
     assert!(evidence.contains("region ap-south under CHG0000001, approved by bob"), "{evidence}");
+    let project = written(&world, "project-1-patch.md").await;
+    assert!(
+        project.starts_with("# Project 1 step patch: dev\n\n- **Pipeline**: dev\n- **Build**: 1\n"),
+        "{project}"
+    );
+    assert!(project.contains("- **Started by**: ana\n- **Reason**: test of cycle 1\n"), "{project}");
+    assert!(project.contains("0 machines: pass 0, failed 0"), "{project}");
+    assert!(written(&world, "project-3-patch.json").await.contains("\"pipeline\": \"rest\""));
     assert_eq!(site.stop_cycle(&ana, 1, "enough").await.unwrap_err().code, "S0440");
+}
+
+/// A document is written soon after what it is about was recorded.
+async fn written(world: &World, name: &str) -> String {
+    let path = world.path("data/evidence").join(name);
+    let there = async {
+        loop {
+            match fs::read_to_string(&path) {
+                Ok(text) => return text,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{name} was not written"))
 }
 
 /// A change gets its number from the desk.
@@ -183,4 +205,18 @@ async fn a_schedule_starts_a_week_once_and_a_link_can_be_left_out() {
     assert_eq!((skipped.state.as_str(), skipped.note.as_deref()), ("skipped", Some("tested by hand")));
     site.stop_cycle(&ana, 1, "enough").await.unwrap();
     assert_eq!(site.cycle(1).unwrap().state, "stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_in_the_middle_goes_on_and_makes_no_second_build() {
+    let world = World::new();
+    world.recipe();
+    let served = server(&world);
+    served.site().start_cycle(&who("ana", &["operator"]), &start("prod")).await.unwrap();
+    // The link is under way by now, or done already: either way its answer may be lost.
+    tokio::task::spawn_blocking(move || served.end()).await.unwrap();
+    let served = server(&world);
+    until(served.site(), "gates", "under way").await;
+    assert_eq!(served.site().cycle(1).unwrap().build, Some(1));
+    assert_eq!(world.store.builds_present().unwrap().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Performs the links of cycles: each beside the driver, each at most once at a time.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smith_domain::actor::Actor;
@@ -161,7 +161,7 @@ impl Inner {
     async fn build(self: &Arc<Self>, core: &Core, job: Job) -> ErrandOutcome {
         let _turn = self.heavy.lock().await;
         let made = self.work(job, |inner, shop, job| {
-            let folder: &Path = &inner.week(job)?.folder;
+            let folder = inner.week(job).map(|week| week.folder.as_path());
             Making { shop, folder, data: &inner.data }.run(job)
         });
         let (number, note) = match made.await {

@@ -18,5 +18,6 @@ mod shop;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use executor::EVIDENCE;
 pub use executor::Weeks;
 pub use schedule::keep_schedules;

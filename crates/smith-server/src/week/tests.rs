@@ -88,7 +88,7 @@ impl World {
     }
 
     fn build(&self, job: &Job) -> Result<(u32, String), Trouble> {
-        let (shop, folder, data) = (self.shop(), self.folder.path(), self.path("data"));
+        let (shop, folder, data) = (self.shop(), Ok(self.folder.path()), self.path("data"));
         Making { shop: &shop, folder, data: &data }.run(job)
     }
 

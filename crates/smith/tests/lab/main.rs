@@ -15,6 +15,7 @@ mod machines;
 mod patching;
 mod removal;
 mod reports;
+mod serving;
 mod site;
 mod told;
 mod world;

@@ -81,6 +81,11 @@ impl<'w> Site<'w> {
         self.folder.path().join(name)
     }
 
+    /// Where machines find the build.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// How a command names the build.
     pub(crate) fn build(&self) -> [String; 6] {
         let store = self.path("store").display().to_string();

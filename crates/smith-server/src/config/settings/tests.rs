@@ -168,3 +168,17 @@ fn fragments_add_and_never_contradict() {
     );
     assert!(text.contains("smith.yaml:1 has it already"), "{text}");
 }
+
+#[test]
+fn the_examples_of_the_reference_are_understood() {
+    for (page, keys) in [
+        (include_str!("../../../../../docs/reference/settings.md"), 14),
+        (include_str!("../../../../../docs/reference/week.md"), 1),
+    ] {
+        let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let top = example.lines().filter(|line| line.starts_with(char::is_alphabetic)).count();
+        assert_eq!(top, keys, "{example}");
+        let settings = loaded(example).unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
+        assert_eq!(settings.weeks[0].plan.name, "prod");
+    }
+}

@@ -233,6 +233,10 @@ proptest! {
         let text = EXAMPLES.get(which).map_or(EVERYTHING, |(_, text)| text);
         let mut bytes = text.as_bytes().to_vec();
         for (index, how, byte) in damage {
+            // Nothing is left to be damaged, and an empty file is answered like any other.
+            if bytes.is_empty() {
+                break;
+            }
             let at = index.index(bytes.len());
             match how {
                 0 => drop(bytes.remove(at)),
