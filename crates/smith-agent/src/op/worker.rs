@@ -15,6 +15,7 @@ use super::recorder::Recorder;
 use super::settle::interrupted;
 use super::store::{Machine, Store};
 use crate::act::{self, Came};
+use crate::apt;
 
 /// Talks look at a lock for milliseconds.
 const LOCKS: Duration = Duration::from_secs(30);
@@ -75,7 +76,11 @@ fn perform(
         Err(failure) => Outcome::Failed(failure),
     };
     recorder.note(&format!("{} took {} s", job.action.word(), begun.elapsed().as_secs()));
-    recorder.end(outcome)
+    recorder.end(outcome.clone())?;
+    if let Err(error) = apt::told(store.host, &outcome) {
+        recorder.note(&format!("the next patch tells the same changes again: {error}"));
+    }
+    Ok(())
 }
 
 /// The machine's lock, or who has it.
