@@ -12,10 +12,11 @@ use super::keep::{CannotKeep, Keep};
 use super::lock::Held;
 use super::operation::Operation;
 use super::recorder::Recorder;
-use super::settle::interrupted;
+use super::settle::{in_the_middle, interrupted};
 use super::store::{Machine, Store};
 use crate::act::{self, Came};
 use crate::apt;
+use crate::reboot::Boot;
 
 /// Talks look at a lock for milliseconds.
 const LOCKS: Duration = Duration::from_secs(30);
@@ -32,8 +33,7 @@ pub(crate) fn work(store: &Store<'_>, id: &Name) -> Result<(), CannotKeep> {
         return Ok(());
     }
     if operation.is_started() {
-        return recorder
-            .end(interrupted("the agent was killed, or the machine went down, in the middle of it"));
+        return recorder.end(interrupted(in_the_middle(store, &operation)));
     }
     let job = match operation.job() {
         Ok(Some(job)) => job,
@@ -47,8 +47,10 @@ pub(crate) fn work(store: &Store<'_>, id: &Name) -> Result<(), CannotKeep> {
             return recorder.end(fail(Cause::Busy, format!("{by} runs")));
         }
     };
-    if let Err(error) =
-        sign(&machine, id).keep("written", &store.path("lock")).and_then(|()| operation.start(&held))
+    let boot = Boot::now(store.host).ok();
+    if let Err(error) = sign(&machine, id)
+        .keep("written", &store.path("lock"))
+        .and_then(|()| operation.start(boot.as_ref(), &held))
     {
         return recorder.end(fail(Cause::DiskFull, error.to_string()));
     }
