@@ -8,6 +8,7 @@ use smith_agent::protocol::{
     Cause, Checked, Done, Downgrades, Failure, Outcome, Patch, Patched, Removals, Work, is_in_effect,
 };
 
+use super::begun;
 use super::conffiles::Beside;
 use super::disk::{self, Need};
 use super::drive::{self, Drive};
@@ -86,9 +87,13 @@ pub(super) fn patch_within(
 ) -> Result<Outcome, Failure> {
     let mut before = None;
     let ended = bring(ctx, patch, lock_wait, &mut before);
-    ended.map_err(|failure| match before {
-        Some(before) => of_a_touched_machine(ctx.host, failure, &before),
-        None => failure,
+    ended.map_err(|failure| {
+        let mut failure = match before {
+            Some(before) => of_a_touched_machine(ctx.host, failure, &before),
+            None => failure,
+        };
+        failure.changes = begun::so_far(ctx);
+        failure
     })
 }
 
@@ -163,17 +168,18 @@ fn finish(ctx: &mut Context<'_>, drive: &Drive<'_>, end: Finish<'_>) -> Result<O
     let after = if purge.packages.is_empty() { machine } else { Machine::read(ctx.host, &before.native)? };
     keep(ctx, "packages.after", &after);
     let verdict = verify(ctx, wish, seen, &after)?;
-    let changes = differences(before, &after);
-    let is_so =
-        changes.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
+    let own = differences(before, &after);
+    let is_so = own.is_empty() && seen.plan.is_empty() && repair.done.is_empty() && purge.packages.is_empty();
     if !is_so && let Err(error) = drive.home.forget_archives() {
         ctx.log(format!("downloaded packages could not be deleted: {error}"));
     }
     let (restarts, reboot) = restart::needs(ctx.host);
     let Purge { releases, left, .. } = purge;
+    let begun = begun::read(ctx);
     let patched = Patched {
         build: wish.patch.build,
-        changes,
+        unfinished: begun.as_ref().and_then(|begun| begun.unfinished(ctx)),
+        changes: begun.map_or(own, |begun| begun.differences(&after)),
         verified: verdict.at_build,
         unknown: verdict.unknown,
         installed: u32::try_from(after.packages.len()).unwrap_or(u32::MAX),

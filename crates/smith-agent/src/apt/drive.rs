@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::io::{FdFlags, fcntl_setfd};
 use smith_agent::protocol::{Cause, Conffiles, Failure};
 
+use super::begun;
 use super::home::Home;
 use super::plan::Plan;
 use super::status::Machine;
@@ -96,7 +97,7 @@ impl Drive<'_> {
     /// Changes packages by apt. When its time is over apt begins no other run of dpkg, and the one that it is at is waited for.
     pub(crate) fn change(&self, ctx: &mut Context<'_>, step: &str, args: &[&str]) -> Result<(), Failure> {
         let run = self.of_packages(self.apt(ctx.left(INSTALL_MAX)?));
-        health::changing(ctx)?;
+        changing(ctx)?;
         finished(followed(ctx, step, run, AtLimit::Finish, args)?)
     }
 
@@ -104,10 +105,16 @@ impl Drive<'_> {
     pub(crate) fn configure_all(&self, ctx: &mut Context<'_>) -> Result<(), Failure> {
         let run = Run::new("dpkg", ctx.left(INSTALL_MAX)?).args(self.home.dpkg_options(self.conffiles));
         let run = self.of_packages(run).args(["--configure", "-a"]);
-        health::changing(ctx)?;
+        changing(ctx)?;
         ctx.phase("repair");
         finished(logged(ctx, run, AtLimit::Wait, |_| {})?)
     }
+}
+
+/// What is about to be changed is remembered first.
+fn changing(ctx: &mut Context<'_>) -> Result<(), Failure> {
+    health::changing(ctx)?;
+    begun::begin(ctx)
 }
 
 fn finished((ended, said): (Ended, String)) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod act;
 mod base64;
+mod begun;
 mod conffiles;
 mod disk;
 mod drive;
@@ -27,6 +28,7 @@ mod wish;
 mod words;
 
 pub(crate) use act::{check, patch};
+pub(crate) use begun::told;
 pub(crate) use facts::{Summary, facts};
 pub(crate) use status::Machine;
 pub(crate) use version::compare;

@@ -77,11 +77,19 @@ impl Plan {
 
 /// What differs between two moments of a machine.
 pub(crate) fn differences(before: &Machine, after: &Machine) -> Vec<Change> {
-    let keys: BTreeSet<&Key> = before.packages.keys().chain(after.packages.keys()).collect();
-    let version =
-        |machine: &Machine, key: &Key| machine.packages.get(key).map(|present| present.version.clone());
-    let pairs = keys.into_iter().map(|key| (key, version(before, key), version(after, key)));
+    differences_since(&versions(before), after)
+}
+
+/// The same, where only the versions are known of the first moment.
+pub(crate) fn differences_since(before: &BTreeMap<Key, String>, after: &Machine) -> Vec<Change> {
+    let after = versions(after);
+    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    let pairs = keys.into_iter().map(|key| (key, before.get(key).cloned(), after.get(key).cloned()));
     pairs.filter(|(_, from, to)| from != to).map(|(key, from, to)| change(key, from, to)).collect()
+}
+
+fn versions(machine: &Machine) -> BTreeMap<Key, String> {
+    machine.packages.iter().map(|(key, present)| (key.clone(), present.version.clone())).collect()
 }
 
 fn change(key: &Key, from: Option<String>, to: Option<String>) -> Change {

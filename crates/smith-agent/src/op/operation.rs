@@ -10,16 +10,20 @@ use smith_agent::protocol::{Action, Fence, JOB_MAX, Job, Name};
 use super::events::Events;
 use super::keep::{CannotKeep, read_bounded, sync_folder, write_new};
 use super::lock::{Held, try_lock, wait_lock};
+use crate::reboot::Boot;
 
 pub(crate) const JOB: &str = "job.json";
 /// The address that the job came from.
 pub(crate) const PEER: &str = "peer";
-/// A worker has begun with the action, which from then on is never begun again.
+/// A worker has begun with the action, which from then on is never begun again: its process, and the boot where that is known.
 const STARTED: &str = "started";
 /// There was never a job under this name, and there never will be.
 pub(crate) const NEVER_BEGUN: &str = "never-begun";
 /// The machine was told to go down, and the operation ends when it is back.
 const REBOOT: &str = "reboot.json";
+
+/// Two numbers and an identity.
+const STARTED_MAX: u64 = 4 << 10;
 
 /// Written again a job may be longer than it was: `ä` is one character and six in JSON at its worst.
 const JOB_FILE_MAX: u64 = 6 * JOB_MAX as u64;
@@ -62,9 +66,21 @@ impl Operation {
     }
 
     /// On the disk when this returns.
-    pub(crate) fn start(&self, _held: &Held) -> Result<(), CannotKeep> {
-        write_new(&self.folder.join(STARTED), format!("{}\n", std::process::id()).as_bytes())?;
+    pub(crate) fn start(&self, boot: Option<&Boot>, _held: &Held) -> Result<(), CannotKeep> {
+        let mut text = format!("{}\n", std::process::id());
+        if let Some(boot) = boot.and_then(|boot| serde_json::to_string(boot).ok()) {
+            text.push_str(&boot);
+            text.push('\n');
+        }
+        write_new(&self.folder.join(STARTED), text.as_bytes())?;
         sync_folder(&self.folder)
+    }
+
+    /// The boot that a worker began with the action in, where it is kept and whole.
+    pub(crate) fn started_in(&self) -> Option<Boot> {
+        let content = read_bounded(&self.folder.join(STARTED), STARTED_MAX).ok().flatten()?;
+        let mut lines = content.split(|&byte| byte == b'\n');
+        serde_json::from_slice(lines.nth(1)?).ok()
     }
 
     pub(crate) fn is_rebooting(&self) -> bool {

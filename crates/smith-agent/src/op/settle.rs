@@ -10,7 +10,8 @@ use super::keep::{CannotKeep, Keep};
 use super::operation::Operation;
 use super::recorder::Recorder;
 use super::store::{Begin, Store};
-use crate::{kernel, reboot};
+use crate::kernel;
+use crate::reboot::{self, Boot};
 
 /// What is done about a reboot when the machine is back is looked at for so long.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -54,7 +55,7 @@ pub(crate) fn settle_begun(
             None => return Ok(Stand::Rebooting),
         }
     } else if operation.is_started() {
-        interrupted("the agent was killed, or the machine went down, in the middle of it")
+        interrupted(in_the_middle(store, operation))
     } else {
         interrupted("the agent was killed, or the machine went down, before it began with it")
     };
@@ -71,6 +72,18 @@ pub(crate) fn settle_all(store: &Store<'_>, diary: &Diary) -> Result<(), CannotK
         }
     }
     Ok(())
+}
+
+/// What became of a worker that began and did not end. That the machine was restarted is known; what came first is not, where the
+/// agent was killed and the machine went down after it.
+pub(super) fn in_the_middle(store: &Store<'_>, operation: &Operation) -> &'static str {
+    match (operation.started_in(), Boot::now(store.host)) {
+        (Some(began), Ok(now)) if began == now => {
+            "the agent was killed or broke off in the middle of it, and the machine was not restarted"
+        }
+        (Some(_), Ok(_)) => "the machine was restarted before it came to its end",
+        (None, _) | (_, Err(_)) => "the agent was killed, or the machine went down, in the middle of it",
+    }
 }
 
 pub(crate) fn interrupted(message: impl Into<String>) -> Outcome {

@@ -129,6 +129,12 @@ fn halve(outcome: &mut Outcome) -> bool {
                 return false;
             }
         },
+        Outcome::Failed(failure) if !failure.changes.is_empty() => {
+            let mut changes = std::mem::take(&mut failure.changes).into_vec();
+            let some = half(&mut changes);
+            failure.changes = changes.into();
+            return some;
+        }
         Outcome::Failed(failure) => match &mut failure.health {
             Some(health) => health,
             None => return half(&mut failure.tail),
@@ -192,11 +198,12 @@ mod tests {
         );
         assert!(cut.is_some());
         let mut failure = Failure::new(Cause::Busy, "ä".repeat(1 << 20));
+        failure.changes = vec![Change { name: "x".repeat(50), ..Change::default() }; 30_000].into();
         failure.tail = (0..9000).map(|at| format!("{at} {}", "\u{1}".repeat(9000))).collect();
         let (outcome, _) = fit(Outcome::Failed(failure));
         assert!(length(&outcome) <= MOST);
         assert!(
-            matches!(&outcome, Outcome::Failed(failure) if failure.tail.last().unwrap().starts_with("8999"))
+            matches!(&outcome, Outcome::Failed(failure) if failure.tail.last().unwrap().starts_with("8999") && failure.changes.len() > 1000)
         );
     }
 }

@@ -12,9 +12,11 @@ use super::keep::{CannotKeep, Keep};
 use super::lock::Held;
 use super::operation::Operation;
 use super::recorder::Recorder;
-use super::settle::interrupted;
+use super::settle::{in_the_middle, interrupted};
 use super::store::{Machine, Store};
 use crate::act::{self, Came};
+use crate::apt;
+use crate::reboot::Boot;
 
 /// Talks look at a lock for milliseconds.
 const LOCKS: Duration = Duration::from_secs(30);
@@ -31,8 +33,7 @@ pub(crate) fn work(store: &Store<'_>, id: &Name) -> Result<(), CannotKeep> {
         return Ok(());
     }
     if operation.is_started() {
-        return recorder
-            .end(interrupted("the agent was killed, or the machine went down, in the middle of it"));
+        return recorder.end(interrupted(in_the_middle(store, &operation)));
     }
     let job = match operation.job() {
         Ok(Some(job)) => job,
@@ -46,8 +47,10 @@ pub(crate) fn work(store: &Store<'_>, id: &Name) -> Result<(), CannotKeep> {
             return recorder.end(fail(Cause::Busy, format!("{by} runs")));
         }
     };
-    if let Err(error) =
-        sign(&machine, id).keep("written", &store.path("lock")).and_then(|()| operation.start(&held))
+    let boot = Boot::now(store.host).ok();
+    if let Err(error) = sign(&machine, id)
+        .keep("written", &store.path("lock"))
+        .and_then(|()| operation.start(boot.as_ref(), &held))
     {
         return recorder.end(fail(Cause::DiskFull, error.to_string()));
     }
@@ -75,7 +78,11 @@ fn perform(
         Err(failure) => Outcome::Failed(failure),
     };
     recorder.note(&format!("{} took {} s", job.action.word(), begun.elapsed().as_secs()));
-    recorder.end(outcome)
+    recorder.end(outcome.clone())?;
+    if let Err(error) = apt::told(store.host, &outcome) {
+        recorder.note(&format!("the next patch tells the same changes again: {error}"));
+    }
+    Ok(())
 }
 
 /// The machine's lock, or who has it.

@@ -18,6 +18,6 @@ pub use outcome::{Cause, Done, Failure, Outcome};
 pub use read::{JOB_MAX, LINE_MAX, ReadError, read_job, read_reply};
 pub use reply::{Body, Hello, Phase, Refusal, Reply};
 pub use report::{
-    Change, Checked, Disk, Facts, Finding, Healed, Kernel, Package, Patched, Piece, Rebooted, Restart, Unit,
-    Work, is_in_effect,
+    Change, Checked, Disk, Facts, Finding, Healed, Kernel, Package, Patched, Piece, Rebooted, Restart,
+    Unfinished, Unit, Work, is_in_effect,
 };

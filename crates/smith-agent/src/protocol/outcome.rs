@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{Checked, Facts, Healed, Patched, Piece, Rebooted};
+use super::report::{Change, Checked, Facts, Healed, Patched, Piece, Rebooted};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +44,10 @@ pub struct Failure {
     /// What was found of the machine's health, for `Cause::Unhealthy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Healed>,
+    /// How the machine's packages differ from what they were when a change of them began that has not ended well, for a patch. An
+    /// earlier operation may have begun it, so that this one need not have changed anything itself.
+    #[serde(default, skip_serializing_if = "<[Change]>::is_empty")]
+    pub changes: Box<[Change]>,
 }
 
 /// Why an action failed. The words are those of the rules of rollouts.
@@ -122,6 +126,6 @@ impl fmt::Display for Cause {
 
 impl Failure {
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), tail: Vec::new(), health: None }
+        Self { cause, message: message.into(), tail: Vec::new(), health: None, changes: Box::default() }
     }
 }

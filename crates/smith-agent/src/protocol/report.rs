@@ -114,8 +114,11 @@ pub struct Package {
 #[serde(default)]
 pub struct Patched {
     pub build: u32,
-    /// What differs between the package lists from before and after.
+    /// What differs between the package lists from before and after. Before is where `unfinished` began, if there was one.
     pub changes: Vec<Change>,
+    /// What this patch brought to its end, which an earlier operation had begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Unfinished>,
     /// Packages of the machine that the build knows, all at the build's version.
     pub verified: u32,
     /// Packages of the machine that the build does not know.
@@ -138,6 +141,16 @@ pub struct Patched {
     pub reboot: Vec<String>,
     pub restarts: Vec<Restart>,
     pub packages_sha256: String,
+}
+
+/// A change of packages that failed or was interrupted, and was never told as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Unfinished {
+    /// When it began, by the machine's clock in seconds since 1970.
+    pub since: u64,
+    /// The operation that began it.
+    pub operation: String,
 }
 
 /// Whether all that is installed is what runs. A check and a patch, the agent and the controller judge by this alone. Any process

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use smith_agent::protocol::{Body, Done, Outcome, Phase};
 
 use crate::killed::Draw;
-use crate::world::{World, attach, job};
+use crate::world::{World, attach, job, wait_for};
 
 const PACKAGES: [&str; 6] = ["alpha", "beta", "delta", "gamma", "omega", "zeta"];
 
@@ -251,6 +251,34 @@ fn a_patch_that_is_killed_again_and_again_comes_to_its_end() {
         assert!(matches!(again, Outcome::AlreadySo(_)), "{again:?}");
     }
     assert!(hits >= 4, "{hits} of {kills} kills hit a worker");
+}
+
+#[test]
+fn what_a_killed_patch_has_changed_is_told_by_the_next() {
+    let Some(machine) = Machine::new() else { return };
+    let world = &machine.world;
+    let mut talk = world.start(&machine.job("p-1", "patch"));
+    talk.until(|body| matches!(body, Body::Phase(phase) if phase.step == "install"));
+    talk.kill();
+    assert_eq!(world.kill_workers(), 1);
+    // apt and dpkg live on, or were not begun: whichever of the two patches has changed it, all is told.
+    let second = world.talk(&machine.job("p-2", "patch")).outcome();
+    let (Outcome::Done(Done::Patched(patched)) | Outcome::AlreadySo(Done::Patched(patched))) = second else {
+        panic!("{second:?}");
+    };
+    let told: Vec<_> = patched
+        .changes
+        .iter()
+        .map(|one| (one.name.as_str(), one.from.as_deref(), one.to.as_deref()))
+        .collect();
+    assert_eq!(told, PACKAGES.map(|name| (name, Some("1.0"), Some("1.1"))));
+    assert_eq!(patched.unfinished.unwrap().operation, "p-1");
+    assert_eq!(world.talk(&attach("p-1", 0, "now")).cause(), "interrupted");
+    wait_for("the end of the worker", || world.workers().is_empty());
+    assert!(!machine.root("var/lib/smith/patching.json").exists());
+    let again = world.talk(&machine.job("p-3", "patch")).outcome();
+    let Outcome::AlreadySo(Done::Patched(again)) = again else { panic!("{again:?}") };
+    assert_eq!((again.changes, again.unfinished), (Vec::new(), None));
 }
 
 #[test]

@@ -39,6 +39,39 @@ fn ordered() -> World {
     world
 }
 
+/// What is said of an operation whose worker was killed, where the boots of its beginning and of the look are these.
+fn said_of_a_killed_worker(began: Option<&str>, looked: Option<&str>) -> String {
+    let world = World::new();
+    world.drain_by("sleep 30");
+    let boot = |id: Option<&str>| match id {
+        Some(id) => boots(&world, id, "100.00"),
+        None => drop(fs::remove_dir_all(world.root().join("proc"))),
+    };
+    boot(began);
+    let mut talk = world.start(&drain("a-1"));
+    talk.until(|body| matches!(body, Body::Began { .. }));
+    wait_for("the drain", || world.drains() == 1);
+    talk.kill();
+    assert_eq!(world.kill_workers(), 1);
+    boot(looked);
+    assert!(world.agent(&["settle"]).status().unwrap().success());
+    match world.talk(&attach("a-1", 0, "now")).outcome() {
+        Outcome::Failed(failure) if failure.cause == Cause::Interrupted => failure.message,
+        Outcome::Failed(_) | Outcome::Done(_) | Outcome::AlreadySo(_) => panic!("{}", world.log()),
+    }
+}
+
+#[test]
+fn a_killed_agent_is_told_from_a_machine_that_was_restarted() {
+    let killed = "the agent was killed or broke off in the middle of it, and the machine was not restarted";
+    assert_eq!(said_of_a_killed_worker(Some("b1"), Some("b1")), killed);
+    let restarted = "the machine was restarted before it came to its end";
+    assert_eq!(said_of_a_killed_worker(Some("b1"), Some("b2")), restarted);
+    let unknown = "the agent was killed, or the machine went down, in the middle of it";
+    assert_eq!(said_of_a_killed_worker(None, Some("b2")), unknown);
+    assert_eq!(said_of_a_killed_worker(Some("b1"), None), unknown);
+}
+
 #[test]
 fn a_reboot_is_open_until_the_machine_is_back() {
     let world = ordered();

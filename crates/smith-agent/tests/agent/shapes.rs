@@ -12,8 +12,8 @@ use serde_json::Value;
 use smith_agent::protocol::{
     Action, Attach, Body, Cause, Change, Checked, Clean, Conffiles, DeadMan, Disk, Done, Downgrades, Facts,
     Failure, Fence, Finding, Follow, Healed, Health, Hello, Holds, Job, Kernel, Kernels, Outcome, Package,
-    Patch, Patched, Phase, Piece, Reboot, Rebooted, Refusal, Release, Removals, Reply, Restart, Source, Unit,
-    Work,
+    Patch, Patched, Phase, Piece, Reboot, Rebooted, Refusal, Release, Removals, Reply, Restart, Source,
+    Unfinished, Unit, Work,
 };
 
 fn golden() -> PathBuf {
@@ -137,10 +137,11 @@ fn checked(work: Work) -> Done {
     }))
 }
 
-fn patched() -> Done {
-    Done::Patched(Box::new(Patched {
+fn patched() -> Patched {
+    Patched {
         build: 725,
         changes: changes(),
+        unfinished: Some(Unfinished { since: 1_795_000_000, operation: "r12-m3-s2".to_owned() }),
         verified: 411,
         unknown: 1,
         installed: 412,
@@ -154,7 +155,7 @@ fn patched() -> Done {
         reboot: words(&["linux-base"]),
         restarts: restarts(),
         packages_sha256: "00ff".to_owned(),
-    }))
+    }
 }
 
 fn facts() -> Done {
@@ -215,13 +216,17 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         message: "expected a healthy machine".to_owned(),
         tail: words(&["one line"]),
         health: Some(healed()),
+        changes: changes().into(),
     };
+    let patched = |patched: Patched| Outcome::Done(Done::Patched(Box::new(patched)));
+    let whole = Patched { unfinished: None, ..self::patched() };
     vec![
         ("facts", Outcome::Done(facts())),
         ("checked", Outcome::Done(checked(Work::Install))),
         ("checked-reboot-only", Outcome::Done(checked(Work::RebootOnly))),
         ("checked-nothing", Outcome::AlreadySo(checked(Work::Nothing))),
-        ("patched", Outcome::Done(patched())),
+        ("patched", patched(self::patched())),
+        ("patched-whole", patched(whole)),
         ("drained", Outcome::Done(Done::Drained)),
         ("undrained", Outcome::AlreadySo(Done::Undrained)),
         ("rebooted", Outcome::Done(rebooted)),

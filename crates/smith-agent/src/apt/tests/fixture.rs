@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::apt::act::{check, patch_within};
 use crate::apt::base64;
 use crate::apt::lists::sha256;
+use crate::apt::told;
 use crate::op::{Context, Host, Teller};
 
 /// A package to be built.
@@ -322,6 +323,15 @@ impl World {
     }
 
     pub(super) fn patch(&mut self) -> Result<Outcome, Failure> {
+        let ended = self.killed();
+        if let Ok(outcome) = &ended {
+            told(&self.host(), outcome).expect("gone");
+        }
+        ended
+    }
+
+    /// A patch whose worker is gone before its last word is on the disk.
+    pub(super) fn killed(&mut self) -> Result<Outcome, Failure> {
         self.act(|ctx, patch| patch_within(ctx, patch, Duration::from_secs(1)))
     }
 

@@ -1,5 +1,6 @@
 //! Patches of a machine in a folder, with the real apt and dpkg.
 
+mod begun;
 mod broken;
 mod fixture;
 mod refused;
