@@ -1,7 +1,7 @@
 //! The HTTP face: `/v1` over the verbs, events as they happen, probes, metrics, and the description of all of it.
 //!
 //! [`App`] is everything that requests need; [`open_unix`] and [`open_tcp`] open doors, and [`serve`] answers behind them until it
-//! is told to stop. Each route is written down once, in [`routes`], together with its description, so that the OpenAPI document
+//! is told to stop. Each route is written down once, in `routes`, together with its description, so that the OpenAPI document
 //! cannot differ from what is served. `docs/reference/api.md` describes it for users.
 
 mod answer;
