@@ -92,7 +92,10 @@ pub(super) fn patch_within(
             Some(before) => of_a_touched_machine(ctx.host, failure, &before),
             None => failure,
         };
-        failure.changes = begun::so_far(ctx);
+        match begun::so_far(ctx.host) {
+            Ok(changes) => failure.changes = changes,
+            Err(wrong) => ctx.log(format!("what was changed is not known: {wrong}")),
+        }
         failure
     })
 }

@@ -62,15 +62,10 @@ pub(super) fn read(ctx: &mut Context<'_>) -> Option<Begun> {
 }
 
 /// What differs from the beginning until now, for a failure. Nothing where no change has begun.
-pub(super) fn so_far(ctx: &mut Context<'_>) -> Box<[Change]> {
-    let Some(begun) = read(ctx) else { return Box::default() };
-    match drive::machine(ctx.host) {
-        Ok(now) => begun.differences(&now).into(),
-        Err(unread) => {
-            ctx.log(format!("what was changed is not known: {}", unread.message));
-            Box::default()
-        }
-    }
+pub(crate) fn so_far(host: &Host) -> Result<Box<[Change]>, String> {
+    let Some(begun) = load(host)? else { return Ok(Box::default()) };
+    let now = drive::machine(host).map_err(|unread| unread.message)?;
+    Ok(begun.differences(&now).into())
 }
 
 /// To be called when the outcome is on the disk: a worker that is killed between the two lets the same be told twice, and not never.

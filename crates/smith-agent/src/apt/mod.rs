@@ -28,7 +28,7 @@ mod wish;
 mod words;
 
 pub(crate) use act::{check, patch};
-pub(crate) use begun::told;
+pub(crate) use begun::{so_far, told};
 pub(crate) use facts::{Summary, facts};
 pub(crate) use status::Machine;
 pub(crate) use version::compare;

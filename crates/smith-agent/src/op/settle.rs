@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use smith_agent::protocol::{Cause, Failure, Outcome};
+use smith_agent::protocol::{Action, Cause, Failure, Job, Outcome};
 
 use super::context::Context;
 use super::diary::Diary;
@@ -10,8 +10,8 @@ use super::keep::{CannotKeep, Keep};
 use super::operation::Operation;
 use super::recorder::Recorder;
 use super::store::{Begin, Store};
-use crate::kernel;
 use crate::reboot::{self, Boot};
+use crate::{apt, kernel};
 
 /// What is done about a reboot when the machine is back is looked at for so long.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -55,7 +55,7 @@ pub(crate) fn settle_begun(
             None => return Ok(Stand::Rebooting),
         }
     } else if operation.is_started() {
-        interrupted(in_the_middle(store, operation))
+        broken_off(store, operation, &recorder)
     } else {
         interrupted("the agent was killed, or the machine went down, before it began with it")
     };
@@ -74,9 +74,21 @@ pub(crate) fn settle_all(store: &Store<'_>, diary: &Diary) -> Result<(), CannotK
     Ok(())
 }
 
+/// How an operation ended that a worker began and did not end. dpkg may still be at it: whoever comes to the end tells it all.
+pub(super) fn broken_off(store: &Store<'_>, operation: &Operation, recorder: &Recorder<'_>) -> Outcome {
+    let mut failure = Failure::new(Cause::Interrupted, in_the_middle(store, operation));
+    if let Ok(Some(Job { action: Action::Patch(_), .. })) = operation.job() {
+        match apt::so_far(store.host) {
+            Ok(changes) => failure.changes = changes,
+            Err(wrong) => recorder.note(&format!("what was changed is not known: {wrong}")),
+        }
+    }
+    Outcome::Failed(failure)
+}
+
 /// What became of a worker that began and did not end. That the machine was restarted is known; what came first is not, where the
 /// agent was killed and the machine went down after it.
-pub(super) fn in_the_middle(store: &Store<'_>, operation: &Operation) -> &'static str {
+fn in_the_middle(store: &Store<'_>, operation: &Operation) -> &'static str {
     match (operation.started_in(), Boot::now(store.host)) {
         (Some(began), Ok(now)) if began == now => {
             "the agent was killed or broke off in the middle of it, and the machine was not restarted"

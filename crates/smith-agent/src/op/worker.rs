@@ -12,7 +12,7 @@ use super::keep::{CannotKeep, Keep};
 use super::lock::Held;
 use super::operation::Operation;
 use super::recorder::Recorder;
-use super::settle::{in_the_middle, interrupted};
+use super::settle::{broken_off, interrupted};
 use super::store::{Machine, Store};
 use crate::act::{self, Came};
 use crate::apt;
@@ -33,7 +33,8 @@ pub(crate) fn work(store: &Store<'_>, id: &Name) -> Result<(), CannotKeep> {
         return Ok(());
     }
     if operation.is_started() {
-        return recorder.end(interrupted(in_the_middle(store, &operation)));
+        let outcome = broken_off(store, &operation, &recorder);
+        return recorder.end(outcome);
     }
     let job = match operation.job() {
         Ok(Some(job)) => job,

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use smith_agent::protocol::{Body, Done, Outcome, Phase};
+use smith_agent::protocol::{Body, Cause, Change, Done, Outcome, Phase, Unfinished};
 
 use crate::killed::Draw;
 use crate::world::{World, attach, job, wait_for};
@@ -279,6 +279,40 @@ fn what_a_killed_patch_has_changed_is_told_by_the_next() {
     let again = world.talk(&machine.job("p-3", "patch")).outcome();
     let Outcome::AlreadySo(Done::Patched(again)) = again else { panic!("{again:?}") };
     assert_eq!((again.changes, again.unfinished), (Vec::new(), None));
+}
+
+#[test]
+fn an_interrupted_patch_says_what_it_has_changed() {
+    let Some(machine) = Machine::new() else { return };
+    let world = &machine.world;
+    world.talk(&machine.job("p-1", "patch"));
+    wait_for("the end of the worker", || world.workers().is_empty());
+    // As if the worker had been killed when it had changed one package and nothing more was to do.
+    let events = world.operation("p-1").join("events");
+    let first = fs::read_to_string(&events).unwrap().lines().next().unwrap().to_owned();
+    fs::write(&events, format!("{first}\n")).unwrap();
+    let architecture = text(Command::new("dpkg").arg("--print-architecture"));
+    let was = |name: &str| {
+        let version = if name == "gamma" { "1.0" } else { "1.1" };
+        format!(r#"{{"name":"{name}","architecture":"{}","version":"{version}"}}"#, architecture.trim())
+    };
+    let packages = PACKAGES.map(was).join(",");
+    let begun = format!(r#"{{"since":1795000000,"operation":"p-1","packages":[{packages}]}}"#);
+    fs::write(machine.root("var/lib/smith/patching.json"), begun).unwrap();
+    let expected = [Change {
+        name: "gamma".to_owned(),
+        architecture: architecture.trim().to_owned(),
+        from: Some("1.0".to_owned()),
+        to: Some("1.1".to_owned()),
+    }];
+    let Outcome::Failed(failure) = world.talk(&attach("p-1", 0, "now")).outcome() else {
+        panic!("{}", world.log());
+    };
+    assert_eq!((failure.cause, &failure.changes[..]), (Cause::Interrupted, &expected[..]));
+    let second = world.talk(&machine.job("p-2", "patch")).outcome();
+    let Outcome::AlreadySo(Done::Patched(patched)) = second else { panic!("{second:?}") };
+    assert_eq!(patched.changes, expected);
+    assert_eq!(patched.unfinished, Some(Unfinished { since: 1_795_000_000, operation: "p-1".to_owned() }));
 }
 
 #[test]
