@@ -121,6 +121,9 @@ fn production(items: &mut Vec<Item>, state: &State, cycle: &Cycle) {
 
 /// Pipelines that the build was rolled out with and that no plan names.
 fn others(state: &State, build: BuildNumber, known: &[PipelineName]) -> Vec<PipelineName> {
+    // A request for single machines is followed by its change, not by the build's epic.
+    let is_request = |rollout: &Rollout| matches!(rollout.scope, Scope::Request { .. });
+    let of_epic = |name: &&PipelineName| !state.rollouts.of(name, build).all(is_request);
     let pipelines = state.rollouts.pipelines_of(build);
-    pipelines.filter(|name| !known.contains(name)).cloned().collect()
+    pipelines.filter(|name| !known.contains(name)).filter(of_epic).cloned().collect()
 }

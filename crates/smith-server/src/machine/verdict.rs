@@ -1,6 +1,6 @@
 //! What the rules of rollouts are told of how an operation ended.
 
-use smith_agent::protocol::{Cause, Done, Outcome as Told, Refusal, Work as Found};
+use smith_agent::protocol::{Cause, Change, Done, Outcome as Told, Refusal, Work as Found};
 use smith_domain::rollout::{CauseKind, Outcome, RebootNeed, Work};
 
 use super::operation::Ending;
@@ -44,7 +44,15 @@ pub fn found_of(ending: &Ending) -> Outcome {
 /// One line about it, for notes and people. Empty where the outcome says it all.
 pub fn words_of(ending: &Ending) -> String {
     match ending {
+        // What a failed patch had changed is told by the one that brings it to its end: the note of a failure is one line.
         Ending::Ended(Told::Failed(failure)) => failure.message.clone(),
+        Ending::Ended(Told::AlreadySo(Done::Patched(patched)) | Told::Done(Done::Patched(patched))) => {
+            if patched.changes.is_empty() {
+                String::new()
+            } else {
+                changes_words(&patched.changes)
+            }
+        }
         Ending::Ended(Told::AlreadySo(_) | Told::Done(_)) => String::new(),
         Ending::Refused(refusal) => refusal_words(refusal),
         Ending::Running => "it is still going on".to_owned(),
@@ -53,6 +61,32 @@ pub fn words_of(ending: &Ending) -> String {
         | Ending::NotAnAgent { why }
         | Ending::Lost { why } => why.clone(),
     }
+}
+
+/// As much of a list of packages as fits into a note.
+const CHANGES_MAX: usize = 3_000;
+
+/// `20 packages: openssl 3.0.17-1 -> 3.0.18-1, zlib1g new 1.3, …`: what the journal keeps of a patch.
+fn changes_words(changes: &[Change]) -> String {
+    let plural = if changes.len() == 1 { "" } else { "s" };
+    let mut text = format!("{} package{plural}: ", changes.len());
+    for (number, change) in changes.iter().enumerate() {
+        let one = match (&change.from, &change.to) {
+            (Some(from), Some(to)) => format!("{} {from} -> {to}", change.name),
+            (None, Some(to)) => format!("{} new {to}", change.name),
+            (Some(from), None) => format!("{} {from} removed", change.name),
+            (None, None) => change.name.clone(),
+        };
+        if text.len() + one.len() > CHANGES_MAX {
+            text.push_str(&format!("and {} more", changes.len() - number));
+            return text;
+        }
+        if number > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&one);
+    }
+    text
 }
 
 fn good(done: &Done) -> Outcome {
@@ -134,6 +168,27 @@ mod tests {
     use smith_agent::protocol::{Failure, Patched, Restart};
 
     use super::*;
+
+    #[test]
+    fn a_note_says_what_was_changed_as_far_as_it_fits() {
+        let change = |name: &str, from: Option<&str>, to: Option<&str>| Change {
+            name: name.to_owned(),
+            architecture: "amd64".to_owned(),
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+        };
+        let some =
+            [change("a", Some("1"), Some("2")), change("b", None, Some("3")), change("c", Some("4"), None)];
+        let patched = Patched { changes: some.to_vec(), ..Patched::default() };
+        let ending = Ending::Ended(Told::Done(Done::Patched(Box::new(patched))));
+        assert_eq!(words_of(&ending), "3 packages: a 1 -> 2, b new 3, c 4 removed");
+        let many: Vec<Change> =
+            (0..2_000).map(|n| change(&format!("package-{n}"), Some("1"), Some("2"))).collect();
+        let words = changes_words(&many);
+        assert!(words.len() < CHANGES_MAX + 40 && words.ends_with(" more"), "{}", words.len());
+        let failure = Failure { changes: some.into(), ..Failure::new(Cause::PackageFailed, "it broke") };
+        assert_eq!(words_of(&Ending::Ended(Told::Failed(failure))), "it broke");
+    }
 
     #[test]
     fn words_of_agents_and_rules_are_the_same() {
