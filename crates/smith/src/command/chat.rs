@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{ServerArgs, request_key, unreadable};
 use crate::output;
 
-/// Say a line to the bot: `patch 725 config:buildTestDevToStage`, `smith-status CHG0268453`, `help`.
+/// Say a line to the bot: `patch 725 config:NAME`, `smith-status CHG0268453`, `help`.
 ///
 /// Without a line, lines are read from standard input, one request each; a train's template goes on until an empty line.
 /// docs/reference/chat.md has all lines.

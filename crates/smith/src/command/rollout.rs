@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use crate::failure::{Exit, Failure};
 
-/// Rehearse rollouts, look at them, and ask why something waits.
+/// Start rollouts, follow and steer them, rehearse them, and ask why something waits.
 #[derive(Debug, Args)]
 pub(super) struct Rollout {
     #[command(subcommand)]

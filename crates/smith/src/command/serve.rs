@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::IsTerminal as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, chown};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
-/// Drive rollouts on real machines, and answer to people and programs, until it is told to stop.
+/// Drive rollouts on real machines, and answer to people and programs.
 ///
 /// Settings are read from `smith.yaml` and the fragments in `smith.d`; without a file everything has a default.
 /// docs/reference/settings.md has them all. SIGTERM and Ctrl-C end it: what was begun on machines goes on there, and the next
@@ -89,8 +89,9 @@ fn settings(args: &Serve) -> Result<Settings, Failure> {
 
 /// Answers at the doors until a signal comes or nobody drives any more.
 fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exit, Failure> {
+    let group = group_of(settings)?;
     runtime.block_on(async {
-        let doors = doors(settings).await.map_err(|error| {
+        let doors = doors(settings, group).await.map_err(|error| {
             let hint = error.hint().map(str::to_owned);
             Failure::new(Exit::BadInput, format!("{error} [{}]", error.code())).maybe_hint(hint)
         })?;
@@ -131,13 +132,35 @@ fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exi
     })
 }
 
-async fn doors(settings: &Settings) -> Result<Vec<Door>, DoorError> {
+/// The number of the group that the settings name.
+fn group_of(settings: &Settings) -> Result<Option<u32>, Failure> {
+    let Some(name) = &settings.listen.group else { return Ok(None) };
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let number = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok()).flatten()
+    });
+    let error = || {
+        Failure::new(
+            Exit::BadInput,
+            format!("expected a group of this computer as `listen: group`, found {name:?}"),
+        )
+    };
+    number.map(Some).ok_or_else(error)
+}
+
+async fn doors(settings: &Settings, group: Option<u32>) -> Result<Vec<Door>, DoorError> {
     let socket = &settings.listen.socket;
     if let Some(folder) = socket.parent() {
         // A folder that cannot be made shows itself when the socket is opened in it.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
     }
     let mut doors = vec![open_unix(socket).await?];
+    if let Some(group) = group {
+        // The socket's mode lets its group in.
+        chown(socket, None, Some(group))
+            .map_err(|source| DoorError::Listen { place: socket.display().to_string(), source })?;
+    }
     if let HttpListen::At(address) = settings.listen.http {
         doors.push(open_tcp(address).await?);
     }

@@ -7,7 +7,9 @@ use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
 use crate::output::{self, BAD, GOOD, counted, styled};
 
-/// Say how the server stands: whether it drives, and what there is. Ends with 1 when it cannot record.
+/// Say how the server stands: whether it drives, and what there is.
+///
+/// Ends with 1 when it cannot record.
 #[derive(Debug, Args)]
 pub(super) struct Status {
     #[command(flatten)]

@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{ServerArgs, Sure, request_key};
 use crate::output::{self, Align, Table};
 
-/// Make, list and revoke tokens, with which programs and people speak to the server's address.
+/// Make, list and revoke tokens for the server's address.
 #[derive(Debug, Args)]
 pub(super) struct Token {
     #[command(subcommand)]

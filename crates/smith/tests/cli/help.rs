@@ -10,7 +10,13 @@ Usage: smith <COMMAND>
 Commands:
   demo      Watch a rollout: the weekly process on a simulated fleet, with the faults that a fleet
             has. No machine is touched
-  rollout   Rehearse rollouts, look at them, and ask why something waits
+  serve     Drive rollouts on real machines, and answer to people and programs
+  status    Say how the server stands: whether it drives, and what there is
+  chat      Say a line to the bot: `patch 725 config:NAME`, `smith-status CHG0268453`, `help`
+  rollout   Start rollouts, follow and steer them, rehearse them, and ask why something waits
+  change    Look at change requests, and approve or reject them
+  train     Raise, start and complete trains: changes of production, one for each region
+  ticket    Look at tickets: the epic of a build with its check-list, and one ticket for each step
   pipeline  Check and read pipelines (\"configs\")
   fleet     Look machines up, check the inventory, and find machines that nobody patches
   build     Freeze upstream repositories into numbered, signed builds, and look at them
@@ -20,6 +26,7 @@ Commands:
   report    Collect what explains a failure from machines: logs of the agent, apt and dpkg, units,
             disks, kernels, holds
   audit     Verify, read, export and import the journal
+  token     Make, list and revoke tokens for the server's address
   lab       Real Debian machines on this computer, to rehearse on
   help      Print this message or the help of the given subcommand(s)
 
@@ -36,7 +43,7 @@ the exit codes.
 #[test]
 fn the_commands_of_rollout() {
     let expected = "\
-Rehearse rollouts, look at them, and ask why something waits
+Start rollouts, follow and steer them, rehearse them, and ask why something waits
 
 Usage: smith rollout <COMMAND>
 
@@ -45,7 +52,17 @@ Commands:
   why       Say in one line why a machine is not patched, or how it was
   show      Show how far a rollout is: totals, phases, bags with their change tasks, and what it
             waits for
-  list      List the rollouts of a journal with their project ids, the newest last
+  list      List rollouts with their project ids, the newest last
+  start     Start a config with a build: all of its steps, or one of them again
+  request   Patch single machines, under a change of their own
+  watch     Follow a rollout until it ends
+  pause     Start nothing more of a rollout until `unpause`; machines that are at work finish
+  unpause   Let a paused rollout go on
+  resume    Let a halted step go on, with so many more failures accepted
+  retry     Try failed and lost machines again
+  skip      Leave machines out of a rollout, with a reason
+  approve   Say yes to an approval that a step waits for
+  abort     End a rollout: only what makes machines safe is still done
   help      Print this message or the help of the given subcommand(s)
 
 Options:

@@ -56,13 +56,13 @@ fn reasons_are_there_for_programs_too() {
     let answer =
         json(&["rollout", "why", why, "--simulated", CANARY, "--fleet", FLEET, "--no-people", "--json"]);
     assert_eq!(answer["machine"], why);
-    assert_eq!(answer["rollout"], 1);
+    assert_eq!(answer["project"], 1);
     assert_eq!(answer["reasons"][0]["waits_for"], "role:sre-lead");
 }
 
 #[test]
 fn without_a_journal_or_a_rehearsal_there_is_no_answer() {
-    let ran = smith(&["rollout", "why", "x"]);
-    assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("--journal"), "{}", ran.err);
+    let ran = smith(&["rollout", "why", "x", "--server", "/nowhere/smith.sock"]);
+    assert_eq!((ran.code, ran.out.as_str()), (5, ""));
+    assert!(ran.err.contains("/nowhere/smith.sock") && ran.err.contains("--journal"), "{}", ran.err);
 }

@@ -39,6 +39,8 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     pub socket: PathBuf,
+    /// Whose members may come to the socket, beside root and the user of the server; who may do what is said by `people`.
+    pub group: Option<String>,
     pub http: HttpListen,
 }
 
@@ -123,6 +125,7 @@ impl Default for Settings {
             data: PathBuf::from("/var/lib/smith"),
             listen: Listen {
                 socket: PathBuf::from("/run/smith/smith.sock"),
+                group: None,
                 http: HttpListen::At(SocketAddr::from(([127, 0, 0, 1], 11_240))),
             },
             inventory: None,

@@ -129,6 +129,9 @@ fn span_into(node: Option<&Node>, to: &mut Span, report: &mut Report) {
 fn listen(node: &Node, folder: &Path, to: &mut Listen, report: &mut Report) {
     let Some(mut fields) = Fields::open(node, "what is listened on", report) else { return };
     path_into(fields.take("socket"), folder, &mut to.socket, report);
+    if let Some(node) = fields.take("group") {
+        to.group = text(node, "the name of a group", report).map(str::to_owned);
+    }
     if let Some(node) = fields.take("http")
         && let Some(http) = http(node, report)
     {

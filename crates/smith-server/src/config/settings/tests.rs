@@ -9,7 +9,7 @@ use crate::verbs::Environments;
 
 const WHOLE: &str = "site: syd
 data: data
-listen: {socket: run/smith.sock, http: 127.0.0.1:0}
+listen: {socket: run/smith.sock, group: smith, http: 127.0.0.1:0}
 inventory: sources.yaml
 inventory-every: 30s
 pipelines: pipelines
@@ -89,6 +89,7 @@ fn every_key_is_understood() {
     assert_eq!(settings.site, "syd");
     assert!(settings.data.ends_with("data") && settings.data.is_absolute());
     assert_eq!(settings.listen.http, HttpListen::At("127.0.0.1:0".parse().unwrap()));
+    assert_eq!(settings.listen.group.as_deref(), Some("smith"));
     assert_eq!(settings.mirrors["syd-01"], "http://10.0.0.5:8080");
     assert_eq!(settings.machines.dead_man.unwrap().0, 300_000);
     assert_eq!(settings.requests.approve["stage"].to_string(), "role:sre-lead, ana");

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, ViewArgs};
 use crate::output::{self, Align, Table, count, moment};
 
-/// List the rollouts of a journal with their project ids, the newest last.
+/// List rollouts with their project ids, the newest last.
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]

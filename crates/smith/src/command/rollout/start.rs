@@ -27,7 +27,9 @@ pub(super) struct Start {
     json: bool,
 }
 
-/// Patch single machines: a change is raised for them, and where their environment asks for it somebody must approve.
+/// Patch single machines, under a change of their own.
+///
+/// Where their environment asks for it, somebody must approve the change first.
 #[derive(Debug, Args)]
 pub(super) struct Request {
     /// The number of the build, or the name of a channel such as `prod`

@@ -38,7 +38,9 @@ pub(super) struct Unpause {
     hand: Hand,
 }
 
-/// End a rollout: only what makes machines safe is still done. It cannot be taken back; start the config again instead.
+/// End a rollout: only what makes machines safe is still done.
+///
+/// It cannot be taken back; start the config again instead.
 #[derive(Debug, Args)]
 pub(super) struct Abort {
     #[command(flatten)]
@@ -60,7 +62,7 @@ pub(super) struct Resume {
     grant: u32,
 }
 
-/// Try failed and lost machines again, all of them or those that are named.
+/// Try failed and lost machines again.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
     #[command(flatten)]
@@ -70,7 +72,7 @@ pub(super) struct Retry {
     machines: Vec<String>,
 }
 
-/// Leave machines out of a rollout. A reason is needed.
+/// Leave machines out of a rollout, with a reason.
 #[derive(Debug, Args)]
 pub(super) struct Skip {
     #[command(flatten)]

@@ -11,10 +11,11 @@ use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
 use crate::output::{self, BAD, BOLD, DIM, GOOD, WAITS, count, styled};
 
-/// Follow a rollout until it ends: bars for each phase and bag, what it waits for, failures with their reasons, and when it is
-/// expected to end. Where no terminal is, a line for each thing that happens.
+/// Follow a rollout until it ends.
 ///
-/// Ends with 0 when it is complete and 1 when it was aborted or machines failed.
+/// Bars for each phase and bag, what it waits for, failures with their reasons, and when it is expected to end; where no
+/// terminal is, a line for each thing that happens. Ends with 0 when it is complete, and with 1 when it was aborted or machines
+/// failed.
 #[derive(Debug, Args)]
 pub(super) struct Watch {
     /// The project id
