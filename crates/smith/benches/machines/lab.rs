@@ -36,7 +36,7 @@ impl Drop for Lab {
 impl Lab {
     fn new() -> Outcome<Self> {
         let dir = tempfile::Builder::new().prefix("smith-bench").tempdir()?;
-        Ok(Self { dir, name: format!("bench{}", std::process::id() % 100_000), servers: Vec::new() })
+        Ok(Self { dir, name: format!("b{}", std::process::id() % 1_000_000), servers: Vec::new() })
     }
 
     fn smith(&self, args: &[&str]) -> Command {
