@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use smith_domain::time::Timestamp;
 use smith_journal::{OpenError as StoreError, SqliteStore, Store};
+use smith_repo::fetch::chain;
 use tokio::sync::oneshot;
 
 use super::handle::{Accepted, Core, Refused};
@@ -188,7 +189,7 @@ impl<S: Store> Seat<S> {
         while let Some(driving) = driver {
             match self.drive(driving) {
                 Over::Asked => break,
-                Over::Stopped(why) => driver = self.recover(&said(&why)),
+                Over::Stopped(why) => driver = self.recover(&chain(&why)),
             }
         }
     }
@@ -208,7 +209,7 @@ impl<S: Store> Seat<S> {
                     answer(turn, answers);
                 }
                 Err(why) => {
-                    refuse(answers, &Refused::NotRecording { why: said(&why) });
+                    refuse(answers, &Refused::NotRecording { why: chain(&why) });
                     return Over::Stopped(why);
                 }
             }
@@ -258,7 +259,7 @@ impl<S: Store> Seat<S> {
             }
             match self.open() {
                 Ok(driver) => return Some(driver),
-                Err(error) => why = said(&error),
+                Err(error) => why = chain(&error),
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -331,21 +332,6 @@ fn refuse(waiting: Waiting, why: &Refused) {
     for to in waiting.into_values() {
         let _ = to.send(Err(why.clone()));
     }
-}
-
-/// An error with what caused it, on one line.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        let more = one.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = one.source();
-    }
-    text
 }
 
 /// The name that a driver goes by in the journal: the host and the process.

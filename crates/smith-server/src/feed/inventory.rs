@@ -8,6 +8,8 @@ use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection};
 use smith_domain::fleet::{FleetCommand, ObservePolicy, Reading};
 
+use smith_repo::fetch::chain;
+
 use crate::core::{Core, Refused};
 use crate::inventory::{LoadError, load, load_config};
 
@@ -50,14 +52,4 @@ fn read(config: &Path) -> Result<(Reading, ObservePolicy), LoadError> {
     let config = load_config(config)?;
     let reading = load(&config, folder)?;
     Ok((reading, config.policy))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        text.push_str(&format!(": {one}"));
-        cause = one.source();
-    }
-    text
 }

@@ -16,7 +16,7 @@ const SCRIPT: &str = r#"set -eu
 umask 077
 IFS= read -r key
 IFS= read -r size
-dir=$(mktemp -d -t smith-agent.XXXXXXXX)
+dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 head -c "$size" >"$dir/smith-agent.deb"
 mkdir -p /root/.ssh

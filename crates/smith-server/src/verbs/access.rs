@@ -32,6 +32,11 @@ impl Site {
     pub async fn issue_token(&self, caller: &Caller, request: &NewToken) -> Result<TokenMade, Denied> {
         let what = format!("issue a token for {}", request.name);
         self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        let covered = match request.environments.as_slice() {
+            [] => caller.must_everywhere(&what),
+            some => caller.must_cover(some.iter().map(String::as_str), &what),
+        };
+        self.noted_result(caller, &what, covered).await?;
         let days = request.days.unwrap_or(DAYS);
         if days == 0 || days > DAYS_MAX {
             let text = format!("expected 1 to {DAYS_MAX} days, found {days}");
@@ -56,6 +61,7 @@ impl Site {
     pub async fn revoke_token(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
         let what = format!("revoke token {id}");
         self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let command = AccessCommand::RevokeToken { token: TokenId(id), reason: reason.to_owned() };
         self.submit(caller, &what, Command::Access(command)).await.map(drop)
     }

@@ -35,6 +35,7 @@ impl Site {
     pub async fn withdraw(&self, caller: &Caller, number: u32, reason: &str) -> Result<Build, Denied> {
         let what = format!("withdraw build {number}");
         self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let command = BuildCommand::Withdraw { build: BuildNumber(number), reason: reason.to_owned() };
         self.submit(caller, &what, Command::Build(command)).await?;
         self.build(number)
@@ -53,6 +54,7 @@ impl Site {
     ) -> Result<Channel, Denied> {
         let what = format!("set channel {channel} of {} to build {}", request.region, request.build);
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let command = BuildCommand::SetChannel {
             channel: channel.to_owned(),
             region: request.region.clone(),

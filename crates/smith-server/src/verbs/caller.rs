@@ -67,6 +67,14 @@ impl Caller {
         Err(Denied::new(Kind::Forbidden, "S0413", text))
     }
 
+    /// What reaches beyond single environments is for those who may everywhere.
+    pub(super) fn must_everywhere(&self, what: &str) -> Result<(), Denied> {
+        let Environments::These(mine) = &self.environments else { return Ok(()) };
+        let text =
+            format!("{} may not {what}: expected every environment, found {}", self.name(), mine.join(", "));
+        Err(Denied::new(Kind::Forbidden, "S0414", text))
+    }
+
     /// Whether all of these environments are theirs. Machines of no environment are for those who may everywhere.
     pub(super) fn must_cover<'e>(
         &self,

@@ -53,9 +53,18 @@ impl Site {
     pub async fn cancel(&self, caller: &Caller, number: &str, given: &Decision) -> Result<Change, Denied> {
         let what = format!("cancel {number}");
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+        self.covers_change(caller, number, &what).await?;
         let command = ChangeCommand::Cancel { number: number.to_owned(), reason: reason(given)? };
         self.submit(caller, &what, Command::Change(command)).await?;
         self.change(number)
+    }
+
+    /// The change of a step is for those who may where its project works, one of a train for those who may everywhere.
+    async fn covers_change(&self, caller: &Caller, number: &str, what: &str) -> Result<(), Denied> {
+        match self.change(number)?.project {
+            Some(project) => self.covers_project(caller, project, what).await,
+            None => self.noted_result(caller, what, caller.must_everywhere(what)).await,
+        }
     }
 
     async fn rule(
@@ -68,6 +77,7 @@ impl Site {
         let what = format!("{verb} {number}");
         self.change(number)?;
         self.noted_result(caller, &what, caller.must(Role::Approver, &what)).await?;
+        self.covers_change(caller, number, &what).await?;
         self.submit(caller, &what, Command::Change(command)).await?;
         self.change(number)
     }
@@ -80,6 +90,7 @@ impl Site {
     pub async fn raise_train(&self, caller: &Caller, request: &RaiseTrain) -> Result<TrainRaised, Denied> {
         let what = "raise a train";
         self.noted_result(caller, what, caller.must(Role::Operator, what)).await?;
+        self.noted_result(caller, what, caller.must_everywhere(what)).await?;
         let form = parse_train(&request.template).map_err(|error| {
             Denied::new(Kind::Invalid, "S0410", error.to_string()).maybe_hint(error.hint())
         })?;
@@ -106,6 +117,7 @@ impl Site {
     pub async fn start_train(&self, caller: &Caller, request: &StartTrain) -> Result<Vec<Change>, Denied> {
         let what = format!("start train {}", request.changes.join(" "));
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let (numbers, reason) = (request.changes.clone(), request.reason.clone());
         let command = ChangeCommand::StartTrain { numbers, reason };
         self.submit(caller, &what, Command::Change(command)).await?;
@@ -119,6 +131,7 @@ impl Site {
     ) -> Result<Vec<Change>, Denied> {
         let what = format!("complete train {}", request.changes.join(" "));
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let passed = if request.test_passed { "passed" } else { "did not pass" };
         let evidence = Evidence {
             summary: request

@@ -70,6 +70,7 @@ impl Site {
     pub async fn exempt(&self, caller: &Caller, request: &Exempt) -> Result<Exemption, Denied> {
         let what = format!("exempt {}", request.select);
         self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let terms = fleet::Exemption {
             select: selector(&request.select)?,
             reason: request.reason.clone(),
@@ -85,6 +86,7 @@ impl Site {
     pub async fn end_exemption(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
         let what = format!("end exemption {id}");
         self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let command = FleetCommand::EndExemption { exemption: ExemptionId(id), reason: reason.to_owned() };
         self.submit(caller, &what, Command::Fleet(command)).await.map(drop)
     }

@@ -277,7 +277,7 @@ impl Site {
         self.core.read(|state| Ok(project_line(state, find(state, id)?)))
     }
 
-    async fn covers_project(&self, caller: &Caller, id: u32, what: &str) -> Result<(), Denied> {
+    pub(super) async fn covers_project(&self, caller: &Caller, id: u32, what: &str) -> Result<(), Denied> {
         let covered = self.core.read(|state| -> Result<(), Denied> {
             let rollout = find(state, id)?;
             covers(caller, state, &rollout.pipeline, &rollout.scope, what)

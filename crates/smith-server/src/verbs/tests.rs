@@ -173,6 +173,14 @@ async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_r
     let journal = std::fs::read(site.core.journal()).unwrap();
     let secret = made.secret.as_bytes();
     assert!(!journal.windows(secret.len()).any(|bytes| bytes == secret), "the secret is kept nowhere");
+    // What its holder may not touch, its holder may not rule about either, and nobody hands on more than they have.
+    site.request(&who("ana", &["operator"]), &patch("725", "prod-dal10-carrier3-worker-11")).await.unwrap();
+    let number = site.changes(&Default::default()).unwrap().items.pop().unwrap().number;
+    let dev = Caller { environments: ci.environments.clone(), ..who("dev", &["admin"]) };
+    assert_eq!(site.approve(&dev, &number, &Decision::default()).await.unwrap_err().code, "S0414");
+    let wide = NewToken { environments: Vec::new(), ..request.clone() };
+    assert_eq!(site.issue_token(&dev, &wide).await.unwrap_err().code, "S0414");
+    assert_eq!(site.withdraw(&dev, 725, "bad").await.unwrap_err().code, "S0414");
     site.revoke_token(&root, made.token, "left").await.unwrap();
     assert_eq!(site.bearer(&made.secret).unwrap_err().kind, Kind::Unknown);
     assert_eq!(site.bearer("smith_0").unwrap_err().code, "S0412");

@@ -316,10 +316,10 @@ mod tests {
         std::fs::write(&path, "a ssh-rsa AAAA\nb ssh-rsa BBBB\n").unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let (mut late, mut fresh) = (new("a", "ssh-rsa XXXX"), new("c", "ssh-rsa CCCC"));
-        let mut replaced = One { known: Some("ssh-rsa BBBB".to_owned()), ..new("b", "ssh-rsa YYYY") };
+        let (mut late, mut fresh) = (new("a", "ssh-rsa DDDD"), new("c", "ssh-rsa CCCC"));
+        let mut replaced = One { known: Some("ssh-rsa BBBB".to_owned()), ..new("b", "ssh-rsa EEEE") };
         record(&link, "keys", &mut [&mut late, &mut fresh, &mut replaced]).unwrap();
-        assert_eq!(lines(&path), ["a ssh-rsa AAAA", "b ssh-rsa YYYY", "c ssh-rsa CCCC"]);
+        assert_eq!(lines(&path), ["a ssh-rsa AAAA", "b ssh-rsa EEEE", "c ssh-rsa CCCC"]);
         assert!(late.trouble.starts_with("another key was recorded"), "{late:?}");
         assert!(fresh.trouble.is_empty() && replaced.trouble.is_empty());
         let meta = std::fs::metadata(&path).unwrap();
