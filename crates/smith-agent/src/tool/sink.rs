@@ -19,6 +19,9 @@ const PAGE: u64 = 2 << 20;
 /// What stays of the beginning and of the end of output that is cut: each is more than a person reads.
 const ENDS: u64 = 1 << 20;
 
+/// How often more output is looked for before the middle is cut: who still talks then will talk on.
+const LOOKS_AGAIN: usize = 16;
+
 const CUT: &[u8] = b"\n[smith-agent: more was said here than is kept]\n";
 
 /// Where a program's output goes.
@@ -68,12 +71,25 @@ impl Sink {
         Ok(self.file.stream_position()?.saturating_sub(self.before))
     }
 
-    /// Leaves out the middle of a file. The program appends, so that it goes on behind; what it says at this very moment may be
-    /// left out as well.
+    /// Leaves out the middle of a file. The program appends, so that it goes on behind; what it says between the last look
+    /// here and the cut is left out as well, so that is looked for again as long as there is any.
     pub(super) fn shorten(&mut self) -> io::Result<()> {
-        let length = self.file.metadata()?.len();
+        let mut length = self.file.metadata()?.len();
         let mut end = vec![0; usize::try_from(ENDS).unwrap_or_default()];
         self.file.read_exact_at(&mut end, length.saturating_sub(ENDS))?;
+        for _ in 0..LOOKS_AGAIN {
+            let now = self.file.metadata()?.len();
+            if now == length {
+                break;
+            }
+            // A program that says more than is kept between two looks is cut here or there.
+            let said = now.saturating_sub(length).min(ENDS);
+            let mut late = vec![0; usize::try_from(said).unwrap_or_default()];
+            self.file.read_exact_at(&mut late, now - said)?;
+            end.drain(..late.len());
+            end.append(&mut late);
+            length = now;
+        }
         self.file.set_len(self.before + ENDS)?;
         self.was_cut = true;
         self.file.write_all(&[CUT, &end].concat())
