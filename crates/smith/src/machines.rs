@@ -3,5 +3,5 @@
 mod ended;
 mod watch;
 
-pub(crate) use ended::{One, shown};
+pub(crate) use ended::{One, Times, shown};
 pub(crate) use watch::{Detail, Watch};

@@ -18,6 +18,7 @@ mod lock;
 pub(crate) mod parsers;
 mod plan;
 mod repair;
+mod sane;
 mod stanza;
 mod status;
 #[cfg(test)]

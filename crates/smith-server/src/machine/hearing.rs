@@ -100,13 +100,13 @@ impl Hearing {
             return Err(Heard::AfterTheEnd);
         }
         if self.hello.is_none() {
-            let Body::Hello(hello) = reply.body else {
+            let Body::Hello(hello) = &reply.body else {
                 return Err(Heard::NoHello {
                     found: format!("{:?}", reply.body).chars().take(120).collect(),
                 });
             };
-            self.hello = Some(hello);
-            return Ok(None);
+            self.hello = Some(hello.clone());
+            return Ok(Some(reply));
         }
         self.ended = reply.is_last();
         match (&reply.body, reply.seq) {
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn replies_come_in_order_and_once() {
-        assert_eq!(heard(0, &(hello() + &log(1) + &log(2))), Ok(vec![1, 2]));
-        assert_eq!(heard(2, &(hello() + &log(1) + &log(2) + &log(3))), Ok(vec![3]));
+        assert_eq!(heard(0, &(hello() + &log(1) + &log(2))), Ok(vec![0, 1, 2]));
+        assert_eq!(heard(2, &(hello() + &log(1) + &log(2) + &log(3))), Ok(vec![0, 3]));
         let gap = heard(0, &(hello() + &log(1) + &log(3)));
         assert_eq!(gap, Err("expected reply 2 of the operation, found 3".to_owned()));
         let ended = line(0, Body::Running) + &log(1);
@@ -190,7 +190,7 @@ mod tests {
         let mut hearing = Hearing::new(0);
         let bad = line(1, Body::Log { text: "a\u{1b}[2J\nb\u{202e}".into() });
         let replies = hearing.hear((hello() + &bad).as_bytes()).unwrap();
-        assert_eq!(replies[0].body, Body::Log { text: "a\u{fffd}[2J b\u{fffd}".into() });
+        assert_eq!(replies[1].body, Body::Log { text: "a\u{fffd}[2J b\u{fffd}".into() });
     }
 
     proptest! {
@@ -206,7 +206,7 @@ mod tests {
                 seen.extend(hearing.hear(now).unwrap().into_iter().map(|reply| reply.seq));
                 rest = later;
             }
-            prop_assert_eq!(seen, vec![1, 2, 3]);
+            prop_assert_eq!(seen, vec![0, 1, 2, 3]);
         }
 
         #[test]

@@ -139,7 +139,9 @@ fn refusal_words(refusal: &Refusal) -> String {
         Refusal::OtherJob { id } => {
             format!("expected the job that is known as {id}, found another one under its name")
         }
-        Refusal::Unknown { id } => format!("the machine was never asked for {id}"),
+        Refusal::Unknown { id } => format!(
+            "the machine knows no operation {id}: it was never asked for it, or has forgotten it (`clean`, or after a month)"
+        ),
     }
 }
 

@@ -182,7 +182,12 @@ async fn looking_begins_nothing() {
     executor.start(&state(&door), effect(Mode::Seek, 0, Action::Patch, 1));
     let (outcome, note) = answered(&answers).await;
     assert_eq!(outcome, Outcome::NotBegun);
-    assert_eq!(note.as_deref(), Some("the machine was never asked for test-r7-m0-s3"));
+    assert_eq!(
+        note.as_deref(),
+        Some(
+            "the machine knows no operation test-r7-m0-s3: it was never asked for it, or has forgotten it (`clean`, or after a month)"
+        )
+    );
     let text = std::fs::read_to_string(door.dir.path().join("job")).unwrap();
     let job: Job = serde_json::from_str(&text).unwrap();
     let Wish::Attach(attach) = job.action else { panic!("{text}") };

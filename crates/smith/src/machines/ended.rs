@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use smith_agent::protocol::{Cause, Change, Done, Failure, Name, Outcome, Package, Patched, Work};
+use smith_agent::protocol::{
+    Body, Cause, Change, Done, Failure, Name, Outcome, Package, Patched, Reply, Work,
+};
 use smith_domain::rollout::Outcome as Judged;
+use smith_domain::time::Timestamp;
 use smith_server::machine::{Ending, outcome_of, words_of};
 
 use crate::output::{BAD, GOOD, WAITS, counted, styled};
@@ -22,9 +25,45 @@ pub(crate) struct One {
     words: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Outcome>,
+    /// It had ended before it was asked for this time: when, by the machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+}
+
+/// The machine's own times of one talk, in milliseconds: when it greeted, and when the operation ended.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    greeted: Option<u64>,
+    ended: Option<u64>,
+}
+
+impl Times {
+    pub(crate) fn hear(&mut self, reply: &Reply) {
+        match reply.body {
+            Body::Hello(_) => self.greeted = self.greeted.or(Some(reply.at_ms)),
+            Body::Ended(_) => self.ended = Some(reply.at_ms),
+            Body::Refused(_)
+            | Body::Began { .. }
+            | Body::Phase(_)
+            | Body::Log { .. }
+            | Body::Piece { .. }
+            | Body::Alive
+            | Body::Running => {}
+        }
+    }
+
+    /// When it had ended, if that was before anybody listened.
+    fn before(&self) -> Option<String> {
+        let ended = self.ended.filter(|ended| self.greeted.is_some_and(|greeted| *ended < greeted))?;
+        Some(Timestamp(i64::try_from(ended).ok()?).to_string())
+    }
 }
 
 impl One {
+    pub(crate) fn at(self, times: &Times) -> Self {
+        Self { ended_at: times.before(), ..self }
+    }
+
     pub(crate) fn new(machine: String, id: &Name, ending: Ending) -> Self {
         let words = words_of(&ending);
         // The line begins with the machine's name.
@@ -41,7 +80,7 @@ impl One {
             Ending::Lost { .. } => ("lost".to_owned(), false),
         };
         let outcome = if let Ending::Ended(outcome) = ending { Some(outcome) } else { None };
-        Self { machine, id: id.to_string(), end, good, words, outcome }
+        Self { machine, id: id.to_string(), end, good, words, outcome, ended_at: None }
     }
 
     /// A machine that could not be asked for.
@@ -53,6 +92,7 @@ impl One {
             good: false,
             words: why,
             outcome: None,
+            ended_at: None,
         }
     }
 
@@ -66,6 +106,9 @@ impl One {
             None => {
                 let _ = writeln!(text, " {} (operation {})", self.words, self.id);
             }
+        }
+        if let (Some(at), Some(line)) = (&self.ended_at, text.find('\n')) {
+            text.insert_str(line, &format!(" (it had ended at {at}, under the same name)"));
         }
         text
     }
@@ -302,7 +345,7 @@ fn lines(word: &str, lines: &[String], text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use smith_agent::protocol::{Finding, Healed};
+    use smith_agent::protocol::{Finding, Healed, Hello};
 
     use super::*;
 
@@ -369,6 +412,21 @@ mod tests {
             plain(&[one("m", Outcome::Failed(failure))]),
             "unhealthy: m expected all of 2 to be well, found 1 (operation op-1)\n  web: web is so\n"
         );
+    }
+
+    #[test]
+    fn what_had_ended_before_is_told_so() {
+        let hello = Body::Hello(Hello { protocol: 1, version: "1".to_owned(), boot: "b".to_owned() });
+        let ended = Outcome::Done(Done::Drained);
+        let told = |at_ms| {
+            let mut times = Times::default();
+            times.hear(&Reply { seq: 0, at_ms: 1_700_000_000_000, body: hello.clone() });
+            times.hear(&Reply { seq: 9, at_ms, body: Body::Ended(ended.clone()) });
+            plain(&[one("m", ended.clone()).at(&times)])
+        };
+        assert_eq!(told(1_700_000_000_000), "done: m\n");
+        let before = "done: m (it had ended at 2023-11-14T22:12:20Z, under the same name)\n";
+        assert_eq!(told(1_699_999_940_000), before);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use smith_server::machine::{Patience, check_uri, patch_of_build, perform, plain_
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, Absent, ReachArgs};
-use crate::machines::{Detail, One, Watch, shown};
+use crate::machines::{Detail, One, Times, Watch, shown};
 use crate::output;
 
 /// Have the agents on machines do one thing: `facts`, `check`, `patch`, `drain`, `undrain`, `reboot`, `health`, `attach`, `clean`.
@@ -160,9 +160,13 @@ pub(super) fn run(args: &Run) -> Result<Exit, Failure> {
         let (links, job, watch) = (links.clone(), job.clone(), watch.clone());
         async move {
             let name = address.name.clone();
-            let tell = |reply: &Reply| watch.hear(&name, reply);
+            let mut times = Times::default();
+            let tell = |reply: &Reply| {
+                times.hear(reply);
+                watch.hear(&name, reply);
+            };
             let ending = watch.over(&name, perform(&links, &address, &job, patience, tell)).await;
-            One::new(address.name.clone(), &job.id, ending)
+            One::new(address.name.clone(), &job.id, ending).at(&times)
         }
     })?;
     found.extend(absent.into_iter().map(|Absent { machine, why }| One::absent(machine, &job.id, why)));

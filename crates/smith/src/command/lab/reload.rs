@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use smith_lab::MachineName;
 
+use super::up::check_agent;
 use crate::failure::{Exit, Failure};
 use crate::input::{self, LabArgs};
 use crate::output::{self, GOOD, styled};
@@ -23,6 +24,9 @@ pub(super) struct Reload {
 }
 
 pub(super) fn run(args: &Reload) -> Result<Exit, Failure> {
+    if let Some(agent) = &args.agent {
+        check_agent(agent)?;
+    }
     let mut lab = args.lab.open()?;
     lab.reload(&args.machine, args.agent.as_deref(), &output::note).map_err(input::lab_failed)?;
     output::data(&format!(

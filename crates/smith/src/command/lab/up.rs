@@ -81,7 +81,7 @@ pub(super) fn run(args: Up) -> Result<Exit, Failure> {
 }
 
 /// What sshd could not start is refused before any machine is made of it.
-fn check_agent(path: &Path) -> Result<(), Failure> {
+pub(super) fn check_agent(path: &Path) -> Result<(), Failure> {
     let mut begin = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(64).read_to_end(&mut begin))
