@@ -192,6 +192,11 @@ fn failed(failure: &Failure, id: &str, text: &mut String) {
             let _ = writeln!(text, "    {line}");
         }
     }
+    if !failure.changes.is_empty() {
+        let count = counted(failure.changes.len() as u64, "package");
+        let _ = writeln!(text, "  {} {count} all the same:", styled(WAITS, "changed"));
+        changes(&failure.changes, text);
+    }
     if let Some(hint) = hint(failure) {
         let _ = writeln!(text, "  {} {hint}", styled(WAITS, "hint:"));
     }
@@ -246,6 +251,16 @@ fn details(done: &Done, had: Had, text: &mut String) {
                 facts.agent,
                 facts.boot
             );
+            if let Some(build) = facts.build_claimed {
+                let proof = match (facts.build, facts.build_verified) {
+                    (Some(_), Some(verified)) => format!("{verified} packages verified"),
+                    (Some(_), None) => "verified".to_owned(),
+                    (None, _) => {
+                        "not proven: most packages are not of it".to_owned()
+                    }
+                };
+                let _ = writeln!(text, "  build {build}, {proof}");
+            }
             for disk in &facts.disks {
                 let _ = writeln!(
                     text,
@@ -295,7 +310,17 @@ fn details(done: &Done, had: Had, text: &mut String) {
 
 fn patched_to(patched: &Patched, text: &mut String) {
     let left = left_behind(&patched.held, &patched.newer);
-    let _ = writeln!(text, " build {}, {} packages verified{left}", patched.build, patched.verified);
+    let unknown = match patched.unknown {
+        0 => String::new(),
+        unknown => format!(" of {}, {unknown} not of the build", patched.installed),
+    };
+    let (build, verified) = (patched.build, patched.verified);
+    let _ = writeln!(text, " build {build}, {verified} packages verified{unknown}{left}");
+    if let Some(begun) = &patched.unfinished {
+        let since = i64::try_from(begun.since).map_or(i64::MAX, |seconds| seconds.saturating_mul(1000));
+        let (word, operation) = (styled(WAITS, "ended:"), &begun.operation);
+        let _ = writeln!(text, "  {word} what operation {operation} began at {}", Timestamp(since));
+    }
     changes(&patched.changes, text);
     behind(&patched.held, &patched.newer, text);
     lines("repaired:", &patched.repaired, text);
@@ -345,7 +370,7 @@ fn lines(word: &str, lines: &[String], text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use smith_agent::protocol::{Finding, Healed, Hello};
+    use smith_agent::protocol::{Finding, Healed, Hello, Unfinished};
 
     use super::*;
 
@@ -381,6 +406,36 @@ mod tests {
         );
         let drained = Outcome::AlreadySo(Done::Drained);
         assert_eq!(plain(&[one("m", drained)]), "already so: m no file of /etc/smith/drain.d to run\n");
+    }
+
+    #[test]
+    fn what_others_began_and_left_is_told() {
+        let openssl = Change {
+            name: "openssl".to_owned(),
+            from: Some("1".to_owned()),
+            to: Some("2".to_owned()),
+            ..Change::default()
+        };
+        let failure =
+            Failure { changes: [openssl.clone()].into(), ..Failure::new(Cause::PackageFailed, "perl broke") };
+        assert_eq!(
+            plain(&[one("m", Outcome::Failed(failure))]),
+            "package-failed: m perl broke (operation op-1)\n  changed 1 package all the same:\n  openssl 1 -> 2\n"
+        );
+        let patched = Patched {
+            build: 2,
+            changes: vec![openssl],
+            unfinished: Some(Unfinished { since: 1_700_000_000, operation: "op-0".to_owned() }),
+            verified: 3,
+            unknown: 1,
+            installed: 4,
+            ..Patched::default()
+        };
+        assert_eq!(
+            plain(&[one("m", Outcome::Done(Done::Patched(Box::new(patched))))]),
+            "done: m build 2, 3 packages verified of 4, 1 not of the build\n  \
+             ended: what operation op-0 began at 2023-11-14T22:13:20Z\n  openssl 1 -> 2\n"
+        );
     }
 
     #[test]
