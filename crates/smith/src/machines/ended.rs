@@ -255,9 +255,7 @@ fn details(done: &Done, had: Had, text: &mut String) {
                 let proof = match (facts.build, facts.build_verified) {
                     (Some(_), Some(verified)) => format!("{verified} packages verified"),
                     (Some(_), None) => "verified".to_owned(),
-                    (None, _) => {
-                        "not proven: most packages are not of it".to_owned()
-                    }
+                    (None, _) => "not proven: most packages are not of it".to_owned(),
                 };
                 let _ = writeln!(text, "  build {build}, {proof}");
             }

@@ -47,7 +47,8 @@ fn a_machine_comes_to_the_build_once_and_stays_well() {
     assert_eq!(world.on_good(machine, "cat /usr/share/doc/*/version | sort -u"), "1.0");
 
     let patched = site.patch(machine, &[]);
-    assert_eq!(patched.line(), format!("done: {machine} build 1, 4 packages verified"));
+    let so = format!("{machine} build 1, 4 packages verified of ");
+    assert!(patched.line().starts_with(&format!("done: {so}")), "{patched:?}");
     the_changes_are_told(&patched);
     site.is_at_build(machine);
     assert_eq!(world.on_good(machine, "cat /root/plain-when-scripted"), "2.0");
@@ -63,8 +64,8 @@ fn a_machine_comes_to_the_build_once_and_stays_well() {
         "SERVED=2.0"
     );
 
-    let so = format!("already so: {machine} build 1, 4 packages verified");
-    assert_eq!(site.patch(machine, &[]).line(), so);
+    let again = site.patch(machine, &[]);
+    assert!(again.line().starts_with(&format!("already so: {so}")), "{again:?}");
     // The same as an apt repository that nobody knows as a build.
     let plain = site.plain();
     let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
