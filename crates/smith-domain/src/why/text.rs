@@ -91,6 +91,7 @@ impl fmt::Display for Reason {
                 write!(f, "no answer to {action} since {since}, looked for {sought} times")
             }
             Reason::TryAgain { action, at } => write!(f, "{action} is due at {at}"),
+            Reason::Running { machines: 1 } => f.write_str("1 machine is at work"),
             Reason::Running { machines } => write!(f, "{machines} machines are at work"),
             Reason::Ended(ended) => ended.fmt(f),
             Reason::NotInScope => f.write_str("no rollout has this machine in its scope"),

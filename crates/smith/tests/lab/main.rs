@@ -7,6 +7,8 @@
 #![expect(clippy::print_stderr, reason = "a test says why it is skipped, and what it has counted")]
 
 mod agent;
+mod canary;
+mod coming;
 mod faults;
 mod installed;
 mod key;
@@ -15,6 +17,7 @@ mod machines;
 mod patching;
 mod removal;
 mod reports;
+mod server;
 mod serving;
 mod site;
 mod told;

@@ -69,10 +69,9 @@ fn a_machine_comes_to_the_build_once_and_stays_well() {
     // The same as an apt repository that nobody knows as a build.
     let plain = site.plain();
     let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
-    assert_eq!(
-        world.agent_good(machine, &[&["patch"], &plain[..]].concat()),
-        so.replace("build 1", "build 0")
-    );
+    let so = format!("already so: {}", so.replace("build 1", "build 0"));
+    let by_hand = world.agent_good(machine, &[&["patch"], &plain[..]].concat());
+    assert!(by_hand.starts_with(&so), "{by_hand}");
 
     it_reboots_and_is_well(&world, machine);
     it_explains_itself(&world, &site, machine);

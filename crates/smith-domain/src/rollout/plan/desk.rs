@@ -7,8 +7,10 @@ use crate::pipeline::ChangeRule;
 use crate::plan::Planner;
 use crate::rollout::event::{Scope, StepEnd};
 use crate::rollout::schedule::StepKey;
-use crate::rollout::state::{RunState, Tally};
+use crate::rollout::state::{Job, JobState, RunState, Tally};
+use crate::state::State;
 use crate::ticket::{TicketEvent, TicketKind};
+use crate::why;
 
 /// Raises the step's change and ticket when it is reached.
 pub(super) fn prepare(planner: &mut Planner<'_>, key: StepKey) {
@@ -134,6 +136,30 @@ pub(super) fn tasks(planner: &mut Planner<'_>, key: StepKey, run: u16, to: TaskM
             }
         };
         planner.push(ChangeEvent::TaskMoved { task: task.id, to });
+    }
+}
+
+/// How many machines a comment names, and how much of what each of them said.
+const NAMED_MAX: usize = 5;
+const SAID_CHARS: usize = 300;
+
+/// `; syd01-worker-1: failed in patch: …` for the step's machines that failed or are lost, as far as a comment goes.
+pub(super) fn failed_words(state: &State, key: StepKey) -> String {
+    let rollout = state.rollouts.one(key.rollout);
+    let is_bad = |job: &&Job| {
+        job.step == key.step && matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. })
+    };
+    let mut text = String::new();
+    let mut bad = rollout.jobs.iter().filter(is_bad);
+    for job in bad.by_ref().take(NAMED_MAX) {
+        let why = why::machine_in(state, key.rollout, job.machine);
+        let reasons: Vec<String> = why.reasons.iter().map(|reason| reason.line(state)).collect();
+        let why: String = reasons.join(", ").chars().take(SAID_CHARS).collect();
+        text.push_str(&format!("; {}: {why}", state.fleet.machine(job.machine).name()));
+    }
+    match bad.count() {
+        0 => text,
+        more => format!("{text}; and {more} more"),
     }
 }
 

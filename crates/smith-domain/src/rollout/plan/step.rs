@@ -29,7 +29,8 @@ pub(super) fn plan(planner: &mut Planner<'_>, key: StepKey, given: &mut Given) {
         (Mode::Running | Mode::Paused, StepState::Open) => open(planner, key, given),
         (Mode::Running | Mode::Paused, StepState::Halted(why)) => {
             if step.called.is_none() {
-                let text = format!("halted: {why}; {} is called", rollout.pipeline.owner);
+                let failed = desk::failed_words(planner.state, key);
+                let text = format!("halted: {why}; {} is called{failed}", rollout.pipeline.owner);
                 planner.push(RolloutEvent::Called {
                     rollout: key.rollout,
                     step: key.step,

@@ -287,7 +287,8 @@ fn a_halt_is_told_in_the_ticket_and_a_person_is_called() {
     let comments: Vec<&str> = ticket.unwrap().comments.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(
         comments,
-        ["halted: the failure budget is spent: 1 failed, 0 lost, 0 allowed; olga is called"]
+        ["halted: the failure budget is spent: 1 failed, 0 lost, 0 allowed; olga is called; \
+          a1: failed in patch: mismatch"]
     );
     assert!(world.state.errands.open().any(|(_, e)| e.kind == ErrandKind::Call(RolloutId(1), 0)));
 }
