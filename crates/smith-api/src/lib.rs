@@ -10,6 +10,7 @@ mod build;
 mod change;
 #[cfg(feature = "client")]
 mod client;
+mod clock;
 mod cycle;
 mod machine;
 mod page;
@@ -25,6 +26,7 @@ pub use build::{Build, Channel, SetChannel};
 pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, Train, TrainRaised};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, Hearing, Server, Told};
+pub use clock::Clock;
 pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink};
 pub use machine::{Exempt, Exemption, Gaps, Machine, Named, Why, WhyReason};
 pub use page::{Page, PageQuery};

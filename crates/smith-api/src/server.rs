@@ -19,6 +19,9 @@ pub struct Status {
     /// Things that outside services are asked to do and have not done.
     pub open_errands: u32,
     pub addresses: Vec<String>,
+    /// What a person should look at, one line each: it does not come right by itself.
+    #[serde(default)]
+    pub attention: Vec<String>,
 }
 
 /// A line as it is said to the bot.

@@ -54,9 +54,10 @@ impl State {
     fn driver_event(&mut self, event: &DriverEvent) {
         match event {
             DriverEvent::Began { tenure, .. } => self.tenure = *tenure,
-            DriverEvent::ClockJumped { .. } => {}
+            DriverEvent::ClockJumped { wall, steady } => self.clock_jumped(*wall, *steady),
             DriverEvent::ClockAccepted { wall, steady, .. } => {
-                self.clock_offset = wall.0 - steady.0;
+                self.clock_accepted(*wall, *steady);
+                cycle::clock_accepted(self, *wall);
                 rollout::clock_accepted(self);
             }
         }

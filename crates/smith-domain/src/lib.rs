@@ -9,6 +9,7 @@ pub mod actor;
 pub mod build;
 pub mod calendar;
 pub mod change;
+pub mod clock;
 pub mod cycle;
 pub mod decide;
 pub mod errand;

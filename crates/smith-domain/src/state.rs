@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Access, Digest, Token};
 use crate::build::Builds;
 use crate::change::Changes;
+use crate::clock::SeenClock;
 use crate::cycle::Cycles;
 use crate::errand::Errands;
 use crate::fleet::Fleet;
@@ -36,6 +37,7 @@ pub struct State {
     pub tenure: u64,
     /// What is added to the steady time to get the time of calendars, in milliseconds.
     pub clock_offset: i64,
+    pub seen_clock: SeenClock,
 }
 
 impl State {

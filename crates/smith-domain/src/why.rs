@@ -4,6 +4,7 @@ mod find;
 mod text;
 
 use crate::calendar::Closing;
+use crate::clock::Difference;
 use crate::id::{MachineId, PipelineName, RolloutId, StepName};
 use crate::pipeline::{SoakFrom, Who};
 use crate::rollout::{Action, CauseKind, GaugeId, Halt, How};
@@ -62,6 +63,8 @@ pub enum Reason {
         opens: Option<Timestamp>,
         why: Closing,
     },
+    /// The clock and the time that has passed differ, and nobody has accepted it: what a calendar opens needs both.
+    Clock(Difference),
     Paused,
     Aborting,
     Halted {
@@ -149,6 +152,7 @@ impl Reason {
             | Reason::ChangeNotRaised { .. }
             | Reason::ChangeRevoked { .. }
             | Reason::Window { .. }
+            | Reason::Clock(_)
             | Reason::Paused
             | Reason::Aborting
             | Reason::Phase { .. }

@@ -6,6 +6,7 @@ mod build;
 mod change;
 mod channel;
 mod chat;
+mod clock;
 mod demo;
 mod fleet;
 mod lab;
@@ -60,6 +61,7 @@ enum Command {
     Report(report::Report),
     Audit(audit::Audit),
     Token(token::Token),
+    Clock(clock::Clock),
     Lab(lab::Lab),
 }
 
@@ -73,6 +75,7 @@ pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
         Command::Train(train) => train::run(&train),
         Command::Ticket(ticket) => ticket::run(&ticket),
         Command::Token(token) => token::run(&token),
+        Command::Clock(clock) => clock::run(&clock),
         Command::Rollout(rollout) => rollout::run(rollout),
         Command::Pipeline(pipeline) => pipeline::run(pipeline),
         Command::Fleet(fleet) => fleet::run(fleet),

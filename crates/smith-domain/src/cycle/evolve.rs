@@ -74,6 +74,14 @@ pub(crate) fn evolve(state: &mut State, event: &CycleEvent, at: Timestamp) {
     }
 }
 
+/// Until when schedules were dealt with is never later than a clock that somebody vouches for: what a clock that ran ahead has
+/// started or missed must not silence what is due by the right one.
+pub(crate) fn clock_accepted(state: &mut State, wall: Timestamp) {
+    for last in state.cycles.last_due.values_mut() {
+        *last = wall.min(*last);
+    }
+}
+
 fn note_due(state: &mut State, schedule: &str, due: Option<Timestamp>) {
     if let Some(due) = due {
         let last = state.cycles.last_due.entry(schedule.to_owned()).or_insert(due);

@@ -23,5 +23,5 @@ pub use state::{Answer, Cycle, CycleState, Cycles, LinkRun, LinkState};
 pub use waits::{Wait, waits};
 
 pub(crate) use decide::decide;
-pub(crate) use evolve::{answered, evolve};
+pub(crate) use evolve::{answered, clock_accepted, evolve};
 pub(crate) use plan::plan;

@@ -62,6 +62,8 @@ pub enum About {
         schedule: String,
         due: Timestamp,
     },
+    /// The clock of the controller is not where the time that has passed is, and nobody has accepted it.
+    ClockDiffers,
 }
 
 impl About {
@@ -78,6 +80,7 @@ impl About {
             About::LinkFailed { .. } => "link-failed",
             About::CycleEnded { .. } => "cycle-ended",
             About::ScheduleMissed { .. } => "schedule-missed",
+            About::ClockDiffers => "clock-differs",
         }
     }
 
@@ -88,7 +91,8 @@ impl About {
             | About::CycleGateWaits { .. }
             | About::LinkFailed { .. }
             | About::CycleEnded { .. }
-            | About::ScheduleMissed { .. } => None,
+            | About::ScheduleMissed { .. }
+            | About::ClockDiffers => None,
             About::GateWaits { rollout, .. }
             | About::Halted { rollout, .. }
             | About::HeldUp { rollout, .. }

@@ -56,6 +56,17 @@ fn text(state: &State, about: &About) -> String {
         About::ScheduleMissed { schedule, due } => {
             format!("schedule {schedule} was missed: it was due {due} and nobody drove")
         }
+        About::ClockDiffers => clock_differs(state),
+    }
+}
+
+fn clock_differs(state: &State) -> String {
+    match state.clock_difference() {
+        Some(found) => format!(
+            "{found}: windows open and weeks begin only when both agree; if the clock is right, an admin says so: smith clock \
+             accept --reason …"
+        ),
+        None => "the clock of the controller had differed from the time that has passed".to_owned(),
     }
 }
 

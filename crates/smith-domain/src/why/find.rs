@@ -112,7 +112,9 @@ pub fn step(state: &State, rollout: &Rollout, number: u16) -> Vec<Reason> {
         StepState::Open => {
             reasons.extend(change(state, rollout, number));
             if let Window::Closed { opens, why } = &run.window {
-                reasons.push(Reason::Window { opens: *opens, why: why.clone() });
+                let opens = opens.map(|at| state.calendar_time(at));
+                reasons.push(Reason::Window { opens, why: why.clone() });
+                reasons.extend(state.clock_difference().map(Reason::Clock));
             }
             reasons.extend(fullest(state, rollout, number));
         }

@@ -77,6 +77,7 @@ impl fmt::Display for Reason {
                 write!(f, "the approval of {number} was revoked by {by}: {reason}")
             }
             Reason::Window { opens, why } => window(f, opens.map(|at| at.to_string()), why),
+            Reason::Clock(found) => write!(f, "{found}; an admin who knows that it is right accepts it"),
             Reason::Paused => f.write_str("the rollout is paused"),
             Reason::Aborting => f.write_str("the rollout was aborted; machines at work are made safe"),
             Reason::Halted { why, owner } => write!(f, "halted: {why}; waits for {owner}"),

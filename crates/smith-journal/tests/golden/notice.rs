@@ -19,6 +19,7 @@ pub(super) fn examples() -> Vec<Event> {
         About::LinkFailed { cycle: CycleId(3), link: Link::Region(2) },
         About::CycleEnded { cycle: CycleId(3) },
         About::ScheduleMissed { schedule: "weekly".to_owned(), due: Timestamp(1_795_158_878_123) },
+        About::ClockDiffers,
     ];
     let posted = |about| NoticeEvent::Posted { notice: NoticeId(7), about, text: "project 12".to_owned() };
     about.map(posted).into_iter().map(Event::from).collect()

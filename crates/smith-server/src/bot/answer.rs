@@ -66,6 +66,7 @@ impl Bot {
             Line::Audit(audit) => self.audit(audit).await,
             Line::Builds => Ok(reply::builds(&self.all_builds()?)),
             Line::Channels => Ok(reply::channels(&site.channels())),
+            Line::Clock => Ok(reply::clock(&site.clock()?)),
             Line::Work(work) => Box::pin(self.work(caller, work)).await,
             Line::Desk(desk) => Box::pin(self.desk(caller, desk)).await,
         }
@@ -117,6 +118,9 @@ impl Bot {
                 let request = Skip { machines: machines.to_string(), reason: reason.clone() };
                 site.sign_off(caller, &request).await?;
                 return Ok(format!("signed off as healthy: {machines}"));
+            }
+            Work::AcceptClock { reason } => {
+                return Ok(reply::clock(&site.accept_clock(caller, reason).await?));
             }
             Work::Withdraw { build, reason } => {
                 return Ok(reply::builds(&[site.withdraw(caller, *build, reason).await?]));

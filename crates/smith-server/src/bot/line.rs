@@ -19,6 +19,7 @@ pub enum Line {
     Audit(Audit),
     Builds,
     Channels,
+    Clock,
     Work(Work),
     Desk(Desk),
 }
@@ -36,6 +37,7 @@ pub enum Work {
     Skip { project: u32, machines: Selector, reason: String },
     SignOff { machines: Selector, reason: String },
     Withdraw { build: u32, reason: String },
+    AcceptClock { reason: String },
 }
 
 /// What is to be done with changes, trains and channels.

@@ -350,6 +350,15 @@ pub(super) fn builds(_: &mut Args<'_>) -> Read {
     Ok(Line::Builds)
 }
 
+pub(super) fn clock(_: &mut Args<'_>) -> Read {
+    Ok(Line::Clock)
+}
+
+pub(super) fn accept_clock(args: &mut Args<'_>) -> Read {
+    let reason = args.reason()?.ok_or_else(|| args.missing("`reason: …`"))?;
+    Ok(Line::Work(Work::AcceptClock { reason }))
+}
+
 pub(super) fn channels(_: &mut Args<'_>) -> Read {
     Ok(Line::Channels)
 }

@@ -19,6 +19,7 @@ impl fmt::Display for Line {
             Line::Gaps => f.write_str("gaps"),
             Line::Builds => f.write_str("builds"),
             Line::Channels => f.write_str("channels"),
+            Line::Clock => f.write_str("clock"),
             Line::Audit(audit) => write_audit(f, audit),
             Line::WhyMachine { machine, project } => {
                 write!(f, "why {}", unkeyed(machine.as_str()))?;
@@ -82,6 +83,10 @@ fn write_work(f: &mut fmt::Formatter<'_>, work: &Work) -> fmt::Result {
         }
         Work::Withdraw { build, reason } => {
             write!(f, "withdraw {build}")?;
+            spaced(f, Key::Reason, Some(reason))
+        }
+        Work::AcceptClock { reason } => {
+            f.write_str("accept clock")?;
             spaced(f, Key::Reason, Some(reason))
         }
     }

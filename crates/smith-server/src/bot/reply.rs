@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use smith_api::{AuditLine, Build, Change, Channel, Gaps, Machine, Pipeline, ProjectLine, Started};
+use smith_api::{AuditLine, Build, Change, Channel, Clock, Gaps, Machine, Pipeline, ProjectLine, Started};
 
 use crate::words::{count, counted};
 
@@ -17,6 +17,11 @@ pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
         shown.push(format!("and {} more", count(rest as u64)));
     }
     shown.join("\n")
+}
+
+/// `clock 2026-11-20T07:14:38Z, calendars 2026-11-20T07:14:38Z: the clock agrees with the time that has passed`
+pub(super) fn clock(clock: &Clock) -> String {
+    format!("clock {}, calendars {}: {}", clock.wall, clock.calendar, clock.text)
 }
 
 /// `Project: 1929 Patch: buildTestDevToStage with Build `725`, `running` Pass: 3 of 60, Fail: 0 - CHG0268453`

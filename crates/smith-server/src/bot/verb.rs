@@ -20,7 +20,7 @@ pub(super) struct Verb {
 }
 
 /// In the order in which `help` lists them.
-pub(super) static VERBS: [Verb; 30] = [
+pub(super) static VERBS: [Verb; 32] = [
     PATCH,
     SMITH_PATCH,
     SMITH_STATUS,
@@ -50,6 +50,8 @@ pub(super) static VERBS: [Verb; 30] = [
     AUDIT,
     BUILDS,
     CHANNELS,
+    CLOCK,
+    ACCEPT_CLOCK,
     HELP,
 ];
 
@@ -361,6 +363,26 @@ const CHANNELS: Verb = Verb {
     examples: &["channels"],
     keys: &[],
     parse: parse::channels,
+};
+
+const CLOCK: Verb = Verb {
+    name: "clock",
+    others: &["show clock"],
+    form: "clock",
+    about: "the controller's clock, and how far it is from the time that has passed",
+    examples: &["clock"],
+    keys: &[],
+    parse: parse::clock,
+};
+
+const ACCEPT_CLOCK: Verb = Verb {
+    name: "accept clock",
+    others: &[],
+    form: "accept clock reason: …",
+    about: "say that the clock is right: windows and schedules follow it from now on",
+    examples: &["accept clock reason: the host was down for three hours"],
+    keys: &[Key::Reason],
+    parse: parse::accept_clock,
 };
 
 const HELP: Verb = Verb {

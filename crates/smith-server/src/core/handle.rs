@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection};
 use smith_domain::event::Event;
 use smith_domain::state::State;
+use smith_domain::time::Now;
 use tokio::sync::oneshot;
 
+use super::pulse::Pulse;
 use super::thread::{Incoming, Standing};
 use super::view::View;
 use crate::driver::Input;
@@ -38,6 +41,7 @@ pub struct Core {
     pub(super) incoming: Sender<Incoming>,
     pub(super) view: Arc<View>,
     pub(super) standing: Arc<Mutex<Standing>>,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) journal: Arc<Path>,
 }
 
@@ -67,6 +71,16 @@ impl Core {
     /// Whether it drives, and if not, why.
     pub fn standing(&self) -> Standing {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The driver's two clocks; nothing before it has driven.
+    pub fn now(&self) -> Option<Now> {
+        self.pulse.now()
+    }
+
+    /// How long ago the driver's last turn came to its end. One that has nothing to do takes a turn every five seconds.
+    pub fn last_turn(&self) -> Option<Duration> {
+        self.pulse.age()
     }
 
     /// The file that the journal is in.

@@ -8,6 +8,7 @@
 mod handle;
 mod journal;
 mod publish;
+mod pulse;
 #[cfg(test)]
 mod tests;
 mod thread;

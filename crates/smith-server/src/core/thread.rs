@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::handle::{Accepted, Core, Refused};
 use super::publish::Published;
+use super::pulse::Pulse;
 use super::view::View;
 use crate::driver::{Driver, Executor, Input, OpenError, Stopped, SystemClock, Turn};
 
@@ -120,6 +121,7 @@ pub(super) fn start_on<S: Store + 'static>(start: Start, store: Opener<S>) -> Re
         incoming,
         view: Arc::new(View::new()),
         standing: Arc::new(Mutex::new(Standing::Starting)),
+        pulse: Arc::new(Pulse::new()),
         journal: journal.into(),
     };
     let mut seat = Seat { core: core.clone(), inbox, store, owner, executors, openings: 0 };
@@ -180,6 +182,7 @@ impl<S: Store> Seat<S> {
         let ledger = Published::new(store, Arc::clone(&self.core.view));
         let executor = self.executors.make(&self.core);
         let driver = Driver::open(ledger, executor, SystemClock::new(), &owner)?;
+        self.core.pulse.beat(driver.now().steady);
         stand(&self.core, Standing::Driving);
         Ok(driver)
     }
@@ -204,6 +207,7 @@ impl<S: Store> Seat<S> {
             let Post { inputs, answers, is_last } = post;
             match driver.turn(inputs) {
                 Ok(turn) => {
+                    self.core.pulse.beat(driver.now().steady);
                     wake = turn.wake.map(|wake| wake.at);
                     recorded += turn.recorded;
                     answer(turn, answers);

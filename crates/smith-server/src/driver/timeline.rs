@@ -15,9 +15,6 @@ pub struct Note {
     pub boot: String,
     pub uptime: u64,
     pub steady: Timestamp,
-    /// What the wall clock was ahead of it.
-    #[serde(default)]
-    pub ahead: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -28,8 +25,9 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// `newest` is the time of the journal's last event, `note` what the last driver left.
-    pub fn new(reading: &Reading, newest: Timestamp, note: Option<&Note>) -> Self {
+    /// `newest` is the time of the journal's last event, `ahead` what the journal knows the wall clock to be ahead of the steady
+    /// time, `note` what the last driver left.
+    pub fn new(reading: &Reading, (newest, ahead): (Timestamp, i64), note: Option<&Note>) -> Self {
         let same_boot = note.filter(|note| note.boot == reading.boot && note.uptime <= reading.uptime);
         let steady = match same_boot {
             // The machine's own uptime tells how long nobody drove.
@@ -42,8 +40,7 @@ impl Timeline {
             None => note.map_or(newest, |note| note.steady),
         };
         let steady = steady.max(newest);
-        let ahead = note.map_or(reading.wall.0.saturating_sub(steady.0), |note| note.ahead);
-        let anchor = Note { boot: reading.boot.clone(), uptime: reading.uptime, steady, ahead };
+        let anchor = Note { boot: reading.boot.clone(), uptime: reading.uptime, steady };
         Self { anchor, ahead }
     }
 
@@ -55,8 +52,7 @@ impl Timeline {
     /// What to leave with the lease.
     pub fn note(&self, reading: &Reading) -> Note {
         let steady = self.now(reading).steady;
-        let ahead = reading.wall.0.saturating_sub(steady.0);
-        Note { boot: reading.boot.clone(), uptime: reading.uptime, steady, ahead }
+        Note { boot: reading.boot.clone(), uptime: reading.uptime, steady }
     }
 
     /// Whether the wall clock was moved since this was last asked.
@@ -80,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_does_not_move_the_steady_time() {
-        let mut timeline = Timeline::new(&reading(1_000_000, 500, "a"), Timestamp(0), None);
+        let mut timeline = Timeline::new(&reading(1_000_000, 500, "a"), (Timestamp(0), 0), None);
         let now = timeline.now(&reading(90_000_000, 1_500, "a"));
         assert_eq!(now, Now { steady: Timestamp(1_001_000), wall: Timestamp(90_000_000) });
         assert!(timeline.jumped(now));
@@ -91,21 +87,26 @@ mod tests {
 
     #[test]
     fn the_time_that_nobody_drove_counts_by_the_uptime() {
-        let note = Note { boot: "a".to_owned(), uptime: 1_000, steady: Timestamp(50_000), ahead: 0 };
+        let note = Note { boot: "a".to_owned(), uptime: 1_000, steady: Timestamp(50_000) };
         // The wall clock was set a day ahead meanwhile; ten seconds have passed.
-        let timeline = Timeline::new(&reading(86_450_000, 11_000, "a"), Timestamp(49_000), Some(&note));
+        let timeline = Timeline::new(&reading(86_450_000, 11_000, "a"), (Timestamp(49_000), 0), Some(&note));
         assert_eq!(timeline.now(&reading(86_450_000, 11_000, "a")).steady, Timestamp(60_000));
     }
 
     #[test]
     fn after_a_restart_of_the_machine_time_never_goes_back() {
-        let note = Note { boot: "a".to_owned(), uptime: 9_000, steady: Timestamp(50_000), ahead: 0 };
-        let behind = Timeline::new(&reading(20_000, 10, "b"), Timestamp(55_000), Some(&note));
+        let note = Note { boot: "a".to_owned(), uptime: 9_000, steady: Timestamp(50_000) };
+        let behind = Timeline::new(&reading(20_000, 10, "b"), (Timestamp(55_000), 0), Some(&note));
         assert_eq!(behind.now(&reading(20_000, 10, "b")).steady, Timestamp(55_000));
         // Nor does it go forward on the word of a clock that may have been set: that is told as a jump.
-        let mut ahead = Timeline::new(&reading(80_000, 10, "b"), Timestamp(55_000), Some(&note));
+        let mut ahead = Timeline::new(&reading(80_000, 10, "b"), (Timestamp(55_000), 0), Some(&note));
         let now = ahead.now(&reading(80_000, 10, "b"));
         assert_eq!(now.steady, Timestamp(55_000));
         assert!(ahead.jumped(now));
+        // What the journal knows is not told again, and a jump that a killed driver could not record is.
+        let mut known = Timeline::new(&reading(80_000, 10, "b"), (Timestamp(55_000), 25_000), Some(&note));
+        assert!(!known.jumped(now));
+        let mut imported = Timeline::new(&reading(80_000, 10, "b"), (Timestamp(55_000), 0), None);
+        assert!(imported.jumped(now));
     }
 }

@@ -101,7 +101,8 @@ impl<L: Ledger, X: Executor, C: Clock> Driver<L, X, C> {
             let note = serde_json::from_slice(&lease.note);
             Some(note.map_err(|error| OpenError::Note { found: error.to_string() })?)
         };
-        let timeline = Timeline::new(&reading, opening.state.at, note.as_ref());
+        let known = (opening.state.at, opening.state.seen_clock.ahead);
+        let timeline = Timeline::new(&reading, known, note.as_ref());
         let renewed = timeline.now(&reading).steady;
         let mut driver = Self {
             state: opening.state,

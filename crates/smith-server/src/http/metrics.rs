@@ -63,6 +63,7 @@ struct Gauges {
     errands: Gauge,
     oldest: Gauge,
     listeners: Gauge,
+    clock: Gauge,
 }
 
 impl Metrics {
@@ -98,6 +99,7 @@ impl Metrics {
         let core = &site.core;
         self.gauges.stand(&core.standing());
         self.gauges.listeners.set(whole(listeners));
+        self.gauges.clock.set(site.clock().map_or(0, |clock| clock.ahead));
         let open = core.view().read_at(|state, rows| {
             self.gauges.look(state, rows);
             state.errands.open().map(|(id, _)| id).collect::<Vec<_>>()
@@ -133,6 +135,9 @@ impl Gauges {
         to.register("errands_open", "Things that outside services have not done yet", self.errands.clone());
         let oldest = "How long the oldest open errand is known to be open, since it was first seen here";
         to.register_with_unit("errand_oldest", oldest, Unit::Seconds, self.oldest.clone());
+        let clock =
+            "How far the clock is ahead of the time that has passed, unaccepted; below zero it is behind";
+        to.register_with_unit("clock_ahead", clock, Unit::Seconds, self.clock.clone());
         to.register("event_listeners", "Streams of events that somebody reads", self.listeners.clone());
     }
 

@@ -14,9 +14,14 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 /// Whether a request that changes something would be recorded and done.
-pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Fault> {
+///
+/// What waits for a person does not make it unready: no other server would do better. It is said all the same.
+pub(super) async fn readyz(State(app): State<App>) -> Result<String, Fault> {
     let found = match app.site().core.standing() {
-        Standing::Driving => return Ok("driving\n"),
+        Standing::Driving => {
+            let lines = ["driving".to_owned()].into_iter().chain(app.site().attention());
+            return Ok(lines.map(|line| format!("{line}\n")).collect());
+        }
         Standing::Starting => "the journal is being read".to_owned(),
         Standing::NotRecording { why } => format!("nothing can be recorded: {why}"),
         Standing::Ended => "it is ending".to_owned(),

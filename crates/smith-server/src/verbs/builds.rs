@@ -122,6 +122,7 @@ impl Site {
             open_projects: small(state.rollouts.active().count()),
             open_errands: small(state.errands.open().count()),
             addresses: Vec::new(),
+            attention: Vec::new(),
         })
     }
 }

@@ -4,10 +4,14 @@
 //! expected and what was found. Who may do what is decided here; what the rules allow is decided by the rules.
 
 mod access;
+mod attention;
 mod audit;
 mod builds;
 mod caller;
 mod changes;
+mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod cycles;
 mod denied;
 mod fleet;

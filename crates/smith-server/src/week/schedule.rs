@@ -1,7 +1,7 @@
 //! Schedules: weeks are started when they are due, and what was missed is started late or recorded as missed.
 //!
-//! The clock on the wall says when it is. One that is set forward starts a week early and only once, because the journal
-//! knows until when a schedule was dealt with; one that is far off is not believed.
+//! It is as late as the earlier one of two clocks says: that on the wall, and the time that has passed. One that runs ahead, for
+//! a moment or for good, starts nothing early and uses no schedule up; a person accepts it where it is right.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,6 @@ use smith_domain::decide::Command;
 use smith_domain::time::{Span, Timestamp};
 
 use crate::config::settings::{IfMissed, Schedule, Week};
-use crate::driver::{Clock, SystemClock};
 use crate::files::write_whole;
 use crate::verbs::Site;
 
@@ -25,10 +24,6 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// What is begun so late is not missed yet: a server restarts in less.
 const GRACE: Span = Span::mins(5);
-
-/// A clock that is so far ahead of the last thing that was recorded is wrong, or nobody has driven for longer than the rarest
-/// schedule rests: either way a person starts the next week.
-const DOUBT: Span = Span::hours(100 * 24);
 
 /// What a schedule wants now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +71,13 @@ impl Known {
 
 /// Starts what is due, for as long as the server lives. `tell` gets what a person should read in the log, once.
 pub async fn keep_schedules(site: Site, data: PathBuf, tell: impl Fn(&str)) {
-    let (clock, path) = (SystemClock::new(), data.join("week").join("schedules.json"));
+    let path = data.join("week").join("schedules.json");
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
-        let now = clock.read().wall;
+        let Some(now) = site.schedule_time() else {
+            tokio::time::sleep(EVERY).await;
+            continue;
+        };
         let round = match known(&path, &site.weeks, now) {
             Ok(since) => since,
             Err(error) => {
@@ -128,12 +126,7 @@ fn known(path: &Path, weeks: &[Week], now: Timestamp) -> io::Result<Vec<(Week, T
 /// Starts a week if it is due, or records that it was missed. An error is what a person should know.
 pub(super) async fn look(site: &Site, week: &Week, since: Timestamp, now: Timestamp) -> Result<(), String> {
     let (name, Some(schedule)) = (&week.plan.name, &week.schedule) else { return Ok(()) };
-    let (dealt, last) = site.core.read(|state| (state.cycles.last_due(name), state.at));
-    if now.since(last) > DOUBT && last > Timestamp(0) {
-        return Err(format!(
-            "the clock says {now}, more than {DOUBT} after the last thing that was recorded: week {name} is not started by itself"
-        ));
-    }
+    let dealt = site.core.read(|state| state.cycles.last_due(name));
     let command = match due(schedule, dealt.map_or(since, |dealt| dealt.max(since)), now) {
         Due::Nothing => return Ok(()),
         Due::Missed(due) => CycleCommand::Missed { schedule: name.clone(), due },

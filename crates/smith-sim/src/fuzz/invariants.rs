@@ -435,6 +435,7 @@ fn reasons_are_true(state: &State, rollout: &Rollout, job: &Job, now: Timestamp)
             Reason::Aborting => rollout.mode == Mode::Aborting,
             Reason::Halted { .. } => matches!(step.state, StepState::Halted(_)),
             Reason::Window { .. } => !matches!(rule.calendar.at(now), Opening::Open { until: None }),
+            Reason::Clock(_) => state.clock_difference().is_some(),
             Reason::Elsewhere { rollout: other } => state.rollouts.get(*other).is_some_and(|other| {
                 other.job_of(job.machine).is_some_and(|job| matches!(job.state, JobState::Active(_)))
             }),

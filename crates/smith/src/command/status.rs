@@ -5,7 +5,7 @@ use smith_api::Status as Answer;
 
 use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
-use crate::output::{self, BAD, GOOD, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Say how the server stands: whether it drives, and what there is.
 ///
@@ -35,8 +35,10 @@ fn text(status: &Answer) -> String {
         None => styled(GOOD, &status.state),
         Some(why) => format!("{}: {why}", styled(BAD, &status.state)),
     };
+    let attention: String =
+        status.attention.iter().map(|line| format!("{} {line}\n", styled(WAITS, "look:"))).collect();
     format!(
-        "smith {}: {state}\n{}, {}, {}, {} to be done outside, {} in the journal\n",
+        "smith {}: {state}\n{}, {}, {}, {} to be done outside, {} in the journal\n{attention}",
         status.version,
         counted(status.machines, "machine"),
         counted(status.builds, "build"),

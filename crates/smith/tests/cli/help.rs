@@ -27,6 +27,7 @@ Commands:
             disks, kernels, holds
   audit     Verify, read, export and import the journal
   token     Make, list and revoke tokens for the server's address
+  clock     Look at the server's clock, and accept it when it is right and windows wait for it
   lab       Real Debian machines on this computer, to rehearse on
   help      Print this message or the help of the given subcommand(s)
 

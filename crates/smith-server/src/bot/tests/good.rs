@@ -71,6 +71,8 @@ fn every_verb_is_read_in_all_its_forms() {
         ("audit worker-1 build:7", "audit machine:worker-1 build:7"),
         ("builds", "builds"),
         ("channels", "channels"),
+        ("clock", "clock"),
+        ("accept clock the host was down", "accept clock reason: the host was down"),
     ];
     for (said, printed) in lines {
         assert_eq!(canonical(said), printed, "{said}");

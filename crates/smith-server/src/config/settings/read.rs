@@ -284,7 +284,7 @@ fn rule(node: &Node, report: &mut Report) -> Option<NoticeRule> {
 }
 
 fn subjects(node: &Node, report: &mut Report) -> Option<Subjects> {
-    const KNOWN: [(&str, &str); 11] = [
+    const KNOWN: [(&str, &str); 12] = [
         ("call", "call"),
         ("change-waits", "change-waits"),
         ("gate-waits", "gate-waits"),
@@ -296,6 +296,7 @@ fn subjects(node: &Node, report: &mut Report) -> Option<Subjects> {
         ("link-failed", "link-failed"),
         ("cycle-ended", "cycle-ended"),
         ("schedule-missed", "schedule-missed"),
+        ("clock-differs", "clock-differs"),
     ];
     let items = match &node.kind {
         Kind::Text { text, .. } if text == "all" => return Some(Subjects::All),

@@ -3,6 +3,7 @@
 mod access;
 mod builds;
 mod changes;
+mod clock;
 mod cycles;
 mod fleet;
 mod list;

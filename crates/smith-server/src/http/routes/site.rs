@@ -92,7 +92,8 @@ pub(super) fn add_open(api: Api) -> Api {
 }
 
 async fn status(State(app): State<App>) -> Answer<Status> {
-    Ok(Json(Status { addresses: app.addresses().to_vec(), ..app.site().status() }))
+    let (addresses, attention) = (app.addresses().to_vec(), app.site().attention());
+    Ok(Json(Status { addresses, attention, ..app.site().status() }))
 }
 
 async fn audit(State(app): State<App>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditLine>> {

@@ -1,0 +1,51 @@
+//! The clock: how far it is from the time that has passed, and a person's word that it is right.
+
+use smith_api::{Clock, Role};
+use smith_domain::clock::{DIFFERS, Difference};
+use smith_domain::decide::Command;
+use smith_domain::time::Timestamp;
+
+use super::caller::Caller;
+use super::denied::{Denied, Kind};
+use super::site::Site;
+
+impl Site {
+    /// Both clocks at this moment. What has not been recorded yet is seen here already.
+    pub fn clock(&self) -> Result<Clock, Denied> {
+        let now = self.core.now().ok_or_else(|| {
+            Denied::new(
+                Kind::Unavailable,
+                "S0416",
+                "expected a server that has driven, found one that begins",
+            )
+        })?;
+        let calendar = self.core.read(|state| state.calendar_time(now.steady));
+        let ahead = now.wall.0.saturating_sub(calendar.0);
+        let found = Difference { ahead, since: now.steady };
+        let differs = found.size() >= DIFFERS;
+        let text = if differs {
+            format!("{found}; windows and weeks wait until it is accepted or set right")
+        } else {
+            "the clock agrees with the time that has passed".to_owned()
+        };
+        let (wall, calendar) = (now.wall.to_string(), calendar.to_string());
+        Ok(Clock { wall, calendar, ahead: ahead / 1000, differs, text })
+    }
+
+    /// From now on calendars follow the clock. Soaks do not notice.
+    pub async fn accept_clock(&self, caller: &Caller, reason: &str) -> Result<Clock, Denied> {
+        let what = "accept the clock";
+        self.noted_result(caller, what, caller.must(Role::Admin, what)).await?;
+        self.noted_result(caller, what, caller.must_everywhere(what)).await?;
+        let command = Command::AcceptClock { reason: Some(reason.to_owned()) };
+        self.submit(caller, what, command).await?;
+        self.clock()
+    }
+
+    /// What schedules go by: the earlier one of the two clocks, so that one that runs ahead for a moment begins nothing and
+    /// uses no schedule up.
+    pub(crate) fn schedule_time(&self) -> Option<Timestamp> {
+        let now = self.core.now()?;
+        Some(self.core.read(|state| state.calendar_time(now.steady)).min(now.wall))
+    }
+}
