@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::row::Head;
+use crate::row::{Hash, Head};
 
 /// A head and when it was noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Checkpoint {
     pub head: Head,
     /// Milliseconds since 1970-01-01 UTC.
     pub at: i64,
+    /// The root of the tree over the rows up to it. The hash proves them to whoever has them all, the root also single ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Hash>,
 }
 
 #[derive(Debug, Error)]

@@ -4,7 +4,7 @@
 //! lease), shows them again in order, and keeps three things beside them: snapshots, the lease, and blobs.
 //! [`SqliteStore`] keeps them in a file, [`MemoryStore`] in memory, and [`FaultyStore`] fails on demand; the same
 //! [`conformance`] suite runs against each. [`verify()`] recomputes the chain, [`export()`] and [`import()`] carry a
-//! journal from one store to another as text. [`codec`] turns the domain's events into rows and back, and [`Ledger`] is
+//! journal from one store to another as text; [`ProofWriter`] and [`read_proof`] are for an auditor who gets some of its rows. [`codec`] turns the domain's events into rows and back, and [`Ledger`] is
 //! what a driver sees of it all.
 
 mod blob;
@@ -21,10 +21,12 @@ mod ledger;
 pub mod lift;
 pub mod limits;
 mod memory;
+mod proof;
 mod row;
 mod snapshot;
 mod sqlite;
 mod store;
+mod tree;
 mod verify;
 
 pub use chain::Chain;
@@ -37,8 +39,13 @@ pub use lease::{Generation, Lease};
 pub use ledger::{Entry, Ledger, LedgerError, Memoryless, Opening, ReplayError, StoreLedger, fold, refold};
 pub use lift::Lift;
 pub use memory::MemoryStore;
+pub use proof::{
+    About, Compared, ExportFault, Fault, MAX_ATTACHED_BYTES, Marked, OtherHistory, Pick, ProofError,
+    ProofWriter, Proven, Scope, Shown, Written, read_proof,
+};
 pub use row::{BadHash, Content, Hash, Head, NewRow, Row, RowRef, Seq};
 pub use snapshot::{BadSnapshot, Latest, Rejected, Sealed, Snapshot};
 pub use sqlite::{OpenError, Pending, SqliteReader, SqliteStore, Writer};
 pub use store::{Reader, RowSource, Store, Visitor};
-pub use verify::{Broken, Verified, VerifyError, verify};
+pub use tree::Tree;
+pub use verify::{Broken, Verified, VerifyError, take_checkpoint, verify};

@@ -12,6 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::ReadError;
 use crate::row::{Hash, Head, Row, RowRef, Seq};
 use crate::store::Reader;
+use crate::tree::Tree;
 
 /// What was recomputed and found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,9 @@ pub enum Broken {
     /// The rows belong together, but they are not the history that the checkpoint was taken of.
     #[error("the history before row {} was rewritten: expected hash {}, found {found}", .checkpoint.seq, .checkpoint.hash)]
     Checkpoint { checkpoint: Head, found: Hash },
+    /// The hash is the checkpoint's, and the tree over the rows is not.
+    #[error("the rows up to {seq} are not those of the checkpoint: expected root {expected}, found {found}")]
+    Root { seq: Seq, expected: Hash, found: Hash },
 }
 
 impl Broken {
@@ -53,7 +57,8 @@ impl Broken {
             | Self::Missing { seq, .. }
             | Self::Reordered { seq, .. }
             | Self::OutOfOrder { seq, .. }
-            | Self::Unreadable { seq, .. } => *seq,
+            | Self::Unreadable { seq, .. }
+            | Self::Root { seq, .. } => *seq,
             Self::Truncated { found, .. } => found.seq.next(),
             Self::HeadRecord { found, .. } => found.seq,
             Self::Checkpoint { checkpoint, .. } => checkpoint.seq,
@@ -73,7 +78,13 @@ pub enum VerifyError {
 /// head record and with every checkpoint at or behind `start`.
 pub fn verify(reader: &dyn Reader, start: Head, checkpoints: &[Checkpoint]) -> Result<Verified, VerifyError> {
     check_start(reader, start)?;
-    let mut walk = Walk::new(start, checkpoints)?;
+    let walk = walk_along(reader, Walk::new(start, checkpoints)?)?;
+    Ok(Verified { rows: walk.head().seq.0 - start.seq.0, head: walk.head() })
+}
+
+/// Walks along all rows behind where the walk stands.
+fn walk_along(reader: &dyn Reader, mut walk: Walk) -> Result<Walk, VerifyError> {
+    let start = walk.head();
     let mut broken = None;
     let mut suspect = None;
     let read = reader.read_from(start.seq, &mut |row| match walk.step(&row) {
@@ -89,7 +100,15 @@ pub fn verify(reader: &dyn Reader, start: Head, checkpoints: &[Checkpoint]) -> R
     }
     let recorded = read.map_err(|error| walk.unreadable(error))?;
     walk.finish(recorded)?;
-    Ok(Verified { rows: walk.head().seq.0 - start.seq.0, head: walk.head() })
+    Ok(walk)
+}
+
+/// Verifies all rows and notes where they end, for somebody who keeps it elsewhere.
+pub fn take_checkpoint(reader: &dyn Reader, at: i64) -> Result<Checkpoint, VerifyError> {
+    let mut walk = Walk::new(Head::GENESIS, &[])?;
+    walk.tree = Some(Tree::default());
+    let verified = walk_along(reader, walk)?;
+    Ok(Checkpoint { head: verified.head(), at, root: verified.tree.map(|tree| tree.root()) })
 }
 
 fn check_start(reader: &dyn Reader, start: Head) -> Result<(), VerifyError> {
@@ -107,16 +126,20 @@ fn check_start(reader: &dyn Reader, start: Head) -> Result<(), VerifyError> {
 #[derive(Debug)]
 pub(crate) struct Walk {
     chain: Chain,
+    /// Kept where it is asked for: it costs as much as the chain.
+    tree: Option<Tree>,
     /// Those that are still ahead, the nearest last.
-    ahead: Vec<Head>,
+    ahead: Vec<Checkpoint>,
 }
 
 impl Walk {
     pub(crate) fn new(start: Head, checkpoints: &[Checkpoint]) -> Result<Self, Broken> {
-        let mut ahead: Vec<Head> = checkpoints.iter().map(|checkpoint| checkpoint.head).collect();
-        ahead.retain(|checkpoint| checkpoint.seq >= start.seq);
-        ahead.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.seq));
-        let mut walk = Self { chain: Chain::from_head(start), ahead };
+        let mut ahead = checkpoints.to_vec();
+        ahead.retain(|checkpoint| checkpoint.head.seq >= start.seq);
+        ahead.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.head.seq));
+        // A walk that begins in the middle does not know the tree.
+        let has_roots = start == Head::GENESIS && ahead.iter().any(|checkpoint| checkpoint.root.is_some());
+        let mut walk = Self { chain: Chain::from_head(start), tree: has_roots.then(Tree::default), ahead };
         walk.compare_checkpoints()?;
         Ok(walk)
     }
@@ -137,14 +160,24 @@ impl Walk {
         if computed.hash != row.hash {
             return Err(Broken::HashMismatch { seq: row.seq, expected: computed.hash, found: row.hash });
         }
+        if let Some(tree) = &mut self.tree {
+            tree.push(computed.hash);
+        }
         self.compare_checkpoints()
     }
 
     fn compare_checkpoints(&mut self) -> Result<(), Broken> {
         let head = self.chain.head();
-        while let Some(checkpoint) = self.ahead.pop_if(|ahead| ahead.seq == head.seq) {
+        while let Some(Checkpoint { head: checkpoint, root, .. }) =
+            self.ahead.pop_if(|ahead| ahead.head.seq == head.seq)
+        {
             if checkpoint.hash != head.hash {
                 return Err(Broken::Checkpoint { checkpoint, found: head.hash });
+            }
+            let Some((expected, tree)) = root.zip(self.tree.as_ref()) else { continue };
+            let found = tree.root();
+            if expected != found {
+                return Err(Broken::Root { seq: head.seq, expected, found });
             }
         }
         Ok(())
@@ -159,7 +192,7 @@ impl Walk {
             return Err(Broken::HeadRecord { recorded, found });
         }
         match self.ahead.last() {
-            Some(checkpoint) => Err(Broken::Truncated { expected: *checkpoint, found }),
+            Some(checkpoint) => Err(Broken::Truncated { expected: checkpoint.head, found }),
             None => Ok(()),
         }
     }

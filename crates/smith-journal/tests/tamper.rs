@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use smith_journal::{
     Broken, Checkpoint, Generation, Head, NewRow, OpenError, Reader as _, Seq, SqliteReader, SqliteStore,
-    Store as _, VerifyError, verify,
+    Store as _, VerifyError, take_checkpoint, verify,
 };
 use tempfile::TempDir;
 
@@ -110,7 +110,7 @@ fn a_cut_off_end_is_found_by_the_head_record_and_refuses_to_open() {
 #[test]
 fn a_cut_off_end_with_a_matching_head_record_is_found_by_a_checkpoint() {
     let journal = journal();
-    let checkpoint = Checkpoint { head: journal.head, at: 1 };
+    let checkpoint = Checkpoint { head: journal.head, at: 1, root: None };
     tamper(
         &journal.path,
         "DELETE FROM events WHERE seq > 8;
@@ -127,7 +127,7 @@ fn a_rewritten_history_is_found_by_the_first_checkpoint_that_disagrees() {
     let reader = SqliteReader::open(&journal.path).expect("a journal");
     let at = |seq| {
         let hash = reader.hash_at(Seq(seq)).expect("a read").expect("a row");
-        Checkpoint { head: Head { seq: Seq(seq), hash }, at: 1 }
+        Checkpoint { head: Head { seq: Seq(seq), hash }, at: 1, root: None }
     };
     let checkpoints = [at(12), at(4), at(7)];
     let folder = TempDir::new().expect("a folder");
@@ -247,4 +247,19 @@ proptest! {
         let found = broken(&journal.path, &[]).map(|broken| broken.seq().0);
         prop_assert_eq!(found, first);
     }
+}
+
+#[test]
+fn a_root_is_noted_and_compared() {
+    let journal = journal();
+    let reader = SqliteReader::open(&journal.path).expect("a journal");
+    let noted = take_checkpoint(&reader, 7).expect("a checkpoint");
+    assert_eq!((noted.head, noted.at), (journal.head, 7));
+    assert_eq!(broken(&journal.path, &[noted]), None);
+    let root = noted.root.expect("a root");
+    let other = Checkpoint { root: Some(journal.head.hash), ..noted };
+    let found = Broken::Root { seq: Seq(ROWS), expected: journal.head.hash, found: root };
+    assert_eq!(broken(&journal.path, &[other]), Some(found));
+    tamper(&journal.path, "DELETE FROM events WHERE seq = 3");
+    assert!(take_checkpoint(&SqliteReader::open(&journal.path).expect("a journal"), 7).is_err());
 }

@@ -72,7 +72,7 @@ fn bad_lines_are_named_with_what_was_expected_and_found() {
 fn checkpoints_are_added_one_line_each_and_a_torn_line_is_cut_off() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("checkpoints");
-    let checkpoint = |seq, at| Checkpoint { head: Head { seq: Seq(seq), ..Head::GENESIS }, at };
+    let checkpoint = |seq, at| Checkpoint { head: Head { seq: Seq(seq), ..Head::GENESIS }, at, root: None };
     write_checkpoint(&path, &checkpoint(1, 10)).expect("a line");
     write_checkpoint(&path, &checkpoint(5, 20)).expect("a line");
     let text = std::fs::read_to_string(&path).expect("a file");

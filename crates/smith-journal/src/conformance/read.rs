@@ -66,7 +66,7 @@ pub(super) fn a_visitor_may_call_the_store(store: &dyn Store) {
 pub(super) fn verify_accepts_it(store: &dyn Store) {
     let middle = fill(store, Generation::NONE, 4);
     let head = fill(store, Generation::NONE, 3);
-    let checkpoints = [head, middle, Head::GENESIS].map(|head| Checkpoint { head, at: 5 });
+    let checkpoints = [head, middle, Head::GENESIS].map(|head| Checkpoint { head, at: 5, root: None });
     let whole = verify(store, Head::GENESIS, &checkpoints).expect("a whole chain");
     assert_eq!((whole.rows, whole.head), (7, head));
     let rest = verify(store, middle, &checkpoints).expect("a whole chain");
@@ -74,7 +74,8 @@ pub(super) fn verify_accepts_it(store: &dyn Store) {
     let other = Head { hash: Hash([7; 32]), ..middle };
     for error in [
         verify(store, other, &[]).expect_err("another start"),
-        verify(store, Head::GENESIS, &[Checkpoint { head: other, at: 5 }]).expect_err("another history"),
+        verify(store, Head::GENESIS, &[Checkpoint { head: other, at: 5, root: None }])
+            .expect_err("another history"),
     ] {
         let VerifyError::Broken(Broken::Checkpoint { checkpoint, found }) = error else {
             panic!("{error:?}")
@@ -84,7 +85,8 @@ pub(super) fn verify_accepts_it(store: &dyn Store) {
     let beyond = Head { seq: Seq(8), hash: Hash([7; 32]) };
     for error in [
         verify(store, beyond, &[]).expect_err("a start behind the end"),
-        verify(store, Head::GENESIS, &[Checkpoint { head: beyond, at: 5 }]).expect_err("missing rows"),
+        verify(store, Head::GENESIS, &[Checkpoint { head: beyond, at: 5, root: None }])
+            .expect_err("missing rows"),
     ] {
         let VerifyError::Broken(Broken::Truncated { expected, found }) = error else { panic!("{error:?}") };
         assert_eq!((expected, found), (beyond, head));
