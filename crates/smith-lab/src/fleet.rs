@@ -2,11 +2,11 @@
 //!
 //! The same shape gives the same machines, and a larger shape those and more, so that a lab can grow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::MachineName;
+use crate::name::{MachineName, is_name};
 
 /// The regions that a lab may have, each with the zone that its machines are in.
 const REGIONS: [(&str, &str); 6] = [
@@ -24,7 +24,15 @@ const ENVIRONMENTS: [&str; 4] = ["prod", "stage", "dev", "prestage"];
 /// The addresses of a lab's network less those that are kept for the computer itself and for mirrors.
 pub(crate) const MACHINES_MAX: usize = 240;
 
-/// What was asked for.
+/// Which machines are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    Shape(Shape),
+    /// Just these.
+    These(Vec<Planned>),
+}
+
+/// So many machines with names as large fleets have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     pub clusters: usize,
@@ -41,18 +49,64 @@ pub enum ShapeError {
     TooMany { found: usize },
     #[error("expected 1 to {} regions, found {found}", REGIONS.len())]
     Regions { found: usize },
+    #[error("expected each machine once, found {name} twice")]
+    Twice { name: MachineName },
+    #[error("expected small letters, digits and dashes as the {what} of {name}, found {found:?}")]
+    Word { name: MachineName, what: &'static str, found: String },
 }
 
 /// What is told about a machine besides its address and key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Planned {
-    pub(crate) name: MachineName,
-    pub(crate) environment: String,
-    pub(crate) region: String,
-    pub(crate) zone: String,
-    pub(crate) cluster: String,
-    pub(crate) role: String,
-    pub(crate) number: String,
+pub struct Planned {
+    pub name: MachineName,
+    pub environment: String,
+    pub region: String,
+    pub zone: String,
+    pub cluster: String,
+    pub role: String,
+    pub number: String,
+}
+
+impl Wish {
+    pub(crate) fn machines(&self) -> Result<Vec<Planned>, ShapeError> {
+        match self {
+            Self::Shape(shape) => shape.machines(),
+            Self::These(machines) => {
+                check(machines)?;
+                Ok(machines.clone())
+            }
+        }
+    }
+}
+
+/// What is said of machines stands in the inventory, where only plain words are safe.
+fn check(machines: &[Planned]) -> Result<(), ShapeError> {
+    let found = machines.len();
+    if found == 0 {
+        return Err(ShapeError::Empty { clusters: 0, machines: 0 });
+    }
+    if found > MACHINES_MAX {
+        return Err(ShapeError::TooMany { found });
+    }
+    let mut names = BTreeSet::new();
+    for machine in machines {
+        if !names.insert(&machine.name) {
+            return Err(ShapeError::Twice { name: machine.name.clone() });
+        }
+        let Planned { name, environment, region, zone, cluster, role, number } = machine;
+        let words = [
+            ("environment", environment),
+            ("region", region),
+            ("zone", zone),
+            ("cluster", cluster),
+            ("role", role),
+            ("number", number),
+        ];
+        if let Some((what, found)) = words.into_iter().find(|(_, word)| !is_name(word)) {
+            return Err(ShapeError::Word { name: name.clone(), what, found: found.clone() });
+        }
+    }
+    Ok(())
 }
 
 impl Shape {
@@ -142,6 +196,21 @@ mod tests {
             assert_eq!(small.len(), 3 * machines);
             assert!(small.is_subset(&large), "{small:?} {large:?}");
         }
+    }
+
+    #[test]
+    fn machines_that_are_named_are_those_and_no_others() {
+        let shape = Shape { clusters: 1, machines: 2, regions: 1 };
+        let two = shape.machines().unwrap();
+        assert_eq!(Wish::These(two.clone()).machines(), Ok(two.clone()));
+        let name = two[0].name.clone();
+        let twice = vec![two[0].clone(), two[1].clone(), two[0].clone()];
+        assert_eq!(Wish::These(twice).machines(), Err(ShapeError::Twice { name: name.clone() }));
+        let odd = Planned { role: "a: b".to_owned(), ..two[0].clone() };
+        let (what, found) = ("role", "a: b".to_owned());
+        assert_eq!(Wish::These(vec![odd]).machines(), Err(ShapeError::Word { name, what, found }));
+        assert!(Wish::These(Vec::new()).machines().is_err());
+        assert!(Wish::These(vec![two[1].clone(); MACHINES_MAX + 1]).machines().is_err());
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod upstream;
 
 pub use error::LabError;
 pub use fault::Fault;
-pub use fleet::{Shape, ShapeError};
+pub use fleet::{Planned, Shape, ShapeError, Wish};
 pub use lab::{Lab, Seen, labs};
 pub use machine::Condition;
 pub use name::{BadName, LabName, MachineName, Suite};

@@ -88,6 +88,11 @@ name!(
     "the name of a release such as bookworm"
 );
 
+/// Whether a text could be the name of a machine, or a word in one.
+pub(crate) fn is_name(text: &str) -> bool {
+    is_word(text, MACHINE_NAME_MAX)
+}
+
 fn is_word(text: &str, max: usize) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();

@@ -12,7 +12,7 @@ use crate::cgroup::Groups;
 use crate::dress::Dress;
 use crate::error::{Doing as _, LabError};
 use crate::fault::{self, Fault};
-use crate::fleet::Shape;
+use crate::fleet::Wish;
 use crate::keeper;
 use crate::keys::{self, Keys};
 use crate::lab::Lab;
@@ -35,7 +35,7 @@ pub(crate) type Progress<'a> = &'a (dyn Fn(&str) + Sync);
 /// What a lab should be.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    pub shape: Shape,
+    pub machines: Wish,
     pub suite: Suite,
     /// The archive of the base in place of that of this computer's apt.
     pub mirror: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) fn up(
     progress: Progress<'_>,
 ) -> Result<(Lab, Made), LabError> {
     preflight()?;
-    let planned = wanted.shape.machines()?;
+    let planned = wanted.machines.machines()?;
     let folder = place.lab(name);
     let _held = open(place, name)?;
     let upstream = Upstream::find(&wanted.suite, wanted.mirror.as_deref())?;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading};
+pub(crate) use fleet::{FleetArgs, MadeFleet, Source, known, reading, text as fleet_text};
 pub(crate) use journal::{machine_of, open, open_verified, opening, rollout_of};
 pub(crate) use lab::{LabArgs, LabPlaceArgs, lab_failed};
 pub(crate) use mirrors::{Believed, DryRun, ManyArgs, Word, mode, parted, registry, tell};

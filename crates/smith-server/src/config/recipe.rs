@@ -406,8 +406,36 @@ pub fn written(upstreams: &[Upstream]) -> String {
         if one.staleness == Staleness::Allow {
             out.push_str("    stale: allow\n");
         }
+        out.push_str(&taken(&one.filter));
     }
     out
+}
+
+/// The line that says what is taken; nothing where all is.
+fn taken(filter: &Filter) -> String {
+    let patterns = |all: &[Pattern]| all.iter().map(|one| one.as_str().to_owned()).collect();
+    let installed = filter.installed.iter().map(|path| path.display().to_string()).collect();
+    let lists: [(&str, Vec<String>); 6] = [
+        ("packages", patterns(&filter.packages)),
+        ("sections", patterns(&filter.sections)),
+        ("priorities", filter.priorities.clone()),
+        ("sources", patterns(&filter.sources)),
+        ("installed", installed),
+        ("without", patterns(&filter.without)),
+    ];
+    let lists = lists.into_iter().filter(|(_, values)| !values.is_empty());
+    let mut parts: Vec<String> = lists
+        .map(|(key, values)| {
+            let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+            format!("{key}: [{}]", values.join(", "))
+        })
+        .collect();
+    match filter.closure {
+        Closure::None => {}
+        Closure::Depends => parts.push("closure: depends".to_owned()),
+        Closure::Recommends => parts.push("closure: recommends".to_owned()),
+    }
+    if parts.is_empty() { String::new() } else { format!("    take: {{{}}}\n", parts.join(", ")) }
 }
 
 /// In quotation marks, so that no address or name is anything else than text.
@@ -468,7 +496,7 @@ publish: {compressions: [gz, zst], valid-for-days: 14, fields: {Origin: Us}}
         let again = load("again.yaml", written(&recipe.upstreams).as_bytes(), Path::new("/")).expect("good");
         assert_eq!(again.upstreams[0].suites, recipe.upstreams[0].suites);
         assert_eq!(again.upstreams[0].keyrings, recipe.upstreams[0].keyrings);
-        assert!(again.upstreams[0].filter.takes_all());
+        assert_eq!(again.upstreams[0].filter, recipe.upstreams[0].filter);
     }
 
     #[test]

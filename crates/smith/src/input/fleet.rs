@@ -99,7 +99,8 @@ pub(crate) fn known(machines: Vec<MachineFacts>, at: Timestamp) -> Fleet {
     }
 }
 
-fn text(path: &Path) -> Result<Vec<MachineFacts>, Failure> {
+/// The machines of a text, one machine a line.
+pub(crate) fn text(path: &Path) -> Result<Vec<MachineFacts>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|source| unreadable("a fleet", path, source))?;
     let machines = parse_fleet(&text).map_err(|error| {
         let place = format!("{}:{}:{}", path.display(), error.line, error.column);

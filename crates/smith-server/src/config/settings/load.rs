@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use super::model::Settings;
 use super::read::{Keys, read_into};
@@ -33,13 +33,14 @@ pub fn load_settings(path: Option<&Path>) -> Result<Settings, SettingsError> {
     files.extend(fragments(&path.with_extension("d"))?);
     let (mut problems, mut texts): (Vec<Problem>, Vec<(String, String)>) = (Vec::new(), Vec::new());
     let mut seen: Vec<(String, Keys)> = Vec::new();
+    // Paths go on to tools and to other folders, where one that is relative would mean something else. They are meant from where
+    // the settings are, also in fragments.
+    let whole = absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = whole.parent().unwrap_or(Path::new("/"));
     for file in files {
         let bytes = fs::read(&file).map_err(|source| SettingsError::Read { path: file.clone(), source })?;
         let name = file.display().to_string();
         let mut report = Report::new(&name, &bytes);
-        let folder = file.parent().unwrap_or(Path::new("."));
-        // Paths of fragments are meant from where the settings are, as those beside them.
-        let folder = if seen.is_empty() { folder } else { path.parent().unwrap_or(folder) };
         let keys = read_into(&mut settings, &bytes, folder, &mut report);
         for (key, (line, column)) in &keys {
             let before = seen.iter().find_map(|(file, keys)| keys.get(key).map(|(line, _)| (file, line)));

@@ -79,6 +79,18 @@ fn without_a_file_there_are_defaults() {
     assert_eq!(loaded("site: smith\n").unwrap(), Settings::default());
 }
 
+#[test]
+fn paths_are_whole_also_where_the_file_was_named_from_here() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let path = folder.path().join("smith.yaml");
+    std::fs::write(&path, "data: data\nstore: store\n").unwrap();
+    let named = path.strip_prefix(std::env::current_dir().unwrap()).unwrap_or(&path);
+    assert!(named.is_relative(), "{named:?}");
+    let settings = load_settings(Some(named)).unwrap();
+    assert!(settings.data.is_absolute() && settings.data.ends_with("data"), "{:?}", settings.data);
+    assert!(settings.store.unwrap().is_absolute());
+}
+
 fn approve(who: &str) -> ChangeRule {
     ChangeRule::Approve { who: Who(vec![who.to_owned()]), count: 1 }
 }

@@ -6,7 +6,9 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use clap::Args;
-use smith_lab::{Lab, Made, Shape, Subnet, Suite, Wanted};
+use smith_domain::fleet::MachineFacts;
+use smith_domain::id::AttrName;
+use smith_lab::{BadName, Lab, Made, Planned, Shape, Subnet, Suite, Wanted, Wish};
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, LabArgs};
@@ -22,14 +24,17 @@ pub(super) struct Up {
     #[command(flatten)]
     lab: LabArgs,
     /// How many clusters; the first is of production
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, conflicts_with = "fleet")]
     clusters: usize,
     /// How many machines in each cluster
-    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    #[arg(long, value_name = "COUNT", default_value_t = 2, conflicts_with = "fleet")]
     machines: usize,
     /// Over how many regions the clusters are spread
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, conflicts_with = "fleet")]
     regions: usize,
+    /// Just the machines of a text, one machine a line as `smith rollout simulate --fleet` takes it
+    #[arg(long, value_name = "FILE")]
+    fleet: Option<PathBuf>,
     /// The release that machines are made of
     #[arg(long, default_value = "bookworm")]
     suite: Suite,
@@ -57,8 +62,14 @@ pub(super) fn run(args: Up) -> Result<Exit, Failure> {
         check_agent(agent)?;
     }
     let name = args.lab.name_or_usual()?;
+    let machines = match &args.fleet {
+        Some(path) => Wish::These(these(path)?),
+        None => {
+            Wish::Shape(Shape { clusters: args.clusters, machines: args.machines, regions: args.regions })
+        }
+    };
     let wanted = Wanted {
-        shape: Shape { clusters: args.clusters, machines: args.machines, regions: args.regions },
+        machines,
         suite: args.suite,
         mirror: args.mirror,
         subnet: args.subnet,
@@ -78,6 +89,28 @@ pub(super) fn run(args: Up) -> Result<Exit, Failure> {
         lab.controller_key().display(),
     ))?;
     Ok(Exit::Good)
+}
+
+/// The machines of a text. What neither the line nor the name says of one is `none`.
+fn these(path: &Path) -> Result<Vec<Planned>, Failure> {
+    input::fleet_text(path)?.iter().map(planned).collect()
+}
+
+fn planned(facts: &MachineFacts) -> Result<Planned, Failure> {
+    let wrong = |error: BadName| Failure::new(Exit::BadInput, error);
+    let attribute = |name: &str| {
+        let name = AttrName::new(name).map_err(|error| Failure::new(Exit::Bug, error))?;
+        Ok::<_, Failure>(facts.attrs.get(&name).cloned().unwrap_or_else(|| "none".to_owned()))
+    };
+    Ok(Planned {
+        name: facts.name.as_str().parse().map_err(wrong)?,
+        environment: attribute("environment")?,
+        region: attribute("region")?,
+        zone: attribute("zone")?,
+        cluster: attribute("cluster")?,
+        role: attribute("role")?,
+        number: attribute("number")?,
+    })
 }
 
 /// What sshd could not start is refused before any machine is made of it.
