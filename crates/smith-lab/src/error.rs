@@ -8,6 +8,12 @@ use crate::fleet::ShapeError;
 use crate::name::{LabName, MachineName, Suite};
 use crate::tool::ToolError;
 
+/// A machine's systemd with its services watches files by so many instances, and all machines are root's.
+pub(crate) const INOTIFY_OF_MACHINE: usize = 6;
+
+const ANEW: &str = "`smith lab down` removes what is left of the lab, also of one that was half made or half removed; then `smith lab up` \
+                    makes it anew";
+
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     #[error("expected what a lab needs of this computer, found missing: {}", missing.join("; "))]
@@ -32,6 +38,8 @@ pub enum LabError {
     NoUpstream { suite: Suite },
     #[error("expected a lab with {what} {there}, found {wanted} asked for")]
     Differs { what: &'static str, there: String, wanted: String },
+    #[error("expected {} inotify instances for {machines} machines, found that root may have {limit}", machines * INOTIFY_OF_MACHINE)]
+    Inotify { machines: usize, limit: usize },
     #[error("expected a free network below 10.213.0.0/16, found all of them in use")]
     NoSubnet,
     #[error("expected {name} without {fault}, found it broken so")]
@@ -65,11 +73,15 @@ impl LabError {
             Self::NotRunning { .. } => {
                 Some("`smith lab up` starts what does not run, and `smith lab heal` undoes faults".to_owned())
             }
-            Self::NotMounted { .. } | Self::Silent { .. } => Some(
-                "`smith lab down` removes what is left of the lab, also of one that was half made or half removed; then `smith lab up` \
-                 makes it anew"
-                    .to_owned(),
-            ),
+            Self::NotMounted { .. } => Some(ANEW.to_owned()),
+            Self::Silent { .. } => Some(format!(
+                "{ANEW}; a computer with many machines may be out of inotify instances, of which each takes {INOTIFY_OF_MACHINE} \
+                 (`sysctl fs.inotify.max_user_instances`)"
+            )),
+            Self::Inotify { machines, .. } => {
+                let wanted = machines * INOTIFY_OF_MACHINE * 2;
+                Some(format!("`sysctl -w fs.inotify.max_user_instances={wanted}`, or fewer machines"))
+            }
             Self::NoUpstream { .. } => Some("name an archive with --mirror".to_owned()),
             Self::NoSubnet => Some("name a network with --subnet".to_owned()),
             Self::Differs { .. } => Some("take another --name, or `smith lab down` first".to_owned()),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cgroup;
-use crate::error::LabError;
+use crate::error::{INOTIFY_OF_MACHINE, LabError};
 
 /// Programs and the Debian packages that have them.
 const PROGRAMS: [(&str, &str); 15] = [
@@ -60,6 +60,16 @@ pub fn preflight() -> Result<(), LabError> {
         missing.push("cgroups of the second version at /sys/fs/cgroup or /sys/fs/cgroup/unified".to_owned());
     }
     if missing.is_empty() { Ok(()) } else { Err(LabError::Preflight { missing, packages }) }
+}
+
+/// Machines that find none left stop while they boot, and say why where nobody looks.
+pub(crate) fn enough_inotify(machines: usize) -> Result<(), LabError> {
+    let text = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").unwrap_or_default();
+    match text.trim().parse() {
+        Ok(limit) if machines * INOTIFY_OF_MACHINE > limit => Err(LabError::Inotify { machines, limit }),
+        // Where nobody says how many there may be, it is tried.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn is_installed(program: &str) -> bool {

@@ -21,7 +21,7 @@ use crate::machine::{self, Condition};
 use crate::name::{LabName, MachineName, Suite};
 use crate::net::{self, Choosing, Subnet};
 use crate::place::{Folder, Place};
-use crate::preflight::preflight;
+use crate::preflight::{enough_inotify, preflight};
 use crate::state::{Held, Member, Stage, State};
 use crate::upstream::Upstream;
 use crate::{disk, inventory};
@@ -72,6 +72,7 @@ pub(crate) fn up(
 ) -> Result<(Lab, Made), LabError> {
     preflight()?;
     let planned = wanted.machines.machines()?;
+    enough_inotify(planned.len())?;
     let folder = place.lab(name);
     let _held = open(place, name)?;
     let upstream = Upstream::find(&wanted.suite, wanted.mirror.as_deref())?;

@@ -81,6 +81,7 @@ pub(crate) fn lab_failed(error: LabError) -> Failure {
         | LabError::NoUpstream { .. }
         | LabError::Differs { .. }
         | LabError::NoSubnet
+        | LabError::Inotify { .. }
         | LabError::NoController { .. } => Exit::NotThere,
         LabError::Io { .. } => Exit::Output,
     };

@@ -1,11 +1,16 @@
 //! `smith serve` over the machines of a lab.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::site::Site;
 use super::world::{Said, World};
+
+/// Nobody, who has an account on every computer.
+const LEAD: u32 = 65_534;
 
 pub(crate) struct Serving<'w> {
     world: &'w World,
@@ -22,25 +27,45 @@ impl Drop for Serving<'_> {
 impl<'w> Serving<'w> {
     /// Serves the pipeline over these machines of the lab.
     pub(crate) fn new(world: &'w World, site: &Site<'_>, pipeline: &str, machines: &[&str]) -> Self {
+        let pipelines = [("all.yaml".to_owned(), pipeline.to_owned())];
+        Self::with(world, site, &pipelines, &entries(world, machines), machines.len())
+    }
+
+    /// Serves the pipelines over an inventory of so many machines.
+    pub(crate) fn with(
+        world: &'w World,
+        site: &Site<'_>,
+        pipelines: &[(String, String)],
+        inventory: &str,
+        machines: usize,
+    ) -> Self {
         let folder = site.path("server");
-        fs::create_dir_all(folder.join("pipelines")).unwrap();
-        fs::write(folder.join("pipelines/all.yaml"), pipeline).unwrap();
+        for name in ["pipelines", "inventory"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        for (name, text) in pipelines {
+            fs::write(folder.join("pipelines").join(name), text).unwrap();
+        }
+        // So that somebody who is not root comes to the socket.
+        for path in folder.ancestors().take_while(|path| path.starts_with(site.path(""))) {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
         let lab = world.folder();
         let settings = format!(
-            "site: lab\ndata: data\nlisten: {{socket: smith.sock, http: '127.0.0.1:0'}}\ninventory: inventory/sources.yaml\n\
-             inventory-every: 1s\npipelines: pipelines\nstore: {}\nmirrors: {{default: '{}'}}\nssh: {{identity: {}}}\n",
+            "site: lab\ndata: data\nlisten: {{socket: smith.sock, group: nogroup, http: '127.0.0.1:0'}}\n\
+             inventory: inventory/sources.yaml\ninventory-every: 1s\npipelines: pipelines\nstore: {}\n\
+             mirrors: {{default: '{}'}}\nssh: {{identity: {}}}\n\
+             people: [{{uid: {LEAD}, name: lena, roles: [approver, lead, sre-lead]}}]\n",
             site.path("store").display(),
             site.address(),
             lab.join("keys/controller").display(),
         );
         fs::write(folder.join("smith.yaml"), settings).unwrap();
-        fs::create_dir_all(folder.join("inventory")).unwrap();
         fs::copy(lab.join("inventory/sources.yaml"), folder.join("inventory/sources.yaml")).unwrap();
+        fs::write(folder.join("inventory/machines.yaml"), inventory).unwrap();
         let mut serving = Self { world, folder, child: None };
-        serving.list(machines);
         serving.start();
-        let counted =
-            if machines.len() == 1 { "1 machine," } else { &format!("{} machines,", machines.len()) };
+        let counted = if machines == 1 { "1 machine," } else { &format!("{machines} machines,") };
         world.eventually("the build and the machines", || {
             let status = serving.good(&["status"]);
             (status.contains(counted) && status.contains("1 build")).then_some(())
@@ -74,37 +99,30 @@ impl<'w> Serving<'w> {
         said.out
     }
 
-    /// The address that the server says it listens at.
-    pub(crate) fn address(&self) -> String {
-        let log = fs::read_to_string(self.folder.join("log")).unwrap();
-        let line = log.lines().find_map(|line| line.strip_prefix("listening at http://"));
-        format!("http://{}", line.unwrap().trim())
+    /// Somebody else on this computer, who may only say yes and no.
+    pub(crate) fn ask_as_lead(&self, args: &[&str]) -> Said {
+        let mut command = self.world.smith(args);
+        command.env("SMITH_SERVER", self.folder.join("smith.sock"));
+        Self::as_lead(&mut command);
+        Said::of(&mut command)
     }
 
-    /// Root has asked, so somebody else says yes, by a token of their own.
+    pub(crate) fn as_lead(command: &mut Command) {
+        command.uid(LEAD).gid(LEAD).current_dir("/");
+    }
+
+    /// Root has asked, so somebody else says yes.
     pub(crate) fn approve_as_lead(&self, change: &str) {
         let own = self.ask(&["change", "approve", change]);
         assert!(own.code == Some(5) && own.err.contains("S0409"), "{own:?}");
-        let secret = self.good(&["token", "new", "lead", "--role", "approver", "--role", "lead"]);
-        let mut command = self.world.smith(&["change", "approve", change]);
-        let said = Said::of(command.env("SMITH_SERVER", self.address()).env("SMITH_TOKEN", secret.trim()));
-        assert!(said.code == Some(0) && said.out.contains("approved by: lead"), "{said:?}");
+        let said = self.ask_as_lead(&["change", "approve", change]);
+        assert!(said.code == Some(0) && said.out.contains("approved by: lena"), "{said:?}");
     }
 
     /// The inventory has these machines of the lab from now on.
     pub(crate) fn list(&self, machines: &[&str]) {
-        let all = fs::read_to_string(self.world.folder().join("inventory/machines.yaml")).unwrap();
-        let (head, entries) = all.split_once("  - name: ").unwrap();
-        let mut text = head.to_owned();
-        for entry in entries.split("  - name: ") {
-            let name = entry.lines().next().unwrap();
-            if machines.contains(&name) {
-                text.push_str("  - name: ");
-                text.push_str(entry);
-            }
-        }
         let file = self.folder.join("inventory/machines.yaml");
-        fs::write(file.with_extension("new"), text).unwrap();
+        fs::write(file.with_extension("new"), entries(self.world, machines)).unwrap();
         fs::rename(file.with_extension("new"), file).unwrap();
     }
 
@@ -123,4 +141,15 @@ impl<'w> Serving<'w> {
         let verified = Said::of(&mut self.world.smith(&["audit", "verify", journal.to_str().unwrap()]));
         assert_eq!(verified.code, Some(0), "{verified:?}");
     }
+}
+
+/// What the lab's own inventory says of these machines.
+fn entries(world: &World, machines: &[&str]) -> String {
+    let all = fs::read_to_string(world.folder().join("inventory/machines.yaml")).unwrap();
+    let (head, entries) = all.split_once("  - name: ").unwrap();
+    let is_wanted = |entry: &&str| machines.contains(&entry.lines().next().unwrap());
+    entries
+        .split("  - name: ")
+        .filter(is_wanted)
+        .fold(head.to_owned(), |text, entry| text + "  - name: " + entry)
 }
