@@ -9,6 +9,9 @@ use crate::access::event::AccessEvent;
 use crate::id::TokenId;
 use crate::time::{Span, Timestamp};
 
+/// The role that may do everything.
+pub const ADMIN: &str = "admin";
+
 /// How long the answer to a request is known. A client that has not repeated itself within a week has been told or has
 /// given up.
 pub const REQUEST_KEPT: Span = Span::hours(7 * 24);
