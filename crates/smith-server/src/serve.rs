@@ -47,6 +47,7 @@ pub enum ServeError {
 pub struct Served {
     life: Life,
     site: Site,
+    weeks: Weeks,
 }
 
 impl Served {
@@ -56,6 +57,7 @@ impl Served {
 
     /// Ends the driving thread once everything that came before is recorded.
     pub fn end(self) {
+        self.weeks.end();
         self.life.end();
     }
 }
@@ -70,9 +72,11 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
         None => Arc::new(NoStore),
     };
-    let (handle, weeks) = (runtime.clone(), Weeks::new(settings));
+    let weeks = Weeks::new(settings);
+    let (handle, links_of_weeks) = (runtime.clone(), weeks.clone());
     let executors = move |core: &Core| -> Box<dyn Executor + Send> {
-        let errands = Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier), weeks.clone());
+        let errands =
+            Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier), links_of_weeks.clone());
         let answers = Arc::new(ToCore(core.clone()));
         let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
         Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))
@@ -90,13 +94,15 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
     }
     runtime.spawn(keep_evidence(core.clone(), settings.data.join(EVIDENCE), tell));
+    let (mending, core_of_weeks, inside) = (weeks.clone(), core.clone(), runtime.clone());
+    runtime.spawn(async move { mending.mend(&core_of_weeks, &inside, tell).await });
     let pipelines = Arc::new(settings.pipelines.clone());
-    let (requests, weeks) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
-    let site = Site { core, pipelines, requests, weeks };
+    let (requests, plans) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
+    let site = Site { core, pipelines, requests, weeks: plans };
     if site.weeks.iter().any(|week| week.schedule.is_some()) {
         runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
     }
-    Ok(Served { life, site })
+    Ok(Served { life, site, weeks })
 }
 
 /// What machines say goes to the driver.
