@@ -143,11 +143,11 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
         Command::Build(command) => Ok(vec![build(state, actor, command)?.into()]),
         Command::Rollout(command) => Ok(rollout::decide(state, actor, &command)?),
         Command::Change(command) => {
-            let events = change::decide(&state.changes, actor, &command)?;
+            let events = change::decide((&state.changes, &state.access), actor, &command)?;
             Ok(events.into_iter().map(Event::from).collect())
         }
         Command::Access(command) => {
-            Ok(vec![access::decide(&state.access, command, state.clock(now))?.into()])
+            Ok(vec![access::decide(&state.access, actor, command, state.clock(now))?.into()])
         }
         Command::Cycle(command) => Ok(cycle::decide(state, actor, command)?),
         Command::Keyed { key, digest, command } => keyed(state, actor, (key, digest), *command, now),

@@ -16,11 +16,12 @@ use crate::core::{Core, Life, Start, StartError, owner_here, start};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
 use crate::feed::{keep_evidence, watch_builds, watch_inventory};
+use crate::http::master_names;
 use crate::machine::{
     Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
     StoreAccess,
 };
-use crate::verbs::Site;
+use crate::verbs::{Keeper, Site};
 use crate::week::{EVIDENCE, Weeks, keep_schedules};
 
 /// The journal's file in the data folder.
@@ -98,7 +99,9 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
     runtime.spawn(async move { mending.mend(&core_of_weeks, &inside, tell).await });
     let pipelines = Arc::new(settings.pipelines.clone());
     let (requests, plans) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
-    let site = Site { core, pipelines, requests, weeks: plans };
+    let people = settings.people.iter().map(|person| person.name.clone());
+    let keeper = Arc::new(Keeper::new(people.chain(master_names())));
+    let site = Site { core, pipelines, requests, weeks: plans, keeper };
     if site.weeks.iter().any(|week| week.schedule.is_some()) {
         runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
     }

@@ -195,7 +195,10 @@ fn of_access(rejection: &AccessRejection) -> (Kind, &'static str) {
     match rejection {
         AccessRejection::UnknownToken { .. } => (Kind::NotFound, "S0418"),
         AccessRejection::Revoked { .. } | AccessRejection::KnownSecret { .. } => (Kind::Conflict, "S0418"),
+        AccessRejection::NameTaken { .. } => (Kind::Conflict, "S0418"),
+        AccessRejection::OwnerChosen { .. } => (Kind::Forbidden, "S0413"),
         AccessRejection::Missing { .. }
+        | AccessRejection::Reserved { .. }
         | AccessRejection::TooLong { .. }
         | AccessRejection::Character { .. }
         | AccessRejection::TooMany { .. }

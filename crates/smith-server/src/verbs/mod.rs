@@ -11,6 +11,7 @@ mod changes;
 mod cycles;
 mod denied;
 mod fleet;
+mod keeper;
 mod made;
 mod page;
 mod projects;
@@ -23,6 +24,7 @@ mod train_text;
 
 pub use caller::{Caller, Environments, Key};
 pub use denied::{Denied, Kind};
+pub use keeper::Keeper;
 pub use made::Made;
 pub use request::RequestRules;
 pub use site::Site;

@@ -17,7 +17,7 @@ use smith_domain::state::State;
 use smith_domain::time::Span;
 
 use super::access::digest;
-use super::{Caller, Environments, Key, Kind, RequestRules, Site};
+use super::{Caller, Environments, Keeper, Key, Kind, RequestRules, Site};
 use crate::answers::step_evidence;
 use crate::core::{Core, Life, Start as Begin, start};
 use crate::desk::BuiltIn;
@@ -71,7 +71,9 @@ async fn site(folder: &Path) -> (Life, Site) {
     let verified = BuildCommand::Verified { build: BuildNumber(725) };
     core.submit(Actor::smith(), Command::Build(verified)).await.unwrap();
     let pipelines = Arc::new(folder.join("pipelines"));
-    (life, Site { core, pipelines, requests: Arc::new(RequestRules::default()), weeks: Arc::new(Vec::new()) })
+    let (requests, weeks) = (Arc::new(RequestRules::default()), Arc::default());
+    let keeper = Arc::new(Keeper::new(["dora".to_owned()]));
+    (life, Site { core, pipelines, requests, weeks, keeper })
 }
 
 fn who(name: &str, roles: &[&str]) -> Caller {
@@ -177,6 +179,7 @@ async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_r
         roles: vec!["operator".to_owned()],
         environments: vec!["dev".to_owned()],
         days: Some(1),
+        owner: None,
     };
     let made = site.issue_token(&root, &request).await.unwrap();
     let ci = site.bearer(&made.secret).unwrap();
@@ -199,6 +202,40 @@ async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_r
     site.revoke_token(&root, made.token, "left").await.unwrap();
     assert_eq!(site.bearer(&made.secret).unwrap_err().kind, Kind::Unknown);
     assert_eq!(site.bearer("smith_0").unwrap_err().code, "S0412");
+}
+
+#[tokio::test]
+async fn nobody_approves_by_another_token_what_they_have_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let (root, ana) = (Caller::admin("root"), who("ana", &["admin"]));
+    let token = async |issuer: &Caller, name: &str, role: &str| {
+        let request = NewToken {
+            name: name.to_owned(),
+            roles: vec![role.to_owned()],
+            environments: Vec::new(),
+            days: None,
+            owner: None,
+        };
+        site.issue_token(issuer, &request).await.map(|made| site.bearer(&made.secret).unwrap())
+    };
+    let (deploy, yes) =
+        (token(&ana, "deploy", "operator").await.unwrap(), token(&ana, "yes", "approver").await.unwrap());
+    let cy = token(&root, "cy", "approver").await.unwrap();
+    site.request(&deploy, &patch("725", "prod-syd01-carrier1-worker-*")).await.unwrap();
+    for one in [&ana, &yes] {
+        let own = site.approve(one, "CHG0000001", &Decision::default()).await.unwrap_err();
+        assert_eq!((own.kind, own.code), (Kind::Forbidden, "S0409"), "{own}");
+    }
+    site.approve(&cy, "CHG0000001", &Decision::default()).await.unwrap();
+    site.request(&ana, &patch("725", "prod-dal10-carrier3-worker-11")).await.unwrap();
+    assert_eq!(site.approve(&yes, "CHG0000002", &Decision::default()).await.unwrap_err().code, "S0409");
+    // A name that is somebody's is nobody else's.
+    for (name, code) in [("dora", "S0417"), ("smith", "S0417"), ("ana", "S0417"), ("cy", "S0418")] {
+        assert_eq!(token(&ana, name, "approver").await.unwrap_err().code, code, "{name}");
+    }
+    let owners = site.tokens(&root).unwrap().into_iter().map(|one| one.owner).collect::<Vec<_>>();
+    assert_eq!(owners, ["ana", "ana", "cy"]);
 }
 
 /// Answers the action that a machine of the first project was asked for, as soon as it was.
