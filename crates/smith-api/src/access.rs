@@ -29,6 +29,10 @@ pub struct NewToken {
     /// Days that it is good for.
     #[serde(default)]
     pub days: Option<u32>,
+    /// Whom it is for, who then neither approves what is asked for with it nor the other way round. Only root says so at the
+    /// server's socket, and where root does not it is whoever has its name; the tokens of others are their own.
+    #[serde(default)]
+    pub owner: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,5 +51,8 @@ pub struct Token {
     pub roles: Vec<String>,
     pub environments: Vec<String>,
     pub expires: Option<String>,
+    /// Who answers for what is done with it.
+    #[serde(default)]
+    pub owner: String,
     pub revoked: Option<String>,
 }

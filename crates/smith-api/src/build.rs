@@ -22,7 +22,8 @@ pub struct Channel {
     pub build: u32,
 }
 
-/// Moves a channel of a region under a change that is in progress.
+/// Says that a channel of a region names a build now: under a change for it that is in progress, or without one by an admin
+/// who gives a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

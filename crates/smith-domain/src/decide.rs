@@ -2,13 +2,13 @@
 
 use crate::access::{self, AccessCommand, AccessRejection, Digest};
 use crate::actor::Actor;
-use crate::build::{BuildEvent, BuildState};
+use crate::build::{self, BuildEvent, BuildState, Setting};
 use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
 use crate::cycle::{self, CycleCommand, CycleRejection, Link};
 use crate::errand::{Errand, ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::{FleetCommand, FleetRejection};
-use crate::id::{BuildNumber, ChangeId};
+use crate::id::BuildNumber;
 use crate::reason::{self, BadReason};
 use crate::rollout::{self, RolloutCommand, RolloutRejection};
 use crate::state::State;
@@ -63,6 +63,15 @@ pub enum BuildCommand {
         change: Option<String>,
         reason: Option<String>,
     },
+    /// A channel was led back to what it named before, because its switch failed on the way. Nobody asks for it: it is told
+    /// by whoever has done it, also where the change was taken back meanwhile.
+    LeadBack {
+        channel: String,
+        region: String,
+        build: BuildNumber,
+        change: Option<String>,
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,14 +112,20 @@ pub enum BuildRejection {
     UnknownChange { number: String },
     #[error("{number} is {found}, expected a change in progress")]
     ChangeNotBegun { number: String, found: &'static str },
-    #[error("expected {what} of 1 to {CHANNEL_MAX} bytes in one line, found {found} bytes")]
+    #[error("{number} is for {found}, expected a change of a train for channel {channel} of {region}")]
+    ChangeOfAnother { number: String, channel: String, region: String, found: String },
+    #[error(
+        "{by} may not set channel {channel} of {region} without a change, expected the number of one that is in progress, or an admin"
+    )]
+    NoChange { by: String, channel: String, region: String },
+    #[error("expected {what} of 1 to {WORD_MAX} bytes in one line, found {found} bytes")]
     Text { what: &'static str, found: usize },
     #[error(transparent)]
     Reason(#[from] BadReason),
 }
 
 /// Channels and regions are named in a word.
-const CHANNEL_MAX: usize = 100;
+pub(crate) const WORD_MAX: usize = 100;
 
 /// People and services have names and addresses, not texts.
 const ACTOR_MAX: usize = 256;
@@ -125,14 +140,14 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
             let events = state.fleet.decide(command, now.steady)?;
             Ok(events.into_iter().map(Event::from).collect())
         }
-        Command::Build(command) => Ok(vec![build(state, &command)?.into()]),
+        Command::Build(command) => Ok(vec![build(state, actor, command)?.into()]),
         Command::Rollout(command) => Ok(rollout::decide(state, actor, &command)?),
         Command::Change(command) => {
-            let events = change::decide(&state.changes, actor, &command)?;
+            let events = change::decide((&state.changes, &state.access), actor, &command)?;
             Ok(events.into_iter().map(Event::from).collect())
         }
         Command::Access(command) => {
-            Ok(vec![access::decide(&state.access, command, state.clock(now))?.into()])
+            Ok(vec![access::decide(&state.access, actor, command, state.clock(now))?.into()])
         }
         Command::Cycle(command) => Ok(cycle::decide(state, actor, command)?),
         Command::Keyed { key, digest, command } => keyed(state, actor, (key, digest), *command, now),
@@ -184,45 +199,24 @@ pub(crate) fn usable_build(state: &State, build: BuildNumber) -> Result<(), Buil
     }
 }
 
-fn build(state: &State, command: &BuildCommand) -> Result<BuildEvent, BuildRejection> {
+fn build(state: &State, actor: &Actor, command: BuildCommand) -> Result<BuildEvent, BuildRejection> {
     match command {
-        BuildCommand::Verified { build } => match state.builds.get(*build) {
-            Some(_) => Err(BuildRejection::Known { build: *build }),
-            None => Ok(BuildEvent::Verified { build: *build }),
+        BuildCommand::Verified { build } => match state.builds.get(build) {
+            Some(_) => Err(BuildRejection::Known { build }),
+            None => Ok(BuildEvent::Verified { build }),
         },
         BuildCommand::Withdraw { build, reason } => {
-            usable_build(state, *build)?;
-            reason::check(reason)?;
-            Ok(BuildEvent::Withdrawn { build: *build, reason: reason.clone() })
+            usable_build(state, build)?;
+            reason::check(&reason)?;
+            Ok(BuildEvent::Withdrawn { build, reason })
         }
         BuildCommand::SetChannel { channel, region, build, change, reason } => {
-            check_word("a channel", channel)?;
-            check_word("a region", region)?;
-            reason::check_given(reason.as_deref())?;
-            usable_build(state, *build)?;
-            let change = change.as_deref().map(|number| begun_change(state, number)).transpose()?;
-            let (channel, region, reason) = (channel.clone(), region.clone(), reason.clone());
-            Ok(BuildEvent::ChannelSet { channel, region, build: *build, change, reason })
+            build::set(state, actor, Setting { channel, region, build, change, reason })
+        }
+        BuildCommand::LeadBack { channel, region, build, change, reason } => {
+            build::lead_back(state, Setting { channel, region, build, change, reason: Some(reason) })
         }
     }
-}
-
-fn check_word(what: &'static str, text: &str) -> Result<(), BuildRejection> {
-    let found = text.len();
-    if found == 0 || found > CHANNEL_MAX || text.contains(char::is_control) {
-        return Err(BuildRejection::Text { what, found });
-    }
-    Ok(())
-}
-
-fn begun_change(state: &State, number: &str) -> Result<ChangeId, BuildRejection> {
-    let Some(change) = state.changes.find(number) else {
-        return Err(BuildRejection::UnknownChange { number: number.to_owned() });
-    };
-    if change.state == change::ChangeState::Begun {
-        return Ok(change.id);
-    }
-    Err(BuildRejection::ChangeNotBegun { number: number.to_owned(), found: change.state.word() })
 }
 
 /// What an outside service answered. An answer that nobody waits for any more, late or given twice, changes nothing.

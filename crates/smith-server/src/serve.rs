@@ -16,11 +16,12 @@ use crate::core::{Core, Life, Start, StartError, owner_here, start};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
 use crate::feed::{keep_evidence, watch_builds, watch_inventory};
+use crate::http::master_names;
 use crate::machine::{
     Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
     StoreAccess,
 };
-use crate::verbs::Site;
+use crate::verbs::{Keeper, Site};
 use crate::week::{EVIDENCE, Weeks, keep_schedules};
 
 /// The journal's file in the data folder.
@@ -47,6 +48,7 @@ pub enum ServeError {
 pub struct Served {
     life: Life,
     site: Site,
+    weeks: Weeks,
 }
 
 impl Served {
@@ -56,6 +58,7 @@ impl Served {
 
     /// Ends the driving thread once everything that came before is recorded.
     pub fn end(self) {
+        self.weeks.end();
         self.life.end();
     }
 }
@@ -70,9 +73,11 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
         None => Arc::new(NoStore),
     };
-    let (handle, weeks) = (runtime.clone(), Weeks::new(settings));
+    let weeks = Weeks::new(settings);
+    let (handle, links_of_weeks) = (runtime.clone(), weeks.clone());
     let executors = move |core: &Core| -> Box<dyn Executor + Send> {
-        let errands = Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier), weeks.clone());
+        let errands =
+            Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier), links_of_weeks.clone());
         let answers = Arc::new(ToCore(core.clone()));
         let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
         Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))
@@ -90,13 +95,17 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
     }
     runtime.spawn(keep_evidence(core.clone(), settings.data.join(EVIDENCE), tell));
+    let (mending, core_of_weeks, inside) = (weeks.clone(), core.clone(), runtime.clone());
+    runtime.spawn(async move { mending.mend(&core_of_weeks, &inside, tell).await });
     let pipelines = Arc::new(settings.pipelines.clone());
-    let (requests, weeks) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
-    let site = Site { core, pipelines, requests, weeks };
+    let (requests, plans) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
+    let people = settings.people.iter().map(|person| person.name.clone());
+    let keeper = Arc::new(Keeper::new(people.chain(master_names())));
+    let site = Site { core, pipelines, requests, weeks: plans, keeper };
     if site.weeks.iter().any(|week| week.schedule.is_some()) {
         runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
     }
-    Ok(Served { life, site })
+    Ok(Served { life, site, weeks })
 }
 
 /// What machines say goes to the driver.

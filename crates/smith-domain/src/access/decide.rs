@@ -2,7 +2,7 @@
 
 use crate::access::digest::Digest;
 use crate::access::event::AccessEvent;
-use crate::access::state::{Access, TokenState};
+use crate::access::state::{Access, MASTER, TokenState};
 use crate::actor::Actor;
 use crate::change::ChangeEvent;
 use crate::cycle::CycleEvent;
@@ -22,6 +22,8 @@ pub enum AccessCommand {
         environments: Vec<String>,
         expires: Option<Timestamp>,
         digest: Digest,
+        /// Whom it is for. Only whoever rules the computer says so; the tokens of others are their own.
+        owner: Option<String>,
     },
     RevokeToken {
         token: TokenId,
@@ -46,6 +48,14 @@ pub enum AccessRejection {
     TooMany { what: &'static str, max: usize, found: usize },
     #[error("expected an end in the future, found {expires}, and it is {now}")]
     EndsInThePast { expires: Timestamp, now: Timestamp },
+    #[error("expected a name that is nobody else's and no word of smith's, found {name}")]
+    Reserved { name: String },
+    #[error("{name} is the name of what {owner} answers for, expected a name that is nobody else's")]
+    NameTaken { name: String, owner: String },
+    #[error(
+        "{by} may not say that a token is for {owner}, expected root at the server's socket; a token of theirs is their own"
+    )]
+    OwnerChosen { by: String, owner: String },
     #[error("expected a new secret, found the one of {token}")]
     KnownSecret { token: TokenId },
     #[error("expected a token that was issued, found {token}, which was not")]
@@ -67,18 +77,26 @@ const KEY_MAX: usize = 200;
 /// What was refused is told in a line or two; whoever is refused chooses the words, so they are cut and not believed.
 const REFUSED_MAX: usize = 512;
 
+/// Names and roles that a token would only have to be taken for something else.
+const RESERVED: [&str; 10] =
+    ["smith", "root", "admin", "master", "operator", "approver", "viewer", "nobody", "anybody", "everybody"];
+
 pub(crate) fn decide(
     access: &Access,
+    actor: &Actor,
     command: AccessCommand,
     now: Timestamp,
 ) -> Result<AccessEvent, AccessRejection> {
     match command {
-        AccessCommand::IssueToken { name, roles, environments, expires, digest } => {
-            check_name("a name", &name)?;
+        AccessCommand::IssueToken { name, roles, environments, expires, digest, owner } => {
+            let owner = owner_of(access, actor, &name, owner)?;
             check_names("a role", "roles", &roles)?;
             check_names("an environment", "environments", &environments)?;
             if roles.is_empty() {
                 return Err(AccessRejection::Missing { what: "at least one role" });
+            }
+            if let Some(role) = roles.iter().find(|role| *role == MASTER) {
+                return Err(AccessRejection::Reserved { name: role.clone() });
             }
             if let Some(expires) = expires.filter(|expires| *expires <= now) {
                 return Err(AccessRejection::EndsInThePast { expires, now });
@@ -90,13 +108,51 @@ pub(crate) fn decide(
             if found > TOKENS_MAX {
                 return Err(AccessRejection::TooMany { what: "tokens that hold", max: TOKENS_MAX, found });
             }
-            let token = access.next_token();
-            Ok(AccessEvent::TokenIssued { token, name, roles, environments, expires, digest })
+            let (token, issuer) = (access.next_token(), Some(actor.name.clone()));
+            let owner = Some(owner);
+            Ok(AccessEvent::TokenIssued { token, name, roles, environments, expires, digest, owner, issuer })
         }
         AccessCommand::RevokeToken { token, reason } => revoke(access, token, reason),
         AccessCommand::NoteRefusal { what, why } => {
             Ok(AccessEvent::Refused { what: shortened(&what), why: shortened(&why) })
         }
+    }
+}
+
+/// Who answers for a new token. Whoever issues it cannot choose to be somebody else by it: it is theirs, unless they rule the
+/// computer and could write into the journal what they like. A name that was used stays with whoever it was used for.
+fn owner_of(
+    access: &Access,
+    actor: &Actor,
+    name: &str,
+    given: Option<String>,
+) -> Result<String, AccessRejection> {
+    check_name("a name", name)?;
+    let issuer = access.person(&actor.name);
+    let owner = if actor.roles.iter().any(|role| role == MASTER) {
+        given.unwrap_or_else(|| name.to_owned())
+    } else {
+        match given {
+            Some(owner) if owner != issuer => {
+                return Err(AccessRejection::OwnerChosen { by: actor.name.clone(), owner });
+            }
+            Some(_) | None => issuer.to_owned(),
+        }
+    };
+    check_name("an owner", &owner)?;
+    // One's own name would be another's to whoever reads the journal.
+    let is_reserved = |name: &str| {
+        name == actor.name
+            || name.starts_with("role:")
+            || RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name))
+    };
+    if is_reserved(name) {
+        return Err(AccessRejection::Reserved { name: name.to_owned() });
+    }
+    let known = access.tokens().find(|token| token.name == name);
+    match known.filter(|token| token.owner != owner) {
+        Some(token) => Err(AccessRejection::NameTaken { name: name.to_owned(), owner: token.owner.clone() }),
+        None => Ok(owner),
     }
 }
 

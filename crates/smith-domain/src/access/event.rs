@@ -18,6 +18,12 @@ pub enum AccessEvent {
         environments: Vec<String>,
         expires: Option<Timestamp>,
         digest: Digest,
+        /// Who answers for what is done with it; whoever has its name where nothing is written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// Who had the secret in their hands first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
     },
     TokenRevoked {
         token: TokenId,

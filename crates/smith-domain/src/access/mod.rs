@@ -13,6 +13,6 @@ mod tests;
 pub use decide::{AccessCommand, AccessRejection};
 pub use digest::{BadDigest, Digest};
 pub use event::AccessEvent;
-pub use state::{Access, Kept, REQUEST_KEPT, REQUESTS_MAX, Token, TokenState};
+pub use state::{ADMIN, Access, Kept, MASTER, REQUEST_KEPT, REQUESTS_MAX, Token, TokenState};
 
 pub(crate) use decide::{decide, keyed};

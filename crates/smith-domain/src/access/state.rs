@@ -9,6 +9,12 @@ use crate::access::event::AccessEvent;
 use crate::id::TokenId;
 use crate::time::{Span, Timestamp};
 
+/// The role that may do everything.
+pub const ADMIN: &str = "admin";
+
+/// The role of whoever rules the computer itself, and says whom a token is for. No token has it.
+pub const MASTER: &str = "master";
+
 /// How long the answer to a request is known. A client that has not repeated itself within a week has been told or has
 /// given up.
 pub const REQUEST_KEPT: Span = Span::hours(7 * 24);
@@ -26,6 +32,10 @@ pub struct Token {
     /// None named: all of them.
     pub environments: Vec<String>,
     pub expires: Option<Timestamp>,
+    /// Who answers for what is done with it.
+    pub owner: String,
+    /// Who had the secret in their hands first, where that is known.
+    pub issuer: Option<String>,
     pub state: TokenState,
     pub issued_at: Timestamp,
 }
@@ -75,6 +85,26 @@ impl Access {
         self.tokens.iter()
     }
 
+    /// The person behind a name: who answers for the tokens of that name, or the name itself. A name never changes hands.
+    pub fn person<'a>(&'a self, name: &'a str) -> &'a str {
+        self.named(name).next().map_or(name, |token| token.owner.as_str())
+    }
+
+    /// Whether two names may be one person: the same one answers for both, or one has issued the other's token and may have
+    /// kept its secret.
+    pub fn are_one(&self, one: &str, other: &str) -> bool {
+        let issued = |name: &str, by: &str| {
+            let mut issuers = self.named(name).filter_map(|token| token.issuer.as_deref());
+            issuers.any(|issuer| self.person(issuer) == by)
+        };
+        let (first, second) = (self.person(one), self.person(other));
+        first == second || issued(one, second) || issued(other, first)
+    }
+
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Token> + 'a {
+        self.tokens.iter().filter(move |token| token.name == name)
+    }
+
     /// The token whose secret has this digest, valid or not.
     pub fn find(&self, digest: &Digest) -> Option<&Token> {
         self.token(*self.by_digest.get(digest)?)
@@ -92,7 +122,7 @@ impl Access {
 
     pub(crate) fn evolve(&mut self, event: &AccessEvent, at: Timestamp) {
         match event {
-            AccessEvent::TokenIssued { token, name, roles, environments, expires, digest } => {
+            AccessEvent::TokenIssued { token, name, roles, environments, expires, digest, owner, issuer } => {
                 self.by_digest.insert(digest.clone(), *token);
                 self.tokens.push(Token {
                     id: *token,
@@ -100,6 +130,8 @@ impl Access {
                     roles: roles.clone(),
                     environments: environments.clone(),
                     expires: *expires,
+                    owner: owner.as_ref().unwrap_or(name).clone(),
+                    issuer: issuer.clone(),
                     state: TokenState::Issued,
                     issued_at: at,
                 });

@@ -1,7 +1,7 @@
 //! Tokens hold until they end, requests are done once, and everything that people say has a bound.
 
 use crate::access::{
-    Access, AccessCommand, AccessEvent, AccessRejection, Digest, REQUEST_KEPT, REQUESTS_MAX,
+    Access, AccessCommand, AccessEvent, AccessRejection, Digest, MASTER, REQUEST_KEPT, REQUESTS_MAX,
 };
 use crate::actor::Actor;
 use crate::decide::{BuildCommand, Command, Rejection, decide};
@@ -31,6 +31,7 @@ fn issue(name: &str, expires: Option<u64>, fill: char) -> Command {
         environments: vec!["dev".to_owned()],
         expires: expires.map(|seconds| Timestamp(0) + Span::secs(seconds)),
         digest: digest(fill),
+        owner: None,
     })
 }
 
@@ -97,6 +98,7 @@ fn a_token_is_issued_with_sensible_words_only() {
             environments: environments.to_vec(),
             expires,
             digest: digest('a'),
+            owner: None,
         };
         decide(&state, &ann(), Command::Access(command), at(10)).expect_err("refused").to_string()
     };
@@ -120,6 +122,72 @@ fn a_token_is_issued_with_sensible_words_only() {
         refused("ci", &role(), &[], Some(Timestamp(10_000))),
         "expected an end in the future, found 1970-01-01T00:00:10Z, and it is 1970-01-01T00:00:10Z"
     );
+}
+
+fn issue_as(state: &mut State, actor: &Actor, name: &str, owner: Option<&str>) -> Result<(), String> {
+    let number = state.access.next_token().0;
+    let fill = char::from_digit(number, 16).expect("a digit");
+    let command = AccessCommand::IssueToken {
+        name: name.to_owned(),
+        roles: vec!["approver".to_owned()],
+        environments: Vec::new(),
+        expires: None,
+        digest: digest(fill),
+        owner: owner.map(str::to_owned),
+    };
+    let events = decide(state, actor, Command::Access(command), at(1)).map_err(|error| error.to_string())?;
+    events.iter().for_each(|event| state.evolve(event, at(1).steady));
+    Ok(())
+}
+
+#[test]
+fn nobody_becomes_another_by_a_token() {
+    let mut state = State::default();
+    let root = Actor::person("root").with_role("admin").with_role(MASTER);
+    let (ana, ci) = (Actor::person("ana").with_role("admin"), Actor::person("ci").with_role("admin"));
+    // Whoever rules the computer says whom a token is for: its name, unless another is given.
+    issue_as(&mut state, &root, "bob", None).expect("issued");
+    issue_as(&mut state, &root, "ci", Some("ana")).expect("issued");
+    // All others answer for theirs, also for those that were issued by means of one.
+    issue_as(&mut state, &ana, "deploy", None).expect("issued");
+    issue_as(&mut state, &ci, "nightly", None).expect("issued");
+    let access = &state.access;
+    let people = ["bob", "ci", "deploy", "nightly", "eve"].map(|name| access.person(name));
+    assert_eq!(people, ["bob", "ana", "ana", "ana", "eve"]);
+    for (one, other, expected) in [
+        ("bob", "ana", false),
+        ("bob", "root", true),
+        ("root", "ci", true),
+        ("ana", "ci", true),
+        ("nightly", "deploy", true),
+        ("deploy", "root", false),
+        ("eve", "eve", true),
+    ] {
+        assert_eq!(access.are_one(one, other), expected, "{one} and {other}");
+        assert_eq!(access.are_one(other, one), expected, "{other} and {one}");
+    }
+    let chosen = issue_as(&mut state, &ana, "other", Some("bob")).expect_err("refused");
+    assert!(chosen.starts_with("ana may not say that a token is for bob"), "{chosen}");
+    let taken = issue_as(&mut state, &ana, "bob", None).expect_err("refused");
+    assert!(taken.starts_with("bob is the name of what bob answers for"), "{taken}");
+    issue_as(&mut state, &root, "ci", Some("ana")).expect("a second one under the same name");
+    for name in ["smith", "Root", "ana", "role:sre-lead"] {
+        let reserved = issue_as(&mut state, &ana, name, None).expect_err("refused");
+        assert!(reserved.starts_with("expected a name that is nobody else's"), "{reserved}");
+    }
+}
+
+#[test]
+fn a_token_of_before_there_were_owners_is_whoever_has_its_name() {
+    let mut state = State::default();
+    let text = format!(
+        r#"{{"token-issued":{{"token":0,"name":"ci","roles":["viewer"],"environments":[],"expires":null,"digest":"{}"}}}}"#,
+        "a".repeat(64)
+    );
+    let event: AccessEvent = serde_json::from_str(&text).expect("an event");
+    state.evolve(&event.into(), at(1).steady);
+    assert_eq!(state.access.person("ci"), "ci");
+    assert!(!state.access.are_one("ci", "root"));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What people and the change desk may do with changes.
 
+use crate::access::Access;
 use crate::actor::Actor;
 use crate::change::event::{ChangeEvent, Closing, Evidence, Subject};
 use crate::change::state::{Change, ChangeState, Changes};
-use crate::change::train::TrainForm;
+use crate::change::train::{REGION_MAX, TrainForm};
 use crate::id::ChangeId;
 use crate::pipeline::ChangeRule;
 use crate::reason::{self, BadReason};
@@ -13,7 +14,7 @@ pub enum ChangeCommand {
     Approve { number: String, reason: Option<String> },
     Reject { number: String, reason: String },
     Revoke { number: String, reason: String },
-    RaiseTrain { form: Box<TrainForm>, rule: ChangeRule, reason: Option<String> },
+    RaiseTrain { form: Box<TrainForm>, rule: ChangeRule, channel: Option<String>, reason: Option<String> },
     StartTrain { numbers: Vec<String>, reason: Option<String> },
     CompleteTrain { numbers: Vec<String>, evidence: Evidence },
     Cancel { number: String, reason: String },
@@ -58,15 +59,17 @@ fn near(nearest: &Option<String>) -> String {
 }
 
 pub fn decide(
-    changes: &Changes,
+    (changes, access): (&Changes, &Access),
     actor: &Actor,
     command: &ChangeCommand,
 ) -> Result<Vec<ChangeEvent>, ChangeRejection> {
     match command {
-        ChangeCommand::Approve { number, reason } => approve(find(changes, number)?, actor, reason),
+        ChangeCommand::Approve { number, reason } => approve(find(changes, number)?, access, actor, reason),
         ChangeCommand::Reject { number, reason } => reject(find(changes, number)?, actor, reason),
         ChangeCommand::Revoke { number, reason } => revoke(find(changes, number)?, actor, reason),
-        ChangeCommand::RaiseTrain { form, rule, reason } => raise_train(changes, actor, form, rule, reason),
+        ChangeCommand::RaiseTrain { form, rule, channel, reason } => {
+            raise_train(changes, actor, (form, rule, channel), reason)
+        }
         ChangeCommand::StartTrain { numbers, reason } => {
             reason::check_given(reason.as_deref())?;
             each_of(changes, numbers, |change| start_train(change, reason))
@@ -105,6 +108,7 @@ fn wrong_state(change: &Change, expected: &'static str) -> ChangeRejection {
 
 fn approve(
     change: &Change,
+    access: &Access,
     actor: &Actor,
     reason: &Option<String>,
 ) -> Result<Vec<ChangeEvent>, ChangeRejection> {
@@ -122,13 +126,13 @@ fn approve(
     }
     let (number, by, who_text) = (change.name(), actor.name.clone(), who.to_string());
     // Separation of duties comes before entitlement: an approver's own request is still their own.
-    if change.by == actor.name {
+    if access.are_one(&change.by, &actor.name) {
         return Err(ChangeRejection::OwnRequest { number, by, who: who_text });
     }
     if !who.includes(&actor.name, &actor.roles) {
         return Err(ChangeRejection::NotEntitled { number, by, who: who_text });
     }
-    if change.approvals.iter().any(|approval| approval.by == actor.name) {
+    if change.approvals.iter().any(|approval| access.are_one(&approval.by, &actor.name)) {
         return Err(ChangeRejection::ApprovedTwice { number, by, who: who_text });
     }
     reason::check_given(reason.as_deref())?;
@@ -177,15 +181,18 @@ fn cancel(change: &Change, reason: &str) -> Result<Vec<ChangeEvent>, ChangeRejec
 fn raise_train(
     changes: &Changes,
     actor: &Actor,
-    form: &TrainForm,
-    rule: &ChangeRule,
+    (form, rule, channel): (&TrainForm, &ChangeRule, &Option<String>),
     reason: &Option<String>,
 ) -> Result<Vec<ChangeEvent>, ChangeRejection> {
     form.check()?;
+    if let Some(channel) = channel.as_ref().filter(|channel| channel.len() > REGION_MAX) {
+        return Err(ChangeRejection::TooLong { what: "Channel", found: channel.len(), max: REGION_MAX });
+    }
     reason::check_given(reason.as_deref())?;
     let train = changes.next_train();
-    let (by, reason) = (actor.name.clone(), reason.clone());
-    let mut events = vec![ChangeEvent::TrainRaised { train, form: Box::new(form.clone()), by, reason }];
+    let (by, channel, reason) = (actor.name.clone(), channel.clone(), reason.clone());
+    let raised = ChangeEvent::TrainRaised { train, form: Box::new(form.clone()), by, channel, reason };
+    let mut events = vec![raised];
     let mut next = changes.next_id();
     for (at, region) in form.environment.iter().enumerate() {
         if form.environment[..at].contains(region) {

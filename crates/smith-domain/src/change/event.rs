@@ -69,6 +69,9 @@ pub enum ChangeEvent {
         train: TrainId,
         form: Box<TrainForm>,
         by: String,
+        /// The channel that is switched under it; `prod` where none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::change::event::{ChangeEvent, Closing, Evidence, Subject, TaskMove};
-use crate::change::train::Train;
+use crate::change::train::{CHANNEL, Train};
 use crate::id::{ChangeId, RolloutId, TaskId, TrainId};
 use crate::pipeline::{ChangeRule, Who};
 use crate::time::Timestamp;
@@ -221,11 +221,12 @@ impl Changes {
                 });
             }
             ChangeEvent::TaskMoved { task, to } => self.move_task(*task, *to),
-            ChangeEvent::TrainRaised { train, form, by, .. } => {
+            ChangeEvent::TrainRaised { train, form, by, channel, .. } => {
                 self.trains.push(Train {
                     id: *train,
                     form: (**form).clone(),
                     by: by.clone(),
+                    channel: channel.as_deref().unwrap_or(CHANNEL).to_owned(),
                     changes: Vec::new(),
                 });
             }

@@ -30,15 +30,20 @@ pub struct Train {
     pub id: TrainId,
     pub form: TrainForm,
     pub by: String,
+    /// The channel that may be switched under its changes.
+    pub channel: String,
     pub changes: Vec<ChangeId>,
 }
+
+/// The channel of trains that name none: trains are what production is switched under.
+pub(super) const CHANNEL: &str = "prod";
 
 /// A field of a form holds a page at the most.
 const FIELD_MAX: usize = 16 * 1024;
 /// Regions of a train: several times those of the largest cloud.
 const REGIONS_MAX: usize = 256;
-/// A region is named in a word.
-const REGION_MAX: usize = 100;
+/// A region or a channel is named in a word.
+pub(super) const REGION_MAX: usize = 100;
 
 impl TrainForm {
     /// Whether a train can be raised from it.

@@ -1,5 +1,6 @@
 //! What people and schedules may do with cycles.
 
+use crate::access::Access;
 use crate::actor::Actor;
 use crate::change::ChangeRejection;
 use crate::cycle::event::CycleEvent;
@@ -114,7 +115,7 @@ pub(crate) fn decide(
         }
         CycleCommand::ApproveGate { cycle, gate, reason } => {
             reason::check_given(reason.as_deref())?;
-            Ok(vec![approve(running(state, cycle)?, actor, &gate, reason)?.into()])
+            Ok(vec![approve((running(state, cycle)?, &state.access), actor, &gate, reason)?.into()])
         }
         CycleCommand::Rerun { cycle, link, reason } => {
             reason::check_given(reason.as_deref())?;
@@ -237,7 +238,7 @@ fn approval(gate: &Gate) -> Option<(&str, &crate::pipeline::Who)> {
 }
 
 fn approve(
-    cycle: &Cycle,
+    (cycle, access): (&Cycle, &Access),
     actor: &Actor,
     gate: &str,
     reason: Option<String>,
@@ -255,13 +256,17 @@ fn approve(
         return Err(CycleRejection::UnknownGate { cycle: cycle.id, found: gate.to_owned(), known });
     };
     let (by, gate, who_text) = (actor.name.clone(), gate.to_owned(), who.to_string());
-    if cycle.by == by {
+    if access.are_one(&cycle.by, &by) {
         return Err(CycleRejection::OwnCycle { cycle: cycle.id, by, who: who_text });
     }
     if !who.includes(&by, &actor.roles) {
         return Err(CycleRejection::NotEntitled { by, gate, who: who_text });
     }
-    if cycle.gates.get(usize::from(at)).is_some_and(|run| run.approvals.contains(&by)) {
+    if cycle
+        .gates
+        .get(usize::from(at))
+        .is_some_and(|run| run.approvals.iter().any(|known| access.are_one(known, &by)))
+    {
         return Err(CycleRejection::ApprovedTwice { by, gate, who: who_text });
     }
     Ok(CycleEvent::GateApproved { cycle: cycle.id, gate: at, by, reason })

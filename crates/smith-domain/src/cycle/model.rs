@@ -85,7 +85,7 @@ impl Link {
 
     /// How long its errand may take: twice what the slowest was seen to take. Builds and syncs of a whole distribution
     /// last an hour or two, and a slow mirror a night; a rollout is only started.
-    pub(crate) fn deadline(self) -> Span {
+    pub fn deadline(self) -> Span {
         match self {
             Link::Build => Span::hours(12),
             Link::Sync => Span::hours(24),

@@ -106,7 +106,8 @@ fn raise_train(planner: &mut Planner<'_>, cycle: &Cycle) {
     let (train, by) = (TrainId(planner.next_train), cycle.by.clone());
     planner.next_train += 1;
     let (title, regions) = (form.title.clone(), form.environment.clone());
-    planner.push(ChangeEvent::TrainRaised { train, form: Box::new(form), by: by.clone(), reason: None });
+    let (form, channel) = (Box::new(form), Some(cycle.plan.channel.clone()));
+    planner.push(ChangeEvent::TrainRaised { train, form, by: by.clone(), channel, reason: None });
     for region in regions {
         let change = ChangeId(planner.next_change);
         planner.next_change += 1;

@@ -177,10 +177,14 @@ impl Week {
                 let _known = self.tell(Command::Build(BuildCommand::Verified { build: BUILD }));
                 ErrandOutcome::Built { build: BUILD, note: "2 new".to_owned() }
             }
-            ErrandKind::Link(_, Link::Channel) => {
-                for region in ["ap-south", "us-south"] {
+            ErrandKind::Link(id, Link::Channel) => {
+                let train = self.state.cycles.get(id).and_then(|cycle| cycle.train);
+                let changes =
+                    train.and_then(|train| self.state.changes.train(train)).map(|t| t.changes.clone());
+                for (at, region) in ["ap-south", "us-south"].into_iter().enumerate() {
                     let (channel, region) = ("prod".to_owned(), region.to_owned());
-                    let (change, reason) = (None, None);
+                    let change = changes.as_ref().and_then(|all| self.state.changes.get(all[at]));
+                    let (change, reason) = (change.map(|one| one.name()), Some("the week".to_owned()));
                     let set = BuildCommand::SetChannel { channel, region, build: BUILD, change, reason };
                     self.tell(Command::Build(set)).expect("set");
                 }

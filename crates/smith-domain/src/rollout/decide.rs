@@ -1,5 +1,6 @@
 //! What people and executors may do with rollouts.
 
+use crate::access::Access;
 use crate::actor::Actor;
 use crate::decide::{BuildRejection, usable_build};
 use crate::event::Event;
@@ -138,7 +139,7 @@ pub(crate) fn decide(
             vec![start(state, actor, pipeline, (*build, scope), reason)?]
         }
         RolloutCommand::ApproveGate { rollout, step, gate, reason } => {
-            vec![approve(find(state, *rollout)?, actor, step, gate, reason)?]
+            vec![approve((find(state, *rollout)?, &state.access), actor, step, gate, reason)?]
         }
         RolloutCommand::Pause { rollout, reason } => {
             in_mode(find(state, *rollout)?, Mode::Running)?;
@@ -263,7 +264,7 @@ fn step_word(state: &StepState) -> &'static str {
 }
 
 fn approve(
-    rollout: &Rollout,
+    (rollout, access): (&Rollout, &Access),
     actor: &Actor,
     step: &StepName,
     gate: &str,
@@ -288,13 +289,13 @@ fn approve(
         return Err(RolloutRejection::UnknownGate { step: step.clone(), found: gate.to_owned(), known });
     };
     let (by, gate) = (actor.name.clone(), gate.to_owned());
-    if rollout.by == actor.name {
+    if access.are_one(&rollout.by, &actor.name) {
         return Err(RolloutRejection::OwnRollout { rollout: rollout.id, by, who: who.to_string() });
     }
     if !who.includes(&actor.name, &actor.roles) {
         return Err(RolloutRejection::NotEntitled { by, gate, who: who.to_string() });
     }
-    if run.gates[usize::from(*at)].approvals.contains(&actor.name) {
+    if run.gates[usize::from(*at)].approvals.iter().any(|known| access.are_one(known, &actor.name)) {
         return Err(RolloutRejection::ApprovedTwice { by, gate, who: who.to_string() });
     }
     Ok(RolloutEvent::GateApproved {

@@ -15,6 +15,8 @@ pub(super) fn examples() -> Vec<Event> {
         environments: environments.iter().map(|one| (*one).to_owned()).collect(),
         expires,
         digest: digest(),
+        owner: None,
+        issuer: None,
     };
     let kept = |answer: &str| AccessEvent::RequestKept {
         actor: "ann".to_owned(),
@@ -25,6 +27,16 @@ pub(super) fn examples() -> Vec<Event> {
     let events = vec![
         issued(&["operator", "sre-lead"], &["dev", "stage"], Some(Timestamp(1_795_158_878_123))),
         issued(&["viewer"], &[], None),
+        AccessEvent::TokenIssued {
+            token,
+            name: "ci".to_owned(),
+            roles: vec!["viewer".to_owned()],
+            environments: Vec::new(),
+            expires: None,
+            digest: digest(),
+            owner: Some("ann".to_owned()),
+            issuer: Some("root".to_owned()),
+        },
         AccessEvent::TokenRevoked { token, reason: "left the squad".to_owned() },
         kept("rollout/12 change/3"),
         kept(""),

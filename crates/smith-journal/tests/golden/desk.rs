@@ -36,8 +36,13 @@ fn changes() -> Vec<ChangeEvent> {
             test_passed,
         },
     };
-    let raised =
-        |reason| ChangeEvent::TrainRaised { train: TrainId(1), form: Box::new(form()), by: by(), reason };
+    let raised = |reason| ChangeEvent::TrainRaised {
+        train: TrainId(1),
+        form: Box::new(form()),
+        by: by(),
+        channel: None,
+        reason,
+    };
     let moved = |to| ChangeEvent::TaskMoved { task: TaskId(11), to };
     vec![
         drafted(Subject::Step { rollout: RolloutId(12), step: 1 }, approve, &["canary", "rest"]),
@@ -61,6 +66,13 @@ fn changes() -> Vec<ChangeEvent> {
         ChangeEvent::Cancelled { change, reason: reason() },
         raised(None),
         raised(Some(reason())),
+        ChangeEvent::TrainRaised {
+            train: TrainId(1),
+            form: Box::new(form()),
+            by: by(),
+            channel: Some("stage".to_owned()),
+            reason: None,
+        },
     ]
 }
 

@@ -28,5 +28,5 @@ pub use app::{App, Parts};
 pub use chat::{Chat, Said};
 pub use doors::{Door, DoorError, Origin, open_tcp, open_unix, serve};
 pub use fault::Fault;
-pub use peers::{Peer, Peers};
+pub use peers::{Peer, Peers, master_names};
 pub use routes::document;

@@ -28,10 +28,7 @@ pub struct Peers {
 impl Peers {
     /// Root, the user of this process, and those whom the settings name.
     pub fn new(others: BTreeMap<u32, Peer>) -> Self {
-        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let own = rustix::process::getuid().as_raw();
-        let masters = [0, own].map(|uid| (uid, name_in(&users, uid).unwrap_or_else(|| format!("uid {uid}"))));
-        Self { masters: masters.into(), others }
+        Self { masters: masters().into(), others }
     }
 
     pub(super) fn caller(&self, uid: u32) -> Result<Caller, Fault> {
@@ -46,6 +43,18 @@ impl Peers {
         actor.roles.clone_from(&known.roles);
         Ok(Caller { actor, environments: known.environments.clone(), key: None })
     }
+}
+
+/// Root, and the user of this process.
+fn masters() -> [(u32, String); 2] {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let own = rustix::process::getuid().as_raw();
+    [0, own].map(|uid| (uid, name_in(&users, uid).unwrap_or_else(|| format!("uid {uid}"))))
+}
+
+/// The names of those who rule this computer.
+pub fn master_names() -> impl Iterator<Item = String> {
+    masters().into_iter().map(|(_, name)| name)
 }
 
 /// The name of a user in the text of `/etc/passwd`.

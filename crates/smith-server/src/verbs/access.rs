@@ -37,6 +37,11 @@ impl Site {
             some => caller.must_cover(some.iter().map(String::as_str), &what),
         };
         self.noted_result(caller, &what, covered).await?;
+        if self.keeper.knows(&request.name) {
+            let text = format!("{} is a person of the settings, expected a name of its own", request.name);
+            return Err(Denied::new(Kind::Invalid, "S0417", text)
+                .with_hint(format!("such as {}-token, for {}", request.name, request.name)));
+        }
         let days = request.days.unwrap_or(DAYS);
         if days == 0 || days > DAYS_MAX {
             let text = format!("expected 1 to {DAYS_MAX} days, found {days}");
@@ -50,6 +55,7 @@ impl Site {
             environments: request.environments.clone(),
             expires: Some(expires),
             digest: digest(secret.as_bytes()),
+            owner: request.owner.clone(),
         };
         // A key would promise the same answer again, and the secret is shown once.
         let caller = Caller { key: None, ..caller.clone() };
@@ -121,6 +127,7 @@ fn token(one: &access::Token) -> Token {
         roles: one.roles.clone(),
         environments: one.environments.clone(),
         expires: one.expires.map(|at| at.to_string()),
+        owner: one.owner.clone(),
         revoked: match &one.state {
             TokenState::Issued => None,
             TokenState::Revoked { reason, at } => Some(format!("{at}: {reason}")),

@@ -1,6 +1,6 @@
 //! Who asks, and what they may.
 
-use smith_domain::access::Digest;
+use smith_domain::access::{ADMIN, Digest, MASTER};
 use smith_domain::actor::Actor;
 
 use super::denied::{Denied, Kind};
@@ -32,7 +32,7 @@ pub struct Caller {
 impl Caller {
     /// Somebody who may do everything: root on this computer, or the server for itself.
     pub fn admin(name: impl Into<String>) -> Self {
-        let actor = Actor::person(name).with_role("admin");
+        let actor = Actor::person(name).with_role(ADMIN).with_role(MASTER);
         Self { actor, environments: Environments::All, key: None }
     }
 

@@ -91,12 +91,12 @@ impl Site {
         let what = "raise a train";
         self.noted_result(caller, what, caller.must(Role::Operator, what)).await?;
         self.noted_result(caller, what, caller.must_everywhere(what)).await?;
-        let form = parse_train(&request.template).map_err(|error| {
+        let (form, channel) = parse_train(&request.template).map_err(|error| {
             Denied::new(Kind::Invalid, "S0410", error.to_string()).maybe_hint(error.hint())
         })?;
         let rule = self.requests.train_rule();
-        let command =
-            ChangeCommand::RaiseTrain { form: Box::new(form), rule, reason: request.reason.clone() };
+        let (form, reason) = (Box::new(form), request.reason.clone());
+        let command = ChangeCommand::RaiseTrain { form, rule, channel, reason };
         let made = self.submit(caller, what, Command::Change(command)).await?;
         let broken = || Denied::new(Kind::Broken, "S0410", "the request was accepted and made no train");
         let id = made.train.ok_or_else(broken)?;

@@ -16,6 +16,7 @@ use smith_domain::state::State;
 use smith_domain::time::{Span, Timestamp};
 use smith_journal::{Entry, Ledger as _, SqliteStore, StoreLedger};
 
+use super::keeper::Keeper;
 use super::{Caller, Environments, Kind, RequestRules, Site};
 use crate::core::{Core, Life, Start as Begin, start};
 use crate::desk::BuiltIn;
@@ -56,7 +57,8 @@ fn site(folder: &Path) -> (Life, Site) {
     let executors = |core: &Core| -> Box<dyn Executor + Send> { Box::new(BuiltIn::new(core.clone())) };
     let life = start(Begin { journal, owner: "test".to_owned(), executors: Box::new(executors) }).unwrap();
     let (core, pipelines) = (life.core().clone(), Arc::new(folder.join("pipelines")));
-    (life, Site { core, pipelines, requests: Arc::new(RequestRules::default()), weeks: Arc::default() })
+    let (requests, keeper) = (Arc::new(RequestRules::default()), Arc::new(Keeper::new([])));
+    (life, Site { core, pipelines, requests, weeks: Arc::default(), keeper })
 }
 
 fn who(name: &str, roles: &[&str]) -> Caller {

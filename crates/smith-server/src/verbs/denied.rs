@@ -118,7 +118,10 @@ fn of_build(rejection: &BuildRejection) -> (Kind, &'static str) {
         BuildRejection::Unknown { .. } => (Kind::NotFound, "S0406"),
         BuildRejection::Known { .. } | BuildRejection::Withdrawn { .. } => (Kind::Conflict, "S0406"),
         BuildRejection::UnknownChange { .. } => (Kind::NotFound, "S0407"),
-        BuildRejection::ChangeNotBegun { .. } => (Kind::Conflict, "S0408"),
+        BuildRejection::ChangeNotBegun { .. } | BuildRejection::ChangeOfAnother { .. } => {
+            (Kind::Conflict, "S0408")
+        }
+        BuildRejection::NoChange { .. } => (Kind::Forbidden, "S0413"),
         BuildRejection::Reason(_) | BuildRejection::Text { .. } => (Kind::Invalid, "S0417"),
     }
 }
@@ -192,7 +195,10 @@ fn of_access(rejection: &AccessRejection) -> (Kind, &'static str) {
     match rejection {
         AccessRejection::UnknownToken { .. } => (Kind::NotFound, "S0418"),
         AccessRejection::Revoked { .. } | AccessRejection::KnownSecret { .. } => (Kind::Conflict, "S0418"),
+        AccessRejection::NameTaken { .. } => (Kind::Conflict, "S0418"),
+        AccessRejection::OwnerChosen { .. } => (Kind::Forbidden, "S0413"),
         AccessRejection::Missing { .. }
+        | AccessRejection::Reserved { .. }
         | AccessRejection::TooLong { .. }
         | AccessRejection::Character { .. }
         | AccessRejection::TooMany { .. }

@@ -15,6 +15,7 @@ mod clock_tests;
 mod cycles;
 mod denied;
 mod fleet;
+mod keeper;
 mod made;
 mod page;
 mod projects;
@@ -27,6 +28,7 @@ mod train_text;
 
 pub use caller::{Caller, Environments, Key};
 pub use denied::{Denied, Kind};
+pub use keeper::Keeper;
 pub use made::Made;
 pub use request::RequestRules;
 pub use site::Site;

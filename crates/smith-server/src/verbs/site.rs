@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::caller::Caller;
 use super::denied::{Denied, Kind};
+use super::keeper::Keeper;
 use super::made::Made;
 use super::request::RequestRules;
 use crate::config::nearest;
@@ -29,6 +30,7 @@ pub struct Site {
     pub requests: Arc<RequestRules>,
     /// As the settings say. A cycle keeps the plan that it was started with.
     pub weeks: Arc<Vec<Week>>,
+    pub keeper: Arc<Keeper>,
 }
 
 /// Files of a folder of pipelines. A site has some dozens.

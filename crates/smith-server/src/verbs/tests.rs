@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smith_api::{AuditQuery, Decision, NewToken, PatchRequest, ProjectQuery, RaiseTrain, Start};
+use smith_api::{
+    AuditQuery, Decision, NewToken, PatchRequest, ProjectQuery, RaiseTrain, SetChannel, Start, StartTrain,
+};
 use smith_domain::actor::Actor;
 use smith_domain::decide::{BuildCommand, Command};
 use smith_domain::fleet::{FleetCommand, ObservePolicy};
@@ -15,7 +17,7 @@ use smith_domain::state::State;
 use smith_domain::time::Span;
 
 use super::access::digest;
-use super::{Caller, Environments, Key, Kind, RequestRules, Site};
+use super::{Caller, Environments, Keeper, Key, Kind, RequestRules, Site};
 use crate::answers::step_evidence;
 use crate::core::{Core, Life, Start as Begin, start};
 use crate::desk::BuiltIn;
@@ -38,6 +40,19 @@ steps:
     bags: [{bag: dev, machines: environment=dev}]
 ";
 
+const TRAIN: &str = "Squad: conductors
+Service: redpill
+Title: prod from 724 to 725
+Environment: ap-south us-south
+Details: |
+ tested
+Risk: low
+PlannedStartTime: now
+PlannedEndTime: now + 1h
+StageDeployDate: 2024-03-28
+BackoutPlan: revert
+";
+
 async fn site(folder: &Path) -> (Life, Site) {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     std::fs::create_dir(folder.join("pipelines")).unwrap();
@@ -56,7 +71,9 @@ async fn site(folder: &Path) -> (Life, Site) {
     let verified = BuildCommand::Verified { build: BuildNumber(725) };
     core.submit(Actor::smith(), Command::Build(verified)).await.unwrap();
     let pipelines = Arc::new(folder.join("pipelines"));
-    (life, Site { core, pipelines, requests: Arc::new(RequestRules::default()), weeks: Arc::new(Vec::new()) })
+    let (requests, weeks) = (Arc::new(RequestRules::default()), Arc::default());
+    let keeper = Arc::new(Keeper::new(["dora".to_owned()]));
+    (life, Site { core, pipelines, requests, weeks, keeper })
 }
 
 fn who(name: &str, roles: &[&str]) -> Caller {
@@ -162,6 +179,7 @@ async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_r
         roles: vec!["operator".to_owned()],
         environments: vec!["dev".to_owned()],
         days: Some(1),
+        owner: None,
     };
     let made = site.issue_token(&root, &request).await.unwrap();
     let ci = site.bearer(&made.secret).unwrap();
@@ -184,6 +202,40 @@ async fn a_token_lets_its_holder_in_for_its_roles_and_environments_until_it_is_r
     site.revoke_token(&root, made.token, "left").await.unwrap();
     assert_eq!(site.bearer(&made.secret).unwrap_err().kind, Kind::Unknown);
     assert_eq!(site.bearer("smith_0").unwrap_err().code, "S0412");
+}
+
+#[tokio::test]
+async fn nobody_approves_by_another_token_what_they_have_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let (root, ana) = (Caller::admin("root"), who("ana", &["admin"]));
+    let token = async |issuer: &Caller, name: &str, role: &str| {
+        let request = NewToken {
+            name: name.to_owned(),
+            roles: vec![role.to_owned()],
+            environments: Vec::new(),
+            days: None,
+            owner: None,
+        };
+        site.issue_token(issuer, &request).await.map(|made| site.bearer(&made.secret).unwrap())
+    };
+    let (deploy, yes) =
+        (token(&ana, "deploy", "operator").await.unwrap(), token(&ana, "yes", "approver").await.unwrap());
+    let cy = token(&root, "cy", "approver").await.unwrap();
+    site.request(&deploy, &patch("725", "prod-syd01-carrier1-worker-*")).await.unwrap();
+    for one in [&ana, &yes] {
+        let own = site.approve(one, "CHG0000001", &Decision::default()).await.unwrap_err();
+        assert_eq!((own.kind, own.code), (Kind::Forbidden, "S0409"), "{own}");
+    }
+    site.approve(&cy, "CHG0000001", &Decision::default()).await.unwrap();
+    site.request(&ana, &patch("725", "prod-dal10-carrier3-worker-11")).await.unwrap();
+    assert_eq!(site.approve(&yes, "CHG0000002", &Decision::default()).await.unwrap_err().code, "S0409");
+    // A name that is somebody's is nobody else's.
+    for (name, code) in [("dora", "S0417"), ("smith", "S0417"), ("ana", "S0417"), ("cy", "S0418")] {
+        assert_eq!(token(&ana, name, "approver").await.unwrap_err().code, code, "{name}");
+    }
+    let owners = site.tokens(&root).unwrap().into_iter().map(|one| one.owner).collect::<Vec<_>>();
+    assert_eq!(owners, ["ana", "ana", "cy"]);
 }
 
 /// Answers the action that a machine of the first project was asked for, as soon as it was.
@@ -240,16 +292,51 @@ async fn the_evidence_of_a_step_names_every_machine_and_who_approved() {
 async fn a_train_has_a_change_for_each_region() {
     let folder = tempfile::tempdir().unwrap();
     let (_life, site) = site(folder.path()).await;
-    let template = "Squad: conductors\nService: redpill\nTitle: prod from 724 to 725\nEnvironment: ap-south us-south\n\
-                    Details: |\n tested\nRisk: low\nPlannedStartTime: now\nPlannedEndTime: now + 1h\n\
-                    StageDeployDate: 2024-03-28\nBackoutPlan: revert\n";
     let raised = site
-        .raise_train(&who("ana", &["operator"]), &RaiseTrain { template: template.to_owned(), reason: None })
+        .raise_train(&who("ana", &["operator"]), &RaiseTrain { template: TRAIN.to_owned(), reason: None })
         .await
         .unwrap();
     assert_eq!(raised.changes, ["CHG0000001", "CHG0000002"]);
     assert_eq!(site.change("CHG0000002").unwrap().region.as_deref(), Some("us-south"));
-    let missing = RaiseTrain { template: template.replace("Risk: low\n", ""), reason: None };
+    let missing = RaiseTrain { template: TRAIN.replace("Risk: low\n", ""), reason: None };
     let missing = site.raise_train(&who("ana", &["operator"]), &missing).await.unwrap_err();
     assert_eq!((missing.kind, missing.code), (Kind::Invalid, "S0410"), "{missing}");
+}
+
+#[tokio::test]
+async fn a_channel_is_set_under_a_change_for_it_or_by_an_admin_who_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let (ana, cy) = (who("ana", &["operator"]), who("cy", &["approver"]));
+    let to = |region: &str, change: Option<&str>, reason: Option<&str>| SetChannel {
+        region: region.to_owned(),
+        build: 725,
+        change: change.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+    };
+    let bare = site.set_channel(&ana, "prod", &to("ap-south", None, Some("it is late"))).await.unwrap_err();
+    assert_eq!((bare.kind, bare.code), (Kind::Forbidden, "S0413"), "{bare}");
+    let root = Caller::admin("root");
+    let silent = site.set_channel(&root, "prod", &to("ap-south", None, None)).await.unwrap_err();
+    assert_eq!((silent.kind, silent.code), (Kind::Invalid, "S0417"), "{silent}");
+    site.set_channel(&root, "prod", &to("ap-south", None, Some("a new mirror"))).await.unwrap();
+    let lines = site.audit(&AuditQuery::default()).await.unwrap().items;
+    let line = lines.iter().find(|line| line.kind == "build.channel-set").unwrap();
+    assert!(line.words.ends_with("points to build 725, without a change: a new mirror"), "{}", line.words);
+    site.raise_train(&ana, &RaiseTrain { template: TRAIN.to_owned(), reason: None }).await.unwrap();
+    site.request(&ana, &patch("725", "prod-syd01-carrier1-worker-*")).await.unwrap();
+    for number in ["CHG0000001", "CHG0000002", "CHG0000003"] {
+        site.approve(&cy, number, &Decision::default()).await.unwrap();
+    }
+    let early = site.set_channel(&ana, "prod", &to("ap-south", Some("CHG0000001"), None)).await.unwrap_err();
+    assert_eq!((early.kind, early.code), (Kind::Conflict, "S0408"), "{early}");
+    let changes = vec!["CHG0000001".to_owned()];
+    site.start_train(&ana, &StartTrain { changes, reason: None }).await.unwrap();
+    for (region, change) in [("us-south", "CHG0000001"), ("ap-south", "CHG0000003")] {
+        let other = site.set_channel(&ana, "prod", &to(region, Some(change), None)).await.unwrap_err();
+        assert_eq!((other.kind, other.code), (Kind::Conflict, "S0408"), "{other}");
+    }
+    let stage = site.set_channel(&ana, "stage", &to("ap-south", Some("CHG0000001"), None)).await.unwrap_err();
+    assert_eq!(stage.code, "S0408", "{stage}");
+    site.set_channel(&ana, "prod", &to("ap-south", Some("CHG0000001"), None)).await.unwrap();
 }

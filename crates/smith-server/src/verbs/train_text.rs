@@ -21,7 +21,7 @@ pub enum TrainTextError {
 /// A page of text.
 const TEXT_MAX: usize = 16 * 1024;
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "Squad",
     "Service",
     "Title",
@@ -36,6 +36,7 @@ const FIELDS: [&str; 14] = [
     "VendoredOrNonBuilt",
     "SecurityOnly",
     "BackoutPlan",
+    "Channel",
 ];
 
 impl TrainTextError {
@@ -53,8 +54,9 @@ impl TrainTextError {
     }
 }
 
-/// Reads a template. Fields that are missing are empty; the rules say which may not be.
-pub fn parse_train(text: &str) -> Result<TrainForm, TrainTextError> {
+/// Reads a template, and which channel it is for where it says so. Fields that are missing are empty; the rules say which may
+/// not be.
+pub fn parse_train(text: &str) -> Result<(TrainForm, Option<String>), TrainTextError> {
     if text.len() > TEXT_MAX {
         return Err(TrainTextError::TooLong { max: TEXT_MAX, found: text.len() });
     }
@@ -71,7 +73,8 @@ pub fn parse_train(text: &str) -> Result<TrainForm, TrainTextError> {
     };
     let regions =
         take("Environment").split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
-    Ok(TrainForm {
+    let channel = Some(take("Channel").to_owned()).filter(|channel| !channel.is_empty());
+    let form = TrainForm {
         squad: take("Squad").to_owned(),
         service: take("Service").to_owned(),
         title: take("Title").to_owned(),
@@ -86,7 +89,8 @@ pub fn parse_train(text: &str) -> Result<TrainForm, TrainTextError> {
         vendored_or_non_built: truth("VendoredOrNonBuilt")?,
         security_only: truth("SecurityOnly")?,
         backout_plan: take("BackoutPlan").to_owned(),
-    })
+    };
+    Ok((form, channel))
 }
 
 struct Field {
@@ -152,7 +156,7 @@ BackoutPlan: Revert to previous value
 
     #[test]
     fn the_template_that_people_know_is_understood() {
-        let form = parse_train(TEMPLATE).unwrap();
+        let (form, channel) = parse_train(TEMPLATE).unwrap();
         assert_eq!(form.environment, ["eu-central", "us-east", "us-south"]);
         assert_eq!(form.title, "Update the smith-patching prod symlink from 724 to 725");
         assert!(
@@ -162,7 +166,9 @@ BackoutPlan: Revert to previous value
         );
         assert_eq!(form.planned_end, "now + 1h");
         assert!(form.vendored_or_non_built && form.security_only);
-        assert_eq!(form.backout_plan, "Revert to previous value");
+        assert_eq!((form.backout_plan.as_str(), channel), ("Revert to previous value", None));
+        let (_, stage) = parse_train(&format!("{TEMPLATE}Channel: stage\n")).unwrap();
+        assert_eq!(stage.as_deref(), Some("stage"));
     }
 
     #[test]

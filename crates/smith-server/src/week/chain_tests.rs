@@ -218,3 +218,39 @@ async fn a_server_that_ends_in_the_middle_goes_on_and_makes_no_second_build() {
     assert_eq!(served.site().cycle(1).unwrap().build, Some(1));
     assert_eq!(world.store.builds_present().unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_revoked_while_its_channel_waits_moves_nothing_more() {
+    let world = World::new();
+    world.recipe();
+    let served = server(&world);
+    let site = served.site();
+    let (ana, lead) = (who("ana", &["operator"]), who("bob", &["approver", "operator", "lead"]));
+    site.start_cycle(&ana, &start("prod")).await.unwrap();
+    until(site, "gates", "under way").await;
+    // One mirror is away for a moment, so the first try moves nothing.
+    fs::rename(world.path("dal-01"), world.path("away")).unwrap();
+    site.approve_cycle_gate(&lead, 1, None, None).await.unwrap();
+    for number in ["CHG0000001", "CHG0000002"] {
+        numbered(site, number).await;
+        site.approve(&lead, number, &Default::default()).await.unwrap();
+    }
+    let troubled = async {
+        let is_troubled = |state: &smith_domain::state::State| {
+            state.errands.open().any(|(_, errand)| errand.trouble.is_some())
+        };
+        while !site.core.read(is_troubled) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, troubled).await.unwrap();
+    let given = smith_api::Decision { reason: Some("the vendor called".to_owned()) };
+    site.revoke(&lead, "CHG0000002", &given).await.unwrap();
+    fs::rename(world.path("away"), world.path("dal-01")).unwrap();
+    let why = until(site, "channel", "failed").await;
+    assert!(why.contains("dal-01 was not moved: CHG0000002 is revoked"), "{why}");
+    let channels = site.channels();
+    let named: Vec<&str> = channels.iter().map(|one| one.region.as_str()).collect();
+    assert_eq!(named, ["ap-south"], "{channels:?}");
+    assert_eq!(super::tests::channel_of(&world, "dal-01"), None);
+}

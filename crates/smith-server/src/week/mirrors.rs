@@ -1,5 +1,8 @@
 //! The links `sync` and `verify`: the build is brought to all mirrors, and looked at on each.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use smith_repo::fetch::{Limits, Silent, chain};
 use smith_repo::mirror::{
     Action, Anew, Depth, Findings, Keys, Mirror, Mode, Opening, Outcome, Reach, Scope, Target, Which,
@@ -10,12 +13,15 @@ use smith_repo::store::Store;
 
 use super::job::{Job, interrupted};
 use super::shop::{Believed, Shop, Trouble, all_mirrors, log, now, one_line};
+use super::slots::{Slot, Slots};
+use super::witness::Ending;
 use crate::words::counted;
 
 /// Reasons that are told of mirrors one by one; a note is one line.
 const TOLD_MAX: usize = 5;
 
-pub(super) fn sync(shop: &Shop, job: &Job) -> Result<String, Trouble> {
+/// Brings the build to all mirrors. One that another link is at work on is waited for, after all others were brought theirs.
+pub(super) fn sync(shop: &Shop, job: &Job, (slots, ending): (&Slots, &Ending)) -> Result<String, Trouble> {
     let (site, build) = (shop.open()?, job.held()?);
     let mirrors = all_mirrors(&site)?;
     if job.is_look() {
@@ -25,35 +31,74 @@ pub(super) fn sync(shop: &Shop, job: &Job) -> Result<String, Trouble> {
             Some(_) => Err(interrupted(job.link)),
         };
     }
-    let believed = Believed::at(&site)?;
-    let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
-    let (targets, mut outcomes) = targets(&site, &mirrors, Mode::Do);
-    for target in &targets {
-        let bad = |(number, why)| Outcome::bad(&target.name, Action::Sync, Some(number), why);
-        let same = |(number, _): &(BuildNumber, String)| *number == build;
-        outcomes.extend(clashes(&site, target).into_iter().filter(same).map(bad));
-    }
-    log(&site, &outcomes)?;
-    // Written down as it comes: a run that is killed has said what it did. What cannot be written down is no reason to stop.
-    let done = |outcome: &Outcome| drop(log(&site, std::slice::from_ref(outcome)));
-    let which = Which::Listed(vec![build]);
-    outcomes.extend(sync_all(&targets, &which, Mode::Do, &check, &Silent, &done));
-    let failed = failures(&outcomes);
-    for target in
-        targets.iter().filter(|target| !failed.iter().any(|(name, _)| *name == target.name.as_str()))
-    {
-        record_mirror_sync(&site, &target.name, now()).map_err(|error| Trouble::failed(&error))?;
-        if let Reach::Store(store) = &target.reach {
-            record_sync(store, now()).map_err(|error| Trouble::failed(&error))?;
+    let bring = Bring { site: &site, believed: Believed::at(&site)?, build };
+    let (mut free, mut busy, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+    for mirror in &mirrors {
+        match slots.take_now(mirror.name.as_str()) {
+            Some(slot) => free.push((mirror, slot)),
+            None => busy.push(mirror),
         }
     }
-    summed(mirrors.len(), &failed)
+    outcomes.extend(bring.run(free)?);
+    for mirror in busy {
+        let name = mirror.name.as_str();
+        match slots.take(name, ending) {
+            Some(slot) => outcomes.extend(bring.run(vec![(mirror, slot)])?),
+            None => {
+                outcomes.push(Outcome::bad(&mirror.name, Action::Sync, Some(build), slots.busy(name)));
+            }
+        }
+    }
+    summed(mirrors.len(), &failures(&outcomes))
+}
+
+/// A build on its way to mirrors.
+struct Bring<'a> {
+    site: &'a Store,
+    believed: Believed,
+    build: BuildNumber,
+}
+
+impl Bring<'_> {
+    fn run(&self, to: Vec<(&Mirror, Slot<'_>)>) -> Result<Vec<Outcome>, Trouble> {
+        let Self { site, believed, build } = self;
+        let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
+        let (mirrors, slots): (Vec<&Mirror>, Vec<Slot<'_>>) = to.into_iter().unzip();
+        let names = mirrors.iter().map(|mirror| mirror.name.clone());
+        let held = Mutex::new(names.zip(slots).collect::<BTreeMap<_, _>>());
+        let (targets, mut outcomes) = targets(site, &mirrors, Mode::Do);
+        for target in &targets {
+            let bad = |(number, why)| Outcome::bad(&target.name, Action::Sync, Some(number), why);
+            let same = |(number, _): &(BuildNumber, String)| number == build;
+            outcomes.extend(clashes(site, target).into_iter().filter(same).map(bad));
+        }
+        log(site, &outcomes)?;
+        // Written down as it comes: a run that is killed has said what it did. What cannot be written down is no reason to
+        // stop. A mirror that is done is free for others while its neighbour hangs.
+        let done = |outcome: &Outcome| {
+            drop(log(site, std::slice::from_ref(outcome)));
+            if let Some(name) = &outcome.mirror {
+                held.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+            }
+        };
+        let which = Which::Listed(vec![*build]);
+        outcomes.extend(sync_all(&targets, &which, Mode::Do, &check, &Silent, &done));
+        let failed = failures(&outcomes);
+        let is_failed = |target: &&Target| failed.iter().any(|(name, _)| *name == target.name.as_str());
+        for target in targets.iter().filter(|target| !is_failed(target)) {
+            record_mirror_sync(site, &target.name, now()).map_err(|error| Trouble::failed(&error))?;
+            if let Reach::Store(store) = &target.reach {
+                record_sync(store, now()).map_err(|error| Trouble::failed(&error))?;
+            }
+        }
+        Ok(outcomes)
+    }
 }
 
 pub(super) fn verified(shop: &Shop, job: &Job) -> Result<String, Trouble> {
     let (site, build) = (shop.open()?, job.held()?);
     let mirrors = all_mirrors(&site)?;
-    let (targets, mut outcomes) = targets(&site, &mirrors, Mode::DryRun);
+    let (targets, mut outcomes) = targets(&site, &mirrors.iter().collect::<Vec<_>>(), Mode::DryRun);
     for target in &targets {
         let why = match findings(&site, target, build) {
             Ok(findings) if findings.is_sound() => continue,
@@ -83,7 +128,7 @@ fn findings(site: &Store, target: &Target, build: BuildNumber) -> Result<Finding
 }
 
 /// A mirror that cannot be opened is an outcome like any other.
-fn targets(site: &Store, mirrors: &[Mirror], mode: Mode) -> (Vec<Target>, Vec<Outcome>) {
+fn targets(site: &Store, mirrors: &[&Mirror], mode: Mode) -> (Vec<Target>, Vec<Outcome>) {
     let (mut targets, mut outcomes) = (Vec::new(), Vec::new());
     for mirror in mirrors {
         match target(site, mirror, mode) {

@@ -7,6 +7,8 @@ mod build;
 #[cfg(test)]
 mod chain_tests;
 mod channel;
+#[cfg(test)]
+mod channel_tests;
 mod compare;
 mod executor;
 mod job;
@@ -15,8 +17,11 @@ mod place;
 mod rollout;
 mod schedule;
 mod shop;
+mod slots;
 #[cfg(test)]
 mod tests;
+mod trail;
+mod witness;
 
 pub(crate) use executor::EVIDENCE;
 pub use executor::Weeks;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use smith_repo::channel::{self, Order, Switched, Way};
 use smith_repo::fetch::chain;
 use smith_repo::mirror::{
-    Depth, Keys, Lead, Mirror, Place as Lies, Remembered, S3, S3Error, Turn, mirror_channels,
-    record_mirror_channel,
+    Depth, Keys, Lead, Mirror, Place as Lies, Remembered, S3, S3Error, Turn, forget_mirror_channel,
+    mirror_channels, record_mirror_channel,
 };
 use smith_repo::name::{BuildNumber, ChannelName, MirrorName};
 use smith_repo::pgp::Signer;
@@ -121,6 +121,15 @@ impl Place {
         }?;
         self.remember(channel)?;
         Ok(switched)
+    }
+
+    /// Takes the channel away again.
+    pub(super) fn remove(&self, channel: &ChannelName, order: &Order) -> Result<(), String> {
+        match &self.at {
+            At::Store(store) => channel::remove(store, channel, order).map(drop).map_err(said)?,
+            At::Bucket { bucket, .. } => bucket.remove_channel(channel, order).map(drop).map_err(said)?,
+        }
+        forget_mirror_channel(&self.site, &self.name, channel).map_err(said)
     }
 
     /// The dates that clients of this mirror have seen, as the site knows them.

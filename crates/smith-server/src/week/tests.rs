@@ -1,11 +1,10 @@
 //! Links on a real store with two mirrors, each failing once and done again.
 
-use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use smith_domain::cycle::{Link, WeekPlan};
-use smith_domain::decide::{BuildCommand, Command};
 use smith_domain::errand::ErrandId;
 use smith_domain::id::{BuildNumber, CycleId};
 use smith_domain::pipeline::{ChangeRule, Who};
@@ -15,11 +14,13 @@ use smith_repo::pgp::{KeyFolder, KeyKind, KeyRequest, Passphrase};
 use smith_repo::store::Store;
 
 use super::build::Making;
-use super::channel::switch;
+use super::channel::{Papers, switch};
 use super::compare::{check, diff};
 use super::job::{Change, Job, Region};
 use super::mirrors::{sync, verified};
 use super::shop::{Shop, Trouble, now};
+use super::slots::Slots;
+use super::witness::{Ending, Seen, Witness};
 use crate::driver::Mode;
 
 #[path = "../../../smith-repo/src/fixture/deb.rs"]
@@ -83,7 +84,7 @@ impl World {
         fs::write(self.path("recipe.yaml"), text).unwrap();
     }
 
-    fn shop(&self) -> Shop {
+    pub(super) fn shop(&self) -> Shop {
         Shop::new(self.store.root(), None)
     }
 
@@ -92,21 +93,25 @@ impl World {
         Making { shop: &shop, folder, data: &data }.run(job)
     }
 
+    fn sync(&self, job: &Job) -> Result<String, Trouble> {
+        sync(&self.shop(), job, (&Slots::new(Duration::ZERO), &Ending::default()))
+    }
+
     /// Builds of two versions, both on all mirrors.
-    fn with_two_builds() -> Self {
+    pub(super) fn with_two_builds() -> Self {
         let world = Self::new();
         world.recipe();
         for (number, version) in [(1, "1.0"), (2, "2.0")] {
             world.package(version);
             assert_eq!(world.build(&job(Link::Build, number)).unwrap().0, number);
-            sync(&world.shop(), &job(Link::Sync, number)).unwrap();
+            world.sync(&job(Link::Sync, number)).unwrap();
         }
         world
     }
 }
 
 /// A link of the cycle that has this number, and a build of the same.
-fn job(link: Link, number: u32) -> Job {
+pub(super) fn job(link: Link, number: u32) -> Job {
     let plan = WeekPlan {
         name: "prod".to_owned(),
         owner: Who(vec!["role:operator".to_owned()]),
@@ -130,18 +135,18 @@ fn job(link: Link, number: u32) -> Job {
     Job { errand, cycle: CycleId(number), link, mode, plan, by, made: Some(BuildNumber(number)), regions }
 }
 
-fn looking(job: Job) -> Job {
+pub(super) fn looking(job: Job) -> Job {
     Job { mode: Mode::Seek, ..job }
 }
 
-fn failed<T: std::fmt::Debug>(result: Result<T, Trouble>) -> String {
+pub(super) fn failed<T: std::fmt::Debug>(result: Result<T, Trouble>) -> String {
     match result.unwrap_err() {
         Trouble::Failed(why) => why,
         Trouble::Refused(why) => panic!("refused: {why}"),
     }
 }
 
-fn channel_of(world: &World, mirror: &str) -> Option<u32> {
+pub(super) fn channel_of(world: &World, mirror: &str) -> Option<u32> {
     let store = Store::open(&world.path(mirror)).unwrap();
     let name = smith_repo::name::ChannelName::new("prod").unwrap();
     smith_repo::channel::get(&store, &name).unwrap().map(|build| build.0)
@@ -181,14 +186,28 @@ fn a_sync_reaches_all_mirrors_or_names_those_that_it_did_not() {
     world.build(&job(Link::Build, 1)).unwrap();
     // What is to be the store of one mirror is a file.
     fs::write(world.path("dal-01"), "in the way").unwrap();
-    let why = failed(sync(&world.shop(), &job(Link::Sync, 1)));
+    let why = failed(world.sync(&job(Link::Sync, 1)));
     assert!(why.starts_with("1 of 2 mirrors; dal-01: "), "{why}");
-    assert_eq!(failed(sync(&world.shop(), &looking(job(Link::Sync, 1)))), "sync was interrupted");
+    assert_eq!(failed(world.sync(&looking(job(Link::Sync, 1)))), "sync was interrupted");
     assert!(failed(verified(&world.shop(), &job(Link::Verify, 1))).starts_with("1 of 2 mirrors; dal-01: "));
     fs::remove_file(world.path("dal-01")).unwrap();
-    assert_eq!(sync(&world.shop(), &job(Link::Sync, 1)).unwrap(), "2 of 2 mirrors");
-    assert_eq!(sync(&world.shop(), &looking(job(Link::Sync, 1))).unwrap(), "2 of 2 mirrors");
+    assert_eq!(world.sync(&job(Link::Sync, 1)).unwrap(), "2 of 2 mirrors");
+    assert_eq!(world.sync(&looking(job(Link::Sync, 1))).unwrap(), "2 of 2 mirrors");
     assert_eq!(verified(&world.shop(), &job(Link::Verify, 1)).unwrap(), "2 of 2 mirrors");
+}
+
+#[test]
+fn a_mirror_on_which_another_sync_hangs_is_told_of_and_the_others_get_the_build() {
+    let world = World::new();
+    world.recipe();
+    world.build(&job(Link::Build, 1)).unwrap();
+    let (slots, ending) = (Slots::new(Duration::from_millis(10)), Ending::default());
+    let hangs = slots.take_now("dal-01").unwrap();
+    let why = failed(sync(&world.shop(), &job(Link::Sync, 1), (&slots, &ending)));
+    assert!(why.starts_with("1 of 2 mirrors; dal-01: another link has been at work on dal-01"), "{why}");
+    drop(hangs);
+    assert_eq!(sync(&world.shop(), &job(Link::Sync, 1), (&slots, &ending)).unwrap(), "2 of 2 mirrors");
+    assert!(slots.take_now("syd-01").is_some(), "nothing is held when it is done");
 }
 
 #[test]
@@ -227,58 +246,15 @@ fn what_is_new_is_told_in_a_line_and_kept_in_lists() {
 }
 
 #[test]
-fn a_channel_moves_in_all_regions_or_goes_back_where_it_moved() {
-    let world = World::with_two_builds();
-    let evidence = world.path("evidence");
-    let (told, refuses) = (RefCell::new(Vec::new()), Cell::new(false));
-    let record = |command: Command| {
-        let Command::Build(BuildCommand::SetChannel { region, build, change, .. }) = command else {
-            return Err("another command".to_owned());
-        };
-        if refuses.get() && region == "us-south" {
-            return Err("the disk is full".to_owned());
-        }
-        told.borrow_mut().push(format!("{region} {build} {}", change.unwrap_or_default()));
-        Ok(())
-    };
-    let go = |number| switch(&world.shop(), &job(Link::Channel, number), &record, &evidence);
-    assert_eq!(go(1).unwrap(), "build 1 is served by 2 mirrors in 2 regions");
-    assert_eq!(told.take(), ["ap-south 1 CHG0", "us-south 1 CHG1"]);
-    // A mirror that does not hold the build keeps all others where they are.
-    let lacking = world.path("dal-01/builds/2");
-    fs::rename(&lacking, world.path("away")).unwrap();
-    let why = failed(go(2));
-    assert!(why.starts_with("nothing was moved: dal-01: "), "{why}");
-    fs::rename(world.path("away"), &lacking).unwrap();
-    assert_eq!((channel_of(&world, "syd-01"), channel_of(&world, "dal-01")), (Some(1), Some(1)));
-    // The second region fails after the first was switched.
-    refuses.set(true);
-    let why = failed(go(2));
-    assert!(why.contains("the disk is full; led back: dal-01, syd-01"), "{why}");
-    assert_eq!((channel_of(&world, "syd-01"), channel_of(&world, "dal-01")), (Some(1), Some(1)));
-    assert_eq!(told.take(), ["ap-south 2 CHG0", "ap-south 1 CHG0"]);
-    let text = read(&evidence.join("smith-prod-symlink-2-evidence.txt"));
-    assert!(text.contains("syd-01: back to build 1") && text.contains("Finished: FAILURE"), "{text}");
-    let look = switch(&world.shop(), &looking(job(Link::Channel, 2)), &record, &evidence);
-    assert_eq!(failed(look), "channel was interrupted");
-    refuses.set(false);
-    assert_eq!(go(2).unwrap(), "build 2 is served by 2 mirrors in 2 regions");
-    assert_eq!(told.take(), ["ap-south 2 CHG0", "us-south 2 CHG1"]);
-    let text = read(&evidence.join("smith-prod-symlink-2-evidence.txt"));
-    assert!(text.contains("region us-south under CHG1, approved by ana"), "{text}");
-    assert!(text.contains("dal-01: moved from build 1 to build 2"), "{text}");
-    assert!(
-        text.trim_end().ends_with("Finished: SUCCESS, build 2 is served by 2 mirrors in 2 regions"),
-        "{text}"
-    );
-}
-
-#[test]
 fn a_region_without_a_mirror_is_for_a_person() {
     let world = World::with_two_builds();
     let mut job = job(Link::Channel, 2);
     job.regions[1].name = "eu-de".to_owned();
-    let refused = switch(&world.shop(), &job, &|_| Ok(()), &world.path("evidence")).unwrap_err();
+    let (look, ending) = (|_: &Region| Seen { points_to: None, against: None }, Ending::default());
+    let witness = Witness { look: &look, record: &|_| Ok(()), ending: &ending };
+    let (evidence, trail) = (world.path("evidence"), world.path("trail"));
+    let papers = Papers { evidence: &evidence, trail: &trail };
+    let refused = switch(&world.shop(), &job, witness, papers).unwrap_err();
     let why = "expected a mirror in region eu-de, found them in ap-south, us-south";
     assert_eq!(refused, Trouble::Refused(why.to_owned()));
 }

@@ -9,14 +9,16 @@ pub(super) fn words(state: &State, event: &AccessEvent) -> String {
         state.access.token(token).map_or_else(|| token.to_string(), |one| format!("{token} of {}", one.name))
     };
     match event {
-        AccessEvent::TokenIssued { token, roles, environments, expires, .. } => {
+        AccessEvent::TokenIssued { token, name, roles, environments, expires, owner, .. } => {
             let of = if environments.is_empty() {
                 "every environment".to_owned()
             } else {
                 environments.join(", ")
             };
             let end = expires.map(|at| format!(", until {at}")).unwrap_or_default();
-            format!("{} is issued: {} in {of}{end}", holder(*token), roles.join(", "))
+            let theirs = owner.as_ref().filter(|owner| *owner != name);
+            let theirs = theirs.map(|owner| format!(", for {owner}")).unwrap_or_default();
+            format!("{} is issued{theirs}: {} in {of}{end}", holder(*token), roles.join(", "))
         }
         AccessEvent::TokenRevoked { token, reason } => format!("{} is revoked: {reason}", holder(*token)),
         AccessEvent::RequestKept { actor, key, answer, .. } if answer.is_empty() => {

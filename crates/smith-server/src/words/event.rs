@@ -177,8 +177,9 @@ fn build(event: &BuildEvent) -> String {
     match event {
         BuildEvent::Verified { build } => format!("build {build} is verified"),
         BuildEvent::Withdrawn { build, reason } => format!("build {build} is withdrawn: {reason}"),
-        BuildEvent::ChannelSet { channel, region, build, reason, .. } => {
-            format!("channel {channel} of {region} points to build {build}{}", because(reason))
+        BuildEvent::ChannelSet { channel, region, build, change, reason } => {
+            let without = if change.is_none() { ", without a change" } else { "" };
+            format!("channel {channel} of {region} points to build {build}{without}{}", because(reason))
         }
     }
 }

@@ -75,9 +75,9 @@ async fn the_lines_that_people_know_by_heart_are_answered_as_they_are_typed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_is_steered() {
     let served = served().await;
-    served
-        .post("/v1/projects", json!({"build": 725, "config": "asked", "step": "patchProd : prod machines"}))
-        .await;
+    let ana = served.token("ana", &["operator", "approver"], &[]).await;
+    let start = json!({"build": 725, "config": "asked", "step": "patchProd : prod machines"});
+    served.post_as(&ana, "/v1/projects", start).await;
     let state = async |verb: &str, body: Value| {
         let answer = served.post(&format!("/v1/projects/1/{verb}"), body).await;
         assert_eq!(answer.status, 200, "{verb}: {answer:?}");
@@ -88,8 +88,10 @@ async fn a_project_is_steered() {
     assert_eq!(bare.json()["state"], "running", "no body is no reason");
     let again = served.post("/v1/projects/1/unpause", json!({})).await;
     assert_eq!(again.problem(), (409, "S0402".to_owned()));
-    let own = served.post("/v1/projects/1/approve", json!({"step": "patchProd"})).await;
+    let own = served.post_as(&ana, "/v1/projects/1/approve", json!({"step": "patchProd"})).await;
     assert_eq!(own.problem(), (403, "S0409".to_owned()), "who started it may not approve it");
+    let issuer = served.post("/v1/projects/1/approve", json!({"step": "patchProd"})).await;
+    assert_eq!(issuer.problem(), (403, "S0409".to_owned()), "and neither may who has made the token");
     let cy = served.token("cy", &["approver"], &[]).await;
     let yes = served.post_as(&cy, "/v1/projects/1/approve", json!({"step": "patchProd", "gate": "go"})).await;
     assert_eq!(yes.status, 200, "{yes:?}");
@@ -109,7 +111,8 @@ async fn a_project_is_steered() {
 async fn changes_and_trains_go_their_way() {
     let served = served().await;
     let request = json!({"build": "725", "machines": "prod-dal10-carrier3-worker-11", "outage": 30});
-    let started = served.post("/v1/requests", request).await;
+    let ana = served.token("ana", &["operator"], &[]).await;
+    let started = served.post_as(&ana, "/v1/requests", request).await;
     assert_eq!((started.status, started.json()["change"].as_str()), (201, Some("CHG0000001")), "{started:?}");
     let reboot = json!({"build": "", "machines": "dev-mon01-infra-test-01", "reason": "stuck"});
     let rebooted = served.post("/v1/reboots", reboot).await;
@@ -131,7 +134,7 @@ async fn changes_and_trains_go_their_way() {
     let template = "Squad: conductors\nService: redpill\nTitle: prod from 724 to 725\nEnvironment: ap-south us-south\n\
                     Details: |\n tested\nRisk: low\nPlannedStartTime: now\nPlannedEndTime: now + 1h\n\
                     StageDeployDate: 2024-03-28\nBackoutPlan: revert\n";
-    let raised = served.post("/v1/trains", json!({"template": template})).await;
+    let raised = served.post_as(&ana, "/v1/trains", json!({"template": template})).await;
     assert_eq!(raised.status, 201, "{raised:?}");
     let changes = raised.json()["changes"].clone();
     assert_eq!(changes.as_array().unwrap().len(), 2);

@@ -98,7 +98,13 @@ pub(crate) async fn served_for(peers: BTreeMap<u32, smith_server::http::Peer>) -
         core.submit(Actor::smith(), Command::Build(verified)).await.unwrap();
     }
     let pipelines = Arc::new(folder.path().join("pipelines"));
-    let site = Site { core, pipelines, requests: Arc::new(RequestRules::default()), weeks: Arc::default() };
+    let site = Site {
+        core,
+        pipelines,
+        requests: Arc::new(RequestRules::default()),
+        weeks: Arc::default(),
+        keeper: Arc::default(),
+    };
     let app = App::new(Parts { site: site.clone(), chat: Arc::new(Echo), peers: Peers::new(peers) });
     let socket = folder.path().join("smith.sock");
     let tcp = open_tcp("127.0.0.1:0".parse().unwrap()).await.unwrap();

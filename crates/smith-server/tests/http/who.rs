@@ -132,6 +132,7 @@ async fn a_request_from_nowhere_is_from_nobody() {
         pipelines: std::sync::Arc::new(folder.path().to_owned()),
         requests: std::sync::Arc::default(),
         weeks: std::sync::Arc::default(),
+        keeper: std::sync::Arc::default(),
     };
     let chat = std::sync::Arc::new(super::site::Echo);
     let app = App::new(Parts { site, chat, peers: Peers::new(BTreeMap::new()) });

@@ -29,6 +29,9 @@ struct New {
     /// What its holder may do: viewer, operator, approver, admin, or a role that pipelines name
     #[arg(long, value_name = "ROLE", required = true)]
     role: Vec<String>,
+    /// Whom it is for: they cannot approve what is asked for with it. Root says so at the server's socket; the tokens that others make are their own
+    #[arg(long = "for", value_name = "PERSON")]
+    owner: Option<String>,
     /// In these environments only
     #[arg(long, value_name = "ENVIRONMENT")]
     environment: Vec<String>,
@@ -81,6 +84,7 @@ fn make(args: &New) -> Result<Exit, Failure> {
         roles: args.role.clone(),
         environments: args.environment.clone(),
         days: Some(args.days),
+        owner: args.owner.clone(),
     };
     let made: TokenMade = args.server.ask(async |client| client.post("/v1/tokens", &body, None).await)?;
     if args.json {

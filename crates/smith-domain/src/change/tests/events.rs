@@ -181,6 +181,7 @@ fn every_event_has_a_kind_of_its_own() {
                 train: TrainId(0),
                 form: Box::new(trains::form(&["x"])),
                 by,
+                channel: None,
                 reason: None,
             },
             "change.train-raised",

@@ -22,7 +22,8 @@ pub(super) fn form(regions: &[&str]) -> TrainForm {
 }
 
 fn raise(changes: &Changes, form: TrainForm) -> Result<Vec<ChangeEvent>, ChangeRejection> {
-    let raise = ChangeCommand::RaiseTrain { form: Box::new(form), rule: approve_by(1), reason: None };
+    let raise =
+        ChangeCommand::RaiseTrain { form: Box::new(form), rule: approve_by(1), channel: None, reason: None };
     decide(changes, &Actor::person("ann"), &raise)
 }
 
@@ -66,6 +67,7 @@ fn a_train_drafts_a_change_for_each_region() {
         train: TrainId(0),
         form: Box::new(form(&["us-south", "eu-de"])),
         by: "ann".to_owned(),
+        channel: None,
         reason: None,
     };
     assert_eq!(events, [raised, draft(1, "us-south"), draft(2, "eu-de")]);

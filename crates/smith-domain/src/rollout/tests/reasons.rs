@@ -17,7 +17,7 @@ fn now() -> Now {
 }
 
 fn tell(state: &mut State, command: Command) -> Result<Vec<Event>, Rejection> {
-    let events = decide(state, &Actor::person("ann"), command, now())?;
+    let events = decide(state, &Actor::person("ann").with_role("admin"), command, now())?;
     for event in &events {
         state.evolve(event, now().steady);
     }
@@ -75,7 +75,8 @@ fn a_channel_and_a_region_are_named_in_a_word() {
     tell(&mut state, Command::Build(BuildCommand::Verified { build })).expect("verified");
     let mut set = |channel: &str, region: &str| {
         let (channel, region) = (channel.to_owned(), region.to_owned());
-        let set = BuildCommand::SetChannel { channel, region, build, change: None, reason: None };
+        let set =
+            BuildCommand::SetChannel { channel, region, build, change: None, reason: Some("r".to_owned()) };
         tell(&mut state, Command::Build(set)).map_err(|error| error.to_string())
     };
     assert!(set("prod", "ap-south").is_ok());

@@ -98,7 +98,13 @@ pub(super) async fn town() -> Town {
     let verified = BuildCommand::Verified { build: BuildNumber(725) };
     core.submit(Actor::smith(), Command::Build(verified)).await.unwrap();
     let pipelines = Arc::new(folder.path().join("pipelines"));
-    let site = Site { core, pipelines, requests: Arc::new(RequestRules::default()), weeks: Arc::default() };
+    let site = Site {
+        core,
+        pipelines,
+        requests: Arc::new(RequestRules::default()),
+        weeks: Arc::default(),
+        keeper: Arc::default(),
+    };
     Town { bot: Bot::new(site.clone()), site, _life: life, _folder: folder }
 }
 
