@@ -74,7 +74,8 @@ impl Fleet {
         }
         let (counts, machines) = reading.into_parts();
         let difference = self.difference(machines);
-        let shrunk = self.shrunk(&counts, &difference.lost, confirmed, policy);
+        let mut shrunk = self.shrunk(&counts, &difference.lost, confirmed, policy);
+        shrunk.retain(|one| !self.is_confirmed(one));
         if !shrunk.is_empty() {
             return Err(FleetRejection::SourcesShrank { shrunk });
         }

@@ -9,7 +9,14 @@ impl Site {
             let clock = state.clock_difference().map(|found| {
                 format!("{found}; windows and weeks wait: `smith clock show`, and `smith clock accept` if it is right")
             });
-            clock.into_iter().collect()
+            let held = state.fleet.held_back().filter(|(_, held)| held.confirmed.is_none());
+            let held = held.map(|(source, held)| {
+                format!(
+                    "source {source} lost {} of {} machines and is not taken: `smith fleet confirm {source}` if they are really gone",
+                    held.lost, held.was
+                )
+            });
+            clock.into_iter().chain(held).collect()
         })
     }
 }

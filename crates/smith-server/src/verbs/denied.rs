@@ -90,7 +90,7 @@ impl From<&FleetRejection> for Denied {
     fn from(rejection: &FleetRejection) -> Self {
         let kind = match rejection {
             FleetRejection::NoSuchExemption { .. } => Kind::NotFound,
-            FleetRejection::SourcesShrank { .. } => Kind::Conflict,
+            FleetRejection::SourcesShrank { .. } | FleetRejection::NotHeldBack { .. } => Kind::Conflict,
             FleetRejection::TooManyMachines { .. }
             | FleetRejection::TooManyAttributes { .. }
             | FleetRejection::Missing { .. }

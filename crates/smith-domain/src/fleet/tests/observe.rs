@@ -64,7 +64,7 @@ fn a_source_may_lose_a_tenth() {
         error.to_string(),
         "expected every source to keep its machines, found that cmdb had 100 and has 89, without 11 of them, at most 10% may go"
     );
-    assert!(error.hint().unwrap().contains("confirm by name: cmdb"));
+    assert!(error.hint().unwrap().contains("`confirm source`): cmdb"));
     assert_eq!(fleet.present_count(), 100);
     observe(&mut fleet, &[source("cmdb", 1, &webs(90))], 2).unwrap();
     assert_eq!(fleet.present_count(), 90);
