@@ -18,6 +18,7 @@ mod pipeline;
 mod problem;
 mod project;
 mod server;
+mod source;
 mod ticket;
 
 pub use access::{NewToken, Role, Token, TokenMade};
@@ -37,4 +38,5 @@ pub use project::{
     Reasoned, Resume, Retry, Skip, Start, Started, Step,
 };
 pub use server::{Chat, ChatAnswer, Errand, Status};
+pub use source::{HeldSource, Source};
 pub use ticket::{CheckItem, Comment, Ticket};

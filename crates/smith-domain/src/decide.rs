@@ -96,6 +96,8 @@ pub enum Rejection {
     Reason(#[from] BadReason),
     #[error("the request has a key inside a key, expected one")]
     KeyInKey,
+    #[error("what it leads to takes {found} bytes to record ({kind}), expected at most {limit}")]
+    TooLarge { kind: &'static str, found: usize, limit: usize },
     #[error("the name of the actor has {found} bytes, expected at most {ACTOR_MAX}")]
     Actor { found: usize },
 }
@@ -257,7 +259,9 @@ fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOut
             if !raises {
                 return failed(format!("expected it to be done, found the number {}", shortened(number)));
             }
-            if number.trim().is_empty() || tasks.len() > TASKS_MAX || sizes.max() > Some(NUMBER_MAX) {
+            let whole: usize = sizes.clone().sum();
+            let is_bad = tasks.len() > TASKS_MAX || sizes.max() > Some(NUMBER_MAX) || whole > NUMBERS_MAX;
+            if number.trim().is_empty() || is_bad {
                 return failed(format!(
                     "expected a number and those of the tasks, found {}",
                     shortened(number)
@@ -273,7 +277,13 @@ fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOut
         }
         ErrandOutcome::Done if raises => failed("expected the number that was given, found none".to_owned()),
         ErrandOutcome::Refused { reason }
-            if matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::Notify(_) | ErrandKind::Link(..)) =>
+            if matches!(
+                kind,
+                ErrandKind::RaiseChange(_)
+                    | ErrandKind::Notify(_)
+                    | ErrandKind::Call(..)
+                    | ErrandKind::Link(..)
+            ) =>
         {
             ErrandOutcome::Refused { reason: shortened(reason) }
         }
@@ -300,6 +310,9 @@ const NUMBER_MAX: usize = 512;
 
 /// A change has a task for each bag.
 const TASKS_MAX: usize = 4096;
+
+/// Bytes of all numbers of a change together: they are recorded twice, in two events that must fit.
+const NUMBERS_MAX: usize = 256 * 1024;
 
 /// The words of an outside service go into the journal as far as a person would read them.
 const WORDS_MAX: usize = 2048;

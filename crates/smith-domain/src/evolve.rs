@@ -6,7 +6,7 @@ use crate::errand::{ErrandEvent, ErrandKind};
 use crate::event::{DriverEvent, Event};
 use crate::fleet::FleetEvent;
 use crate::id::ChangeId;
-use crate::notice::{self, NoticeEvent};
+use crate::notice::{self, About, NoticeEvent};
 use crate::rollout;
 use crate::rollout::{Call, RolloutEvent};
 use crate::state::State;
@@ -44,6 +44,9 @@ impl State {
 
     fn fleet_event(&mut self, event: &FleetEvent, at: Timestamp) {
         let cursor = self.fleet.cursor();
+        for source in self.fleet.to_be_told(event, at) {
+            self.notices.want(About::SourceShrank { source });
+        }
         self.fleet.evolve(event, at);
         let touched: Vec<_> = self.fleet.changed_since(cursor).collect();
         if !touched.is_empty() {

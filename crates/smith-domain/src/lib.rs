@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod reason;
 pub mod rollout;
+pub mod size;
 pub mod state;
 pub mod ticket;
 pub mod time;

@@ -4,6 +4,8 @@ mod kinds;
 mod snapshot;
 mod stream;
 
+use std::io;
+
 use serde::de::DeserializeOwned;
 use smith_domain::event::Event;
 use thiserror::Error;
@@ -14,6 +16,9 @@ use crate::row::{RowRef, Seq};
 pub use kinds::{kinds, lift};
 pub use snapshot::{FORMAT, SnapshotCodecError, from_snapshot, to_snapshot};
 pub use stream::stream_of;
+
+/// Most bodies are shorter.
+const USUAL_BYTES: usize = 128;
 
 /// Reads and writes bodies.
 #[derive(Debug, Clone)]
@@ -51,23 +56,50 @@ impl Default for Codec {
     }
 }
 
+/// Bytes that the body of an event takes, without writing it.
+pub fn size_of(event: &Event) -> Result<usize, EncodeError> {
+    let mut counted = Counted(0);
+    write_to(&mut counted, event)
+        .map_err(|error| EncodeError::NotJson { kind: event.kind(), found: error.to_string() })?;
+    Ok(counted.0)
+}
+
+/// Counts what is written to it.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_to(to: &mut impl io::Write, event: &Event) -> serde_json::Result<()> {
+    match event {
+        Event::Fleet(event) => serde_json::to_writer(to, event),
+        Event::Build(event) => serde_json::to_writer(to, event),
+        Event::Rollout(event) => serde_json::to_writer(to, event),
+        Event::Change(event) => serde_json::to_writer(to, event),
+        Event::Ticket(event) => serde_json::to_writer(to, event),
+        Event::Errand(event) => serde_json::to_writer(to, event),
+        Event::Access(event) => serde_json::to_writer(to, event),
+        Event::Notice(event) => serde_json::to_writer(to, event),
+        Event::Cycle(event) => serde_json::to_writer(to, event),
+        Event::Driver(event) => serde_json::to_writer(to, event),
+    }
+}
+
 impl Codec {
     pub fn encode(&self, event: &Event) -> Result<Encoded, EncodeError> {
         let kind = event.kind();
         let version = self.lift.current(kind).ok_or(EncodeError::UnknownKind { kind })?;
-        let body = match event {
-            Event::Fleet(event) => serde_json::to_vec(event),
-            Event::Build(event) => serde_json::to_vec(event),
-            Event::Rollout(event) => serde_json::to_vec(event),
-            Event::Change(event) => serde_json::to_vec(event),
-            Event::Ticket(event) => serde_json::to_vec(event),
-            Event::Errand(event) => serde_json::to_vec(event),
-            Event::Access(event) => serde_json::to_vec(event),
-            Event::Notice(event) => serde_json::to_vec(event),
-            Event::Cycle(event) => serde_json::to_vec(event),
-            Event::Driver(event) => serde_json::to_vec(event),
-        };
-        let body = body.map_err(|error| EncodeError::NotJson { kind, found: error.to_string() })?;
+        let mut body = Vec::with_capacity(USUAL_BYTES);
+        write_to(&mut body, event)
+            .map_err(|error| EncodeError::NotJson { kind, found: error.to_string() })?;
         Ok(Encoded { kind, version, body })
     }
 

@@ -27,6 +27,9 @@ use crate::week::{EVIDENCE, Weeks, keep_schedules};
 /// The journal's file in the data folder.
 const JOURNAL: &str = "journal.db";
 
+/// Whom messages reached that have not reached all, in the data folder.
+const TOLD: &str = "told.json";
+
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("the data folder {} cannot be used", path.display())]
@@ -68,7 +71,7 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
     make_folder(&settings.data)?;
     let links = Links::new(identity(settings)?, limits(settings));
     let machines = machine_settings(settings)?;
-    let notifier = Arc::new(Notifier::new(settings.notify.clone())?);
+    let notifier = Notifier::new(settings.notify.clone(), &settings.data.join(TOLD))?;
     let builds: Arc<dyn BuildAccess> = match &settings.store {
         Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
         None => Arc::new(NoStore),
@@ -76,8 +79,7 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
     let weeks = Weeks::new(settings);
     let (handle, links_of_weeks) = (runtime.clone(), weeks.clone());
     let executors = move |core: &Core| -> Box<dyn Executor + Send> {
-        let errands =
-            Errands::new(core.clone(), handle.clone(), Arc::clone(&notifier), links_of_weeks.clone());
+        let errands = Errands::new(core.clone(), handle.clone(), notifier.clone(), links_of_weeks.clone());
         let answers = Arc::new(ToCore(core.clone()));
         let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
         Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))

@@ -7,4 +7,4 @@ mod event;
 mod state;
 
 pub use event::{ErrandEvent, ErrandId, ErrandKind, ErrandOutcome};
-pub use state::{Errand, ErrandState, Errands};
+pub use state::{Errand, ErrandState, Errands, GivenUp};

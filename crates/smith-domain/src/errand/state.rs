@@ -1,6 +1,6 @@
 //! Errands that are open, and when each is to be asked (again).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,13 @@ const LONGEST: Span = Span::mins(15);
 
 /// Tries to tell somebody something, which take a day. News of yesterday is not worth a further one.
 const NOTIFY_TRIES: u32 = 100;
+
+/// Tries to call somebody, which take three days. Whoever could not be reached in all that time is not reached by one more; that it
+/// was given up is shown where the server's standing is.
+const CALL_TRIES: u32 = 300;
+
+/// Messages that reached nobody and are remembered. More of them say nothing more.
+const GIVEN_UP_MAX: usize = 100;
 
 /// Tries of a link before people are told: a mirror that restarts is forgiven, a recipe that is wrong is not tried all day.
 const LINK_TRIES: u32 = 3;
@@ -53,10 +60,12 @@ impl ErrandKind {
         }
     }
 
-    /// How often it is tried. People are to look after a link that does not work, and may run it again; what else is to be done outside is never given up; what is to be told grows old.
+    /// How often it is tried. People are to look after a link that does not work, and may run it again; what is to be told grows
+    /// old. What else is to be done outside is never given up.
     fn tries(self) -> Option<u32> {
         match self {
             ErrandKind::Notify(_) => Some(NOTIFY_TRIES),
+            ErrandKind::Call(..) => Some(CALL_TRIES),
             ErrandKind::Link(..) => Some(LINK_TRIES),
             ErrandKind::RaiseChange(_)
             | ErrandKind::BeginChange(_)
@@ -64,8 +73,7 @@ impl ErrandKind {
             | ErrandKind::CloseChange(_)
             | ErrandKind::RaiseTicket(_)
             | ErrandKind::CommentTicket(..)
-            | ErrandKind::CloseTicket(_)
-            | ErrandKind::Call(..) => None,
+            | ErrandKind::CloseTicket(_) => None,
         }
     }
 }
@@ -90,6 +98,14 @@ impl Errand {
     }
 }
 
+/// A message that nobody took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    pub kind: ErrandKind,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
 /// The open errands; one that is done is history.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Errands {
@@ -97,6 +113,8 @@ pub struct Errands {
     open: BTreeMap<ErrandId, Errand>,
     /// When each is to be asked or given up on for this time.
     due: BTreeSet<(Timestamp, ErrandId)>,
+    /// Messages that reached nobody, the newest last.
+    given_up: VecDeque<GivenUp>,
 }
 
 impl Errands {
@@ -116,6 +134,11 @@ impl Errands {
 
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Messages that reached nobody, the oldest first.
+    pub fn given_up(&self) -> impl DoubleEndedIterator<Item = &GivenUp> + '_ {
+        self.given_up.iter()
     }
 
     /// Nobody waits for its answer any more.
@@ -150,7 +173,16 @@ impl Errands {
                 errand.state = ErrandState::Due(again);
                 self.due.insert((again, *id));
             }
-            ErrandEvent::Reported { .. } => {
+            ErrandEvent::Reported { outcome, .. } => {
+                if let (ErrandOutcome::Refused { reason }, ErrandKind::Call(..) | ErrandKind::Notify(_)) =
+                    (outcome, errand.kind)
+                {
+                    let given_up = GivenUp { kind: errand.kind, reason: reason.clone(), at };
+                    self.given_up.push_back(given_up);
+                    if self.given_up.len() > GIVEN_UP_MAX {
+                        self.given_up.pop_front();
+                    }
+                }
                 self.open.remove(id);
             }
         }

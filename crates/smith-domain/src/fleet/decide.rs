@@ -19,6 +19,15 @@ pub enum FleetCommand {
         confirmed: BTreeSet<SourceName>,
         policy: ObservePolicy,
     },
+    /// A reading was not taken because these sources lost too much; none where all of it was taken.
+    NoteShrunk {
+        shrunk: Vec<Shrunk>,
+    },
+    /// The machines that a source lost are really gone.
+    ConfirmSource {
+        source: SourceName,
+        reason: String,
+    },
     /// Machines need not be in a bag until then.
     Exempt(Exemption),
     EndExemption {
@@ -52,6 +61,8 @@ pub enum FleetRejection {
     SelectsNothing { select: String },
     #[error("expected at most {max} exemptions at one time, found one more")]
     TooManyExemptions { max: usize },
+    #[error("expected a source whose readings are not taken{}, found {name}", waiting(.held))]
+    NotHeldBack { name: SourceName, held: Vec<SourceName> },
     #[error("expected an exemption that holds, found {exemption}, which does not exist or has ended")]
     NoSuchExemption { exemption: ExemptionId },
 }
@@ -61,6 +72,7 @@ impl FleetRejection {
         match self {
             FleetRejection::SourcesShrank { .. } => "S0101",
             FleetRejection::TooManyMachines { .. } | FleetRejection::TooManyAttributes { .. } => "S0102",
+            FleetRejection::NotHeldBack { .. } => "S0104",
             FleetRejection::Missing { .. }
             | FleetRejection::TooLong { .. }
             | FleetRejection::EndsInThePast { .. }
@@ -77,8 +89,12 @@ impl FleetRejection {
                 let names: Vec<&str> = shrunk.iter().map(|source| source.source.as_str()).collect();
                 let names = names.join(", ");
                 Some(format!(
-                    "if these machines are really gone, confirm by name: {names}; until then the fleet stays as it was"
+                    "if these machines are really gone, an admin says so (`smith fleet confirm`, in chat `confirm source`): {names}; until \
+                     then the fleet stays as it was"
                 ))
+            }
+            FleetRejection::NotHeldBack { .. } => {
+                Some("`smith fleet sources` shows them all, and which are held back".into())
             }
             FleetRejection::SelectsNothing { .. } => {
                 Some("an exemption is for machines that are present; look them up first".into())
@@ -102,6 +118,11 @@ impl Fleet {
         match command {
             FleetCommand::Observe { reading, confirmed, policy } => {
                 self.observe(reading, &confirmed, &policy, now)
+            }
+            FleetCommand::NoteShrunk { shrunk } => Ok(self.note_shrunk(&shrunk)),
+            FleetCommand::ConfirmSource { source, reason } => {
+                check_text("a reason", &reason)?;
+                self.confirm(source, reason)
             }
             FleetCommand::Exempt(terms) => self.exempt(terms, now),
             FleetCommand::EndExemption { exemption, reason } => {
@@ -144,6 +165,14 @@ fn check_text(what: &'static str, text: &str) -> Result<(), FleetRejection> {
         found if found > MAX_TEXT => Err(FleetRejection::TooLong { what, found, max: MAX_TEXT }),
         _ => Ok(()),
     }
+}
+
+fn waiting(held: &[SourceName]) -> String {
+    if held.is_empty() {
+        return ", of which there is none".to_owned();
+    }
+    let names: Vec<&str> = held.iter().map(SourceName::as_str).collect();
+    format!(", such as {}", names.join(", "))
 }
 
 fn list(shrunk: &[Shrunk]) -> String {

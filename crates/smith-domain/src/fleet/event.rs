@@ -41,6 +41,15 @@ pub enum FleetEvent {
     SourceDropped {
         source: SourceName,
     },
+    /// These sources lost more machines than they may, and no others: the fleet stays as it was. None: all are whole again.
+    SourcesShrank {
+        sources: Vec<ShrunkSource>,
+    },
+    /// Somebody says that the machines which a source lost are really gone.
+    SourceConfirmed {
+        source: SourceName,
+        reason: String,
+    },
     /// Machines need not be in any bag for a while.
     ExemptionGranted {
         exemption: ExemptionId,
@@ -50,6 +59,18 @@ pub enum FleetEvent {
         exemption: ExemptionId,
         reason: String,
     },
+}
+
+/// A source that lost more than it may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShrunkSource {
+    pub source: SourceName,
+    /// Machines at the last reading that was taken.
+    pub was: u32,
+    /// Machines now; `None` where the source was not read at all.
+    pub is: Option<u32>,
+    /// Machines that it held and does not hold now.
+    pub lost: u32,
 }
 
 /// The facts that now hold about a machine that has a number.
@@ -88,6 +109,8 @@ impl FleetEvent {
             FleetEvent::MachinesReturned { .. } => "fleet.machines-returned",
             FleetEvent::SourceRead { .. } => "fleet.source-read",
             FleetEvent::SourceDropped { .. } => "fleet.source-dropped",
+            FleetEvent::SourcesShrank { .. } => "fleet.sources-shrank",
+            FleetEvent::SourceConfirmed { .. } => "fleet.source-confirmed",
             FleetEvent::ExemptionGranted { .. } => "fleet.exemption-granted",
             FleetEvent::ExemptionEnded { .. } => "fleet.exemption-ended",
         }

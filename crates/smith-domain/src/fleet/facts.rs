@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AttrName, BadName, MachineName};
+use crate::size;
 
 /// The name of an inventory source: letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +38,11 @@ pub struct MachineFacts {
     pub host_key_from: u8,
 }
 
+/// The names of the fields of a machine in an event, its number, and signs between them.
+const FACTS_FRAME: usize = 256;
+/// The longest address in text, with its quotation marks and a comma.
+const ADDRESS_BYTES: usize = 48;
+
 /// Attributes one machine may have. Inventories with ten times as many put documents into labels.
 pub const MAX_MACHINE_ATTRS: usize = 64;
 /// Bytes of one attribute's value: a path or a sentence fits, a document does not.
@@ -49,6 +55,20 @@ pub const MAX_HOST_KEY: usize = 4096;
 pub const MAX_SOURCES: usize = 64;
 
 impl MachineFacts {
+    /// Bytes that it takes in an event, at the most.
+    pub(super) fn weight(&self) -> usize {
+        let attrs = self.attrs.iter().map(|(name, value)| size::text(name.as_str()) + size::text(value) + 2);
+        let sources = self.sources.iter().map(|source| size::text(source.as_str()) + 1);
+        let host_key = self.host_key.as_deref().map_or(4, size::text);
+        FACTS_FRAME
+            + size::text(self.name.as_str())
+            + self.addresses.len() * ADDRESS_BYTES
+            + attrs.sum::<usize>()
+            + sources.sum::<usize>()
+            + self.origin.len() * 4
+            + host_key
+    }
+
     pub fn named(name: MachineName) -> Self {
         Self {
             name,

@@ -9,6 +9,7 @@ mod decide;
 mod event;
 mod facts;
 mod gap;
+mod held;
 mod lookup;
 mod machine;
 mod merge;
@@ -29,11 +30,12 @@ pub mod text;
 
 pub use attribute::{AttrId, WellKnown};
 pub use decide::{FleetCommand, FleetRejection, MAX_EXEMPTIONS, MAX_MACHINES, MAX_TEXT};
-pub use event::{CHUNK, Exemption, ExemptionId, FleetEvent, KnownMachine};
+pub use event::{CHUNK, Exemption, ExemptionId, FleetEvent, KnownMachine, ShrunkSource};
 pub use facts::{
     MAX_ADDRESSES, MAX_HOST_KEY, MAX_MACHINE_ATTRS, MAX_SOURCES, MAX_VALUE, MachineFacts, SourceName,
 };
 pub use gap::{Coverage, ExemptAndCovered, GapReport, gaps};
+pub use held::Held;
 pub use lookup::{CrossRegion, LookupRejection, Missing, RegionShare, WhyMissing};
 pub use machine::{Machine, Presence};
 pub use merge::{MergeError, SeenMachine, SourceReading, merge};

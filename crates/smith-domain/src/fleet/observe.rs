@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::id::MachineId;
 use crate::pipeline::Amount;
+use crate::size::pieces;
 use crate::time::{Span, Timestamp};
 
 use super::attribute::MAX_ATTRIBUTES;
@@ -50,6 +51,9 @@ pub struct Shrunk {
 /// A reading without news is journaled this often, so that the age of what is known can be told.
 pub const READ_NOTED_EVERY: Span = Span::mins(15);
 
+/// The number of a machine, and a comma.
+const MACHINE_BYTES: usize = 11;
+
 /// What a reading changes, before it is cut into events.
 #[derive(Default)]
 struct Difference {
@@ -74,7 +78,8 @@ impl Fleet {
         }
         let (counts, machines) = reading.into_parts();
         let difference = self.difference(machines);
-        let shrunk = self.shrunk(&counts, &difference.lost, confirmed, policy);
+        let mut shrunk = self.shrunk(&counts, &difference.lost, confirmed, policy);
+        shrunk.retain(|one| !self.is_confirmed(one));
         if !shrunk.is_empty() {
             return Err(FleetRejection::SourcesShrank { shrunk });
         }
@@ -204,21 +209,17 @@ impl Fleet {
 
 impl Difference {
     fn into_events(self) -> Vec<FleetEvent> {
-        let joined = chunks(self.joined).map(|machines| FleetEvent::MachinesJoined { machines });
-        let returned = chunks(self.returned).map(|machines| FleetEvent::MachinesReturned { machines });
-        let changed = chunks(self.changed).map(|machines| FleetEvent::MachinesChanged { machines });
-        let left = chunks(self.left).map(|machines| FleetEvent::MachinesLeft { machines });
+        // Machines are moved: a first reading may be a gigabyte, of which there should be one.
+        let joined = pieces(self.joined, CHUNK, MachineFacts::weight).into_iter();
+        let returned = pieces(self.returned, CHUNK, |known| known.facts.weight()).into_iter();
+        let changed = pieces(self.changed, CHUNK, |known| known.facts.weight()).into_iter();
+        let left = pieces(self.left, CHUNK, |_| MACHINE_BYTES).into_iter();
+        let joined = joined.map(|machines| FleetEvent::MachinesJoined { machines });
+        let returned = returned.map(|machines| FleetEvent::MachinesReturned { machines });
+        let changed = changed.map(|machines| FleetEvent::MachinesChanged { machines });
+        let left = left.map(|machines| FleetEvent::MachinesLeft { machines });
         joined.chain(returned).chain(changed).chain(left).collect()
     }
-}
-
-/// Moves the items into pieces: a first reading may be a gigabyte, of which there should be one.
-fn chunks<T>(items: Vec<T>) -> impl Iterator<Item = Vec<T>> {
-    let mut items = items.into_iter();
-    std::iter::from_fn(move || {
-        let chunk: Vec<T> = items.by_ref().take(CHUNK).collect();
-        (!chunk.is_empty()).then_some(chunk)
-    })
 }
 
 impl fmt::Display for Shrunk {

@@ -12,6 +12,7 @@ use crate::id::{AttrName, MachineId};
 use super::attribute::AttrNames;
 use super::change::ChangeLog;
 use super::event::ExemptionId;
+use super::held::HeldBack;
 use super::machine::Machine;
 use super::natural::natural_cmp;
 use super::ordered::Ordered;
@@ -26,6 +27,7 @@ struct Snapshot<'a> {
     machines: Cow<'a, [Machine]>,
     by_name: Vec<u32>,
     sources: Cow<'a, Sources>,
+    held: Cow<'a, HeldBack>,
     exemptions: Cow<'a, BTreeMap<ExemptionId, Granted>>,
     next_exemption: u32,
     changes: Cow<'a, ChangeLog>,
@@ -39,6 +41,7 @@ impl Serialize for Fleet {
             machines: Cow::Borrowed(&self.machines),
             by_name: self.by_name.iter().collect(),
             sources: Cow::Borrowed(&self.sources),
+            held: Cow::Borrowed(&self.held),
             exemptions: Cow::Borrowed(&self.exemptions),
             next_exemption: self.next_exemption,
             changes: Cow::Borrowed(&self.changes),
@@ -66,6 +69,7 @@ impl<'de> Deserialize<'de> for Fleet {
             by_address,
             machines,
             sources: snapshot.sources.into_owned(),
+            held: snapshot.held.into_owned(),
             exemptions: snapshot.exemptions.into_owned(),
             next_exemption: snapshot.next_exemption,
             changes: snapshot.changes.into_owned(),

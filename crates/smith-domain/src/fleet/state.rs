@@ -13,6 +13,7 @@ use super::attribute::{AttrId, AttrNames};
 use super::change::ChangeLog;
 use super::event::{Exemption, ExemptionId, FleetEvent};
 use super::facts::{MachineFacts, SourceName};
+use super::held::HeldBack;
 use super::machine::{Addresses, Attr, Machine, Presence};
 use super::natural::natural_cmp;
 use super::ordered::Ordered;
@@ -30,6 +31,7 @@ pub struct Fleet {
     pub(super) by_address: AddressIndex,
     pub(super) present: usize,
     pub(super) sources: Sources,
+    pub(super) held: HeldBack,
     pub(super) exemptions: BTreeMap<ExemptionId, Granted>,
     pub(super) next_exemption: u32,
     pub(super) changes: ChangeLog,
@@ -203,8 +205,17 @@ impl Fleet {
             }
             FleetEvent::SourceRead { source, machines } => {
                 self.sources.was_read(source, LastRead { at, machines: *machines });
+                self.held.taken(source);
             }
-            FleetEvent::SourceDropped { source } => self.sources.drop(source),
+            FleetEvent::SourceDropped { source } => {
+                self.sources.drop(source);
+                self.held.taken(source);
+            }
+            FleetEvent::SourcesShrank { sources } => {
+                let told = self.to_be_told(event, at);
+                self.held.shrank(sources, &told, at);
+            }
+            FleetEvent::SourceConfirmed { source, reason } => self.held.confirmed(source, reason),
             FleetEvent::ExemptionGranted { exemption, terms } => {
                 self.next_exemption = self.next_exemption.max(exemption.0.saturating_add(1));
                 self.exemptions.insert(*exemption, Granted { terms: terms.clone(), at });

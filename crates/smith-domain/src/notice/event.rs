@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cycle::Link;
+use crate::fleet::SourceName;
 use crate::id::{ChangeId, CycleId, NoticeId, RolloutId};
 use crate::time::Timestamp;
 
@@ -64,6 +65,10 @@ pub enum About {
     },
     /// The clock of the controller is not where the time that has passed is, and nobody has accepted it.
     ClockDiffers,
+    /// A source of the inventory lost more machines than it may: its readings are not taken.
+    SourceShrank {
+        source: SourceName,
+    },
 }
 
 impl About {
@@ -81,6 +86,7 @@ impl About {
             About::CycleEnded { .. } => "cycle-ended",
             About::ScheduleMissed { .. } => "schedule-missed",
             About::ClockDiffers => "clock-differs",
+            About::SourceShrank { .. } => "source-shrank",
         }
     }
 
@@ -92,7 +98,8 @@ impl About {
             | About::LinkFailed { .. }
             | About::CycleEnded { .. }
             | About::ScheduleMissed { .. }
-            | About::ClockDiffers => None,
+            | About::ClockDiffers
+            | About::SourceShrank { .. } => None,
             About::GateWaits { rollout, .. }
             | About::Halted { rollout, .. }
             | About::HeldUp { rollout, .. }

@@ -63,6 +63,28 @@ fn a_notice_that_nobody_takes_is_given_up_after_a_day() {
 }
 
 #[test]
+fn a_call_that_reaches_nobody_is_tried_less_and_less_and_ends_where_it_is_seen() {
+    let mut state = State { at: START, ..State::default() };
+    state.errands.add(ErrandKind::Call(crate::id::RolloutId(1), 0), START);
+    let (mut at, mut tries) = (START, 0);
+    while state.errands.open().count() > 0 {
+        settle(&mut state, at);
+        let open: Vec<_> = state.errands.open().map(|(_, open)| (open.attempts, open.state)).collect();
+        if let [(attempts, ErrandState::Asked { .. })] = open.as_slice() {
+            tries = *attempts;
+        }
+        at = state.errands.next_due().unwrap_or(at);
+        assert!(at.since(START) < Span::hours(24 * 5), "it is never given up");
+    }
+    assert!(tries < 320 && at.since(START) > Span::hours(24 * 2), "{tries} tries until {}", at.since(START));
+    let given_up: Vec<_> = state.errands.given_up().map(|one| (one.kind, one.reason.as_str())).collect();
+    assert!(
+        matches!(given_up.as_slice(), [(ErrandKind::Call(..), reason)] if reason.starts_with("given up after 300 tries")),
+        "{given_up:?}"
+    );
+}
+
+#[test]
 fn a_notice_that_is_refused_is_not_offered_again() {
     let mut state = posted();
     assert!(matches!(

@@ -1,6 +1,7 @@
 //! Posts what there is to tell, in one line each.
 
 use crate::cycle::{Cycle, CycleState, Link, LinkState};
+use crate::fleet::SourceName;
 use crate::id::{ChangeId, CycleId, NoticeId, RolloutId};
 use crate::notice::event::{About, NoticeEvent};
 use crate::pipeline::Gate;
@@ -57,6 +58,7 @@ fn text(state: &State, about: &About) -> String {
             format!("schedule {schedule} was missed: it was due {due} and nobody drove")
         }
         About::ClockDiffers => clock_differs(state),
+        About::SourceShrank { source } => source_shrank(state, source),
     }
 }
 
@@ -68,6 +70,17 @@ fn clock_differs(state: &State) -> String {
         ),
         None => "the clock of the controller had differed from the time that has passed".to_owned(),
     }
+}
+
+fn source_shrank(state: &State, source: &SourceName) -> String {
+    let Some((_, held)) = state.fleet.held_back().find(|(name, _)| *name == source) else {
+        return format!("source {source} had lost more machines than it may");
+    };
+    format!(
+        "source {source} lost {} of {} machines: the fleet stays as it was; if they are really gone, an admin says so: smith fleet \
+         confirm {source} --reason …",
+        held.lost, held.was
+    )
 }
 
 fn with_cycle(state: &State, cycle: CycleId, text: impl FnOnce(&Cycle) -> String) -> String {

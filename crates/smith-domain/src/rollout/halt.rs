@@ -30,7 +30,12 @@ impl fmt::Display for Halt {
                 )
             }
             Halt::TooManyRuns { phase, found } => {
-                write!(f, "phase {} would have {found} runs, expected at most {}", phase + 1, u16::MAX)
+                write!(
+                    f,
+                    "phase {} would have {found} runs, expected at most {} whose names fit into 2 MiB",
+                    phase + 1,
+                    u16::MAX
+                )
             }
         }
     }

@@ -8,10 +8,14 @@ use crate::pipeline::{Bag, IfEmpty, Phase, Revisit, Take};
 use crate::rollout::event::{Halt, RolloutEvent, RunSpec};
 use crate::rollout::runs::Runs;
 use crate::rollout::state::{JobState, Rollout};
+use crate::size::{self, EVENT_MAX};
 use crate::state::State;
 
 /// Machines in one event. A thousand numbers are a few kilobytes; the fleet of a million is a thousand events.
 const CHUNK: usize = 1000;
+
+/// The names of the fields of a run, its phase, and signs between them.
+const RUN_BYTES: usize = 32;
 
 /// The machines of one run of a phase, by bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +52,25 @@ pub fn of_step(state: &State, rollout: &Rollout, step: u16) -> Result<Vec<RunSco
         }
         runs.extend(split(state, number, phase, bags));
         let found = u32::try_from(runs.len()).unwrap_or(u32::MAX);
-        if found > u32::from(u16::MAX) {
+        if found > u32::from(u16::MAX) || weight(&runs) > EVENT_MAX {
             return Err(Halt::TooManyRuns { phase: u16::try_from(number).unwrap_or(u16::MAX), found });
         }
     }
     Ok(runs)
+}
+
+/// Bytes that the runs take in the event that opens the step.
+fn weight(runs: &[RunScope]) -> usize {
+    runs.iter().map(|run| run_weight(&run.spec)).sum()
+}
+
+fn run_weight(spec: &RunSpec) -> usize {
+    RUN_BYTES + spec.value.as_deref().map_or(0, size::text)
+}
+
+/// Runs in events of a size that a journal takes.
+pub(crate) fn specs(runs: &[RunScope]) -> Vec<Vec<RunSpec>> {
+    size::pieces(runs.iter().map(|run| run.spec.clone()).collect(), runs.len(), run_weight)
 }
 
 /// Machines that have come since the step was scoped: each goes to the first bag that selects it.

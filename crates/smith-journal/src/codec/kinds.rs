@@ -12,6 +12,8 @@ pub(super) const UNCHANGED: &[&str] = &[
     "fleet.machines-returned",
     "fleet.source-read",
     "fleet.source-dropped",
+    "fleet.sources-shrank",
+    "fleet.source-confirmed",
     "fleet.exemption-granted",
     "fleet.exemption-ended",
     "build.verified",

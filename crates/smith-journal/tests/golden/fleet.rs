@@ -3,7 +3,7 @@
 use smith_domain::build::BuildEvent;
 use smith_domain::event::{DriverEvent, Event};
 use smith_domain::fleet::{
-    Exemption, ExemptionId, FleetEvent, KnownMachine, MachineFacts, Selector, SourceName,
+    Exemption, ExemptionId, FleetEvent, KnownMachine, MachineFacts, Selector, ShrunkSource, SourceName,
 };
 use smith_domain::id::{AttrName, BuildNumber, ChangeId, MachineId, MachineName};
 use smith_domain::time::Timestamp;
@@ -48,6 +48,13 @@ pub(super) fn examples() -> Vec<Event> {
         FleetEvent::MachinesReturned { machines: vec![known(3, plain("bastion"))] },
         FleetEvent::SourceRead { source: source(), machines: 12_000 },
         FleetEvent::SourceDropped { source: source() },
+        FleetEvent::SourcesShrank {
+            sources: vec![
+                ShrunkSource { source: source(), was: 100, is: Some(50), lost: 50 },
+                ShrunkSource { source: SourceName::new("cmdb").expect("a name"), was: 7, is: None, lost: 7 },
+            ],
+        },
+        FleetEvent::SourceConfirmed { source: source(), reason: "the rack was taken down".to_owned() },
         FleetEvent::ExemptionGranted {
             exemption: ExemptionId(2),
             terms: Exemption {

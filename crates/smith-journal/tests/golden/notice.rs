@@ -2,6 +2,7 @@
 
 use smith_domain::cycle::Link;
 use smith_domain::event::Event;
+use smith_domain::fleet::SourceName;
 use smith_domain::id::{ChangeId, CycleId, NoticeId, RolloutId};
 use smith_domain::notice::{About, NoticeEvent};
 use smith_domain::time::Timestamp;
@@ -20,6 +21,7 @@ pub(super) fn examples() -> Vec<Event> {
         About::CycleEnded { cycle: CycleId(3) },
         About::ScheduleMissed { schedule: "weekly".to_owned(), due: Timestamp(1_795_158_878_123) },
         About::ClockDiffers,
+        About::SourceShrank { source: SourceName::new("netbox").expect("a name") },
     ];
     let posted = |about| NoticeEvent::Posted { notice: NoticeId(7), about, text: "project 12".to_owned() };
     about.map(posted).into_iter().map(Event::from).collect()

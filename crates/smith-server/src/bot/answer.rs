@@ -67,6 +67,7 @@ impl Bot {
             Line::Builds => Ok(reply::builds(&self.all_builds()?)),
             Line::Channels => Ok(reply::channels(&site.channels())),
             Line::Clock => Ok(reply::clock(&site.clock()?)),
+            Line::Sources => Ok(reply::sources(&site.sources())),
             Line::Work(work) => Box::pin(self.work(caller, work)).await,
             Line::Desk(desk) => Box::pin(self.desk(caller, desk)).await,
         }
@@ -118,6 +119,10 @@ impl Bot {
                 let request = Skip { machines: machines.to_string(), reason: reason.clone() };
                 site.sign_off(caller, &request).await?;
                 return Ok(format!("signed off as healthy: {machines}"));
+            }
+            Work::ConfirmSource { source, reason } => {
+                site.confirm_source(caller, source, reason).await?;
+                return Ok(format!("the machines that source {source} lost leave with the next reading"));
             }
             Work::AcceptClock { reason } => {
                 return Ok(reply::clock(&site.accept_clock(caller, reason).await?));

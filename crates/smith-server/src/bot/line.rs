@@ -20,6 +20,7 @@ pub enum Line {
     Builds,
     Channels,
     Clock,
+    Sources,
     Work(Work),
     Desk(Desk),
 }
@@ -38,6 +39,7 @@ pub enum Work {
     SignOff { machines: Selector, reason: String },
     Withdraw { build: u32, reason: String },
     AcceptClock { reason: String },
+    ConfirmSource { source: String, reason: String },
 }
 
 /// What is to be done with changes, trains and channels.

@@ -359,6 +359,16 @@ pub(super) fn accept_clock(args: &mut Args<'_>) -> Read {
     Ok(Line::Work(Work::AcceptClock { reason }))
 }
 
+pub(super) fn sources(_: &mut Args<'_>) -> Read {
+    Ok(Line::Sources)
+}
+
+pub(super) fn confirm_source(args: &mut Args<'_>) -> Read {
+    let source = args.word("the name of a source of the inventory")?;
+    let reason = args.reason()?.ok_or_else(|| args.missing("`reason: …`"))?;
+    Ok(Line::Work(Work::ConfirmSource { source, reason }))
+}
+
 pub(super) fn channels(_: &mut Args<'_>) -> Read {
     Ok(Line::Channels)
 }

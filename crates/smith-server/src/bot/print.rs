@@ -20,6 +20,7 @@ impl fmt::Display for Line {
             Line::Builds => f.write_str("builds"),
             Line::Channels => f.write_str("channels"),
             Line::Clock => f.write_str("clock"),
+            Line::Sources => f.write_str("sources"),
             Line::Audit(audit) => write_audit(f, audit),
             Line::WhyMachine { machine, project } => {
                 write!(f, "why {}", unkeyed(machine.as_str()))?;
@@ -83,6 +84,10 @@ fn write_work(f: &mut fmt::Formatter<'_>, work: &Work) -> fmt::Result {
         }
         Work::Withdraw { build, reason } => {
             write!(f, "withdraw {build}")?;
+            spaced(f, Key::Reason, Some(reason))
+        }
+        Work::ConfirmSource { source, reason } => {
+            write!(f, "confirm source {}", word(source))?;
             spaced(f, Key::Reason, Some(reason))
         }
         Work::AcceptClock { reason } => {

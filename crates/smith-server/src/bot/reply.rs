@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use smith_api::{AuditLine, Build, Change, Channel, Clock, Gaps, Machine, Pipeline, ProjectLine, Started};
+use smith_api::{
+    AuditLine, Build, Change, Channel, Clock, Gaps, Machine, Pipeline, ProjectLine, Source, Started,
+};
 
 use crate::words::{count, counted};
 
@@ -22,6 +24,21 @@ pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
 /// `clock 2026-11-20T07:14:38Z, calendars 2026-11-20T07:14:38Z: the clock agrees with the time that has passed`
 pub(super) fn clock(clock: &Clock) -> String {
     format!("clock {}, calendars {}: {}", clock.wall, clock.calendar, clock.text)
+}
+
+/// `netbox: 12,000 machines, read 2026-11-20T07:14:38Z`
+pub(super) fn sources(sources: &[Source]) -> String {
+    if sources.is_empty() {
+        return "no source was read".to_owned();
+    }
+    listed(sources.iter().map(|one| {
+        let line = format!("{}: {}, read {}", one.source, counted(one.machines, "machine"), one.read);
+        match &one.held {
+            None => line,
+            Some(held) if held.confirmed.is_some() => format!("{line}; lost {}, confirmed", count(held.lost)),
+            Some(held) => format!("{line}; lost {} since {} and is held back", count(held.lost), held.since),
+        }
+    }))
 }
 
 /// `Project: 1929 Patch: buildTestDevToStage with Build `725`, `running` Pass: 3 of 60, Fail: 0 - CHG0268453`

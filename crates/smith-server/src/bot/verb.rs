@@ -20,7 +20,7 @@ pub(super) struct Verb {
 }
 
 /// In the order in which `help` lists them.
-pub(super) static VERBS: [Verb; 32] = [
+pub(super) static VERBS: [Verb; 34] = [
     PATCH,
     SMITH_PATCH,
     SMITH_STATUS,
@@ -52,6 +52,8 @@ pub(super) static VERBS: [Verb; 32] = [
     CHANNELS,
     CLOCK,
     ACCEPT_CLOCK,
+    SOURCES,
+    CONFIRM_SOURCE,
     HELP,
 ];
 
@@ -383,6 +385,26 @@ const ACCEPT_CLOCK: Verb = Verb {
     examples: &["accept clock reason: the host was down for three hours"],
     keys: &[Key::Reason],
     parse: parse::accept_clock,
+};
+
+const SOURCES: Verb = Verb {
+    name: "sources",
+    others: &[],
+    form: "sources",
+    about: "where the inventory comes from, and which sources are held back",
+    examples: &["sources"],
+    keys: &[],
+    parse: parse::sources,
+};
+
+const CONFIRM_SOURCE: Verb = Verb {
+    name: "confirm source",
+    others: &[],
+    form: "confirm source NAME reason: …",
+    about: "say that the machines which a source lost are really gone",
+    examples: &["confirm source netbox reason: the rack was taken down"],
+    keys: &[Key::Reason],
+    parse: parse::confirm_source,
 };
 
 const HELP: Verb = Verb {

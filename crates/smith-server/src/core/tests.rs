@@ -1,18 +1,21 @@
 //! A server's heart on real and on failing stores.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use smith_domain::actor::Actor;
-use smith_domain::decide::{BuildCommand, Command};
+use smith_domain::cycle::CycleCommand;
+use smith_domain::decide::{BuildCommand, Command, Rejection};
 use smith_domain::id::BuildNumber;
+use smith_domain::rollout::{RolloutCommand, Scope};
 use smith_domain::state::State;
 use smith_journal::faulty::{AppendFault, Fault};
 use smith_journal::{FaultyStore, SqliteStore, Store as _};
 
-use super::thread::start_on;
+use super::thread::{start_on, start_with};
 use super::{Core, History, Refused, Standing, Start, start};
+use crate::config::pipeline::load_folder;
 use crate::driver::{Effect, Executor};
 
 struct Idle;
@@ -80,6 +83,105 @@ fn a_lease_of_a_killed_server_is_not_waited_for() {
     drop(life);
     let store = SqliteStore::open(&journal).unwrap();
     assert!(smith_journal::Reader::lease(&store).unwrap().generation > dead.generation);
+}
+
+/// A step's title is repeated in what is planned: its ticket and its evidence.
+#[test]
+fn what_is_too_large_to_be_recorded_is_refused_and_the_driver_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.db");
+    let life = start(start_of(&journal)).unwrap();
+    let core = life.core();
+    let text = "pipeline: wide\ntitle: wide\nowner: role:operator\nsteps:\n  - step: all\n    title: all\n    change: none\n    \
+                bags: [{bag: all, machines: environment=dev, if-empty: allow}]\n";
+    let start_with = |title: usize| {
+        let pipelines = load_folder(&[("wide.yaml".to_owned(), text.as_bytes().to_vec())]).unwrap();
+        let mut pipeline = Box::new(pipelines.into_iter().next().unwrap());
+        pipeline.steps[0].title = "x".repeat(title);
+        let (build, scope) = (BuildNumber(7), Scope::Pipeline);
+        Command::Rollout(RolloutCommand::Start { pipeline, build, scope, reason: None })
+    };
+    runtime().block_on(async {
+        core.submit(Actor::person("ana"), verified(7)).await.unwrap();
+        let refused = core.submit(Actor::person("ana"), start_with(3 << 20)).await.unwrap_err();
+        let Refused::Rejected(Rejection::TooLarge { kind, found, .. }) = &refused else {
+            panic!("{refused}")
+        };
+        assert!(*kind == "rollout.started" && *found > 2 << 20, "{refused}");
+        let denied = crate::verbs::Denied::from(refused);
+        assert_eq!((denied.kind, denied.code), (crate::verbs::Kind::Invalid, "S0445"));
+        // What is planned of the largest that is taken fits as well.
+        core.submit(Actor::person("ana"), start_with(2000 << 10)).await.unwrap();
+        core.submit(Actor::person("ana"), verified(8)).await.unwrap();
+    });
+    assert_eq!((core.standing(), builds(core)), (Standing::Driving, vec![7, 8]));
+    assert_eq!(core.read(|state| state.rollouts.iter().count()), 1);
+}
+
+/// Takes as long for an effect as somebody likes.
+struct Stuck(Arc<Mutex<()>>);
+
+impl Executor for Stuck {
+    fn start(&mut self, _: &State, _: Effect) {
+        drop(self.0.lock());
+    }
+}
+
+#[test]
+fn a_driver_that_hangs_is_seen_by_the_age_of_its_last_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Mutex::new(()));
+    let held = Arc::clone(&gate);
+    let executors = move |_: &Core| -> Box<dyn Executor + Send> { Box::new(Stuck(Arc::clone(&held))) };
+    let journal = folder.path().join("journal.db");
+    let life = start(Start { journal, owner: "here".to_owned(), executors: Box::new(executors) }).unwrap();
+    let core = life.core();
+    let shut = gate.lock();
+    let tell = Command::Cycle(CycleCommand::Missed {
+        schedule: "weekly".to_owned(),
+        due: smith_domain::time::Timestamp(1),
+    });
+    // A notice is posted, and its errand hangs. One that has nothing to do takes a turn every five seconds.
+    core.tell(crate::driver::Input { actor: Actor::smith(), command: tell, tag: 0 });
+    let begun = Instant::now();
+    while core.last_turn().unwrap() < Duration::from_secs(7) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it goes on turning");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(core.standing(), Standing::Driving, "the thread itself cannot say so");
+    drop(shut);
+    while core.last_turn().unwrap() > Duration::from_secs(6) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it never goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The lease is taken and its note is left; the third write is the first snapshot.
+#[test]
+fn a_snapshot_that_cannot_be_kept_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.db");
+    let (openings, path) = (Arc::new(AtomicU32::new(0)), journal.clone());
+    let counted = Arc::clone(&openings);
+    let store = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let store = FaultyStore::new(SqliteStore::open(&path)?);
+        store.after(2, Fault::Write);
+        Ok(store)
+    };
+    let life = start_with(start_of(&journal), Box::new(store), 4).unwrap();
+    let core = life.core();
+    runtime().block_on(async {
+        for build in 1..=40 {
+            core.submit(Actor::person("ana"), verified(build)).await.unwrap();
+        }
+    });
+    assert_eq!((core.standing(), openings.load(Ordering::Relaxed)), (Standing::Driving, 1));
+    life.end();
+    let store = SqliteStore::open(&journal).unwrap();
+    let sealed = smith_journal::Reader::sealed_snapshots(&store, smith_journal::codec::FORMAT).unwrap();
+    // One failed after four events; the next ones came after eight more each.
+    assert!((1..=9).contains(&sealed.len()), "{}", sealed.len());
 }
 
 #[test]

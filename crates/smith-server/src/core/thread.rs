@@ -101,6 +101,9 @@ const LONGEST_REST: Duration = Duration::from_secs(5);
 /// A snapshot is kept after so many events: a start folds at most these again, in a tenth of a second.
 const SNAPSHOT_AFTER: u64 = 100_000;
 
+/// After snapshots that could not be kept the next one is due later, up to this: a state that is too large stays so.
+const SNAPSHOT_LATEST: u64 = 16 * SNAPSHOT_AFTER;
+
 /// The wait before the journal is opened again, doubled up to the longest: a full disk is looked at every half minute.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -115,6 +118,14 @@ pub fn start(start: Start) -> Result<Life, StartError> {
 type Opener<S> = Box<dyn FnMut() -> Result<S, StartError> + Send>;
 
 pub(super) fn start_on<S: Store + 'static>(start: Start, store: Opener<S>) -> Result<Life, StartError> {
+    start_with(start, store, SNAPSHOT_AFTER)
+}
+
+pub(super) fn start_with<S: Store + 'static>(
+    start: Start,
+    store: Opener<S>,
+    snapshot_after: u64,
+) -> Result<Life, StartError> {
     let Start { journal, owner, executors } = start;
     let (incoming, inbox) = channel();
     let core = Core {
@@ -124,7 +135,7 @@ pub(super) fn start_on<S: Store + 'static>(start: Start, store: Opener<S>) -> Re
         pulse: Arc::new(Pulse::new()),
         journal: journal.into(),
     };
-    let mut seat = Seat { core: core.clone(), inbox, store, owner, executors, openings: 0 };
+    let mut seat = Seat { core: core.clone(), inbox, store, owner, executors, openings: 0, snapshot_after };
     let driver = seat.open()?;
     let thread = Builder::new().name("driver".to_owned()).spawn(move || seat.live(driver));
     Ok(Life { core, thread: Some(thread.map_err(StartError::Thread)?) })
@@ -166,6 +177,7 @@ struct Seat<S> {
     owner: String,
     executors: Box<dyn Executors>,
     openings: u32,
+    snapshot_after: u64,
 }
 
 /// Why a driver's turns have ended.
@@ -217,11 +229,9 @@ impl<S: Store> Seat<S> {
                     return Over::Stopped(why);
                 }
             }
-            if recorded >= SNAPSHOT_AFTER {
+            if recorded >= self.snapshot_after {
                 recorded = 0;
-                if let Err(why) = driver.snapshot() {
-                    return Over::Stopped(why);
-                }
+                self.snapshot_after = keep(&mut driver, self.snapshot_after);
             }
             if is_last {
                 return self.leave(driver);
@@ -231,7 +241,7 @@ impl<S: Store> Seat<S> {
 
     /// The last snapshot makes the next start short; without it that start only takes longer.
     fn leave(&self, mut driver: Driving<S>) -> Over {
-        let _ = driver.snapshot();
+        keep(&mut driver, self.snapshot_after);
         Over::Asked
     }
 
@@ -290,6 +300,15 @@ impl<S> Drop for Seat<S> {
     fn drop(&mut self) {
         stand(&self.core, Standing::Ended);
     }
+}
+
+/// Keeps a snapshot; answers after how many events the next one is due. One that cannot be kept makes the next start longer and
+/// nothing worse: the journal has it all, and whether that can still be written is found by writing to it.
+fn keep<S: Store>(driver: &mut Driving<S>, after: u64) -> u64 {
+    let Err(error) = driver.snapshot() else { return after.min(SNAPSHOT_AFTER) };
+    let why = chain(&error);
+    tracing::warn!(target: "smith::core", %why, "no snapshot is kept, and the next start takes longer");
+    (after * 2).min(SNAPSHOT_LATEST)
 }
 
 fn stand(core: &Core, standing: Standing) {

@@ -1,8 +1,6 @@
 //! Errands of a server: changes and tickets are answered by the built-in desk, messages are brought to people, links of the
 //! week are done.
 
-use std::sync::Arc;
-
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
 use smith_domain::errand::{ErrandId, ErrandKind, ErrandOutcome};
@@ -10,7 +8,7 @@ use smith_domain::state::State;
 use tokio::runtime::Handle;
 
 use super::builtin::answer;
-use super::notice::{Message, Notifier};
+use super::notice::{Brought, Message, Notifier};
 use crate::core::Core;
 use crate::driver::{Effect, Executor, Input, Mode, Target};
 use crate::week::Weeks;
@@ -19,21 +17,22 @@ use crate::week::Weeks;
 pub struct Errands {
     core: Core,
     runtime: Handle,
-    notifier: Arc<Notifier>,
+    notifier: Notifier,
     weeks: Weeks,
 }
 
 impl Errands {
-    pub fn new(core: Core, runtime: Handle, notifier: Arc<Notifier>, weeks: Weeks) -> Self {
+    pub fn new(core: Core, runtime: Handle, notifier: Notifier, weeks: Weeks) -> Self {
         Self { core, runtime, notifier, weeks }
     }
 
     fn bring(&self, errand: ErrandId, message: Message) {
-        let (core, notifier) = (self.core.clone(), Arc::clone(&self.notifier));
+        let (core, notifier) = (self.core.clone(), self.notifier.clone());
         self.runtime.spawn(async move {
             let outcome = match notifier.tell(&message).await {
-                Ok(()) => ErrandOutcome::Done,
-                Err(reason) => ErrandOutcome::Failed { reason },
+                Brought::ToAll => ErrandOutcome::Done,
+                Brought::NotToAll(reason) => ErrandOutcome::Failed { reason },
+                Brought::UnderWay => return,
             };
             report(&core, errand, outcome);
         });

@@ -5,7 +5,8 @@ mod errands;
 mod notice;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use builtin::{BuiltIn, answer};
 pub use errands::Errands;
-pub use notice::{Message, Notifier};
+pub use notice::{Brought, Message, Notifier};

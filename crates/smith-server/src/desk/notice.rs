@@ -1,16 +1,24 @@
 //! Messages to people and other programs: by a program, an address, or mail.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use smith_domain::errand::{ErrandId, ErrandKind};
 use smith_domain::state::State;
 use smith_domain::why;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{ChildStderr, Command};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::told::Told;
 use crate::config::settings::{NoticeRule, Subjects, Target};
 
 /// What somebody is told. This is also the JSON that programs and addresses get.
@@ -28,7 +36,7 @@ pub struct Message {
 /// A message is short work; what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The end of what a program that failed has said.
+/// Bytes of what a program has said, from its end: a line of a log.
 const SAID_MAX: usize = 400;
 
 impl Message {
@@ -65,35 +73,110 @@ impl Message {
     }
 }
 
-/// Brings messages to those who want them.
+/// Brings messages to those who want them. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Notifier(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Notifier {
+struct Inner {
     rules: Vec<NoticeRule>,
     client: reqwest::Client,
+    told: Told,
+    /// Messages that are on their way.
+    under_way: Mutex<BTreeSet<String>>,
+    places: Semaphore,
+}
+
+/// Programs and connections at once, over all messages: each is a process or a socket.
+const AT_ONCE: usize = 32;
+
+/// What became of bringing a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Brought {
+    /// All who want it have it.
+    ToAll,
+    /// Some have not got it; the others are not told again.
+    NotToAll(String),
+    /// It is on its way already, and whoever brings it answers.
+    UnderWay,
 }
 
 impl Notifier {
-    pub fn new(rules: Vec<NoticeRule>) -> Result<Self, reqwest::Error> {
+    /// What is known of messages that have not reached all is kept in the file.
+    pub fn new(rules: Vec<NoticeRule>, memory: &Path) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        Ok(Self { rules, client })
+        let (told, under_way, places) = (Told::open(memory), Mutex::default(), Semaphore::new(AT_ONCE));
+        Ok(Self(Arc::new(Inner { rules, client, told, under_way, places })))
     }
 
-    /// Brings a message to all who want it; all are tried, and what failed first is told.
-    pub async fn tell(&self, message: &Message) -> Result<(), String> {
-        let mut failed = None;
-        for rule in self.rules.iter().filter(|rule| is_wanted(&rule.about, &message.about)) {
-            let brought = match &rule.to {
-                Target::Command(words) => run(words, &json(message)).await,
-                Target::Webhook(address) => self.post(address, message).await,
-                Target::Mail(to) => {
-                    run(&["/usr/sbin/sendmail".to_owned(), "-t".to_owned()], &mail(to, message)).await
-                }
-            };
-            if let Err(why) = brought {
-                failed.get_or_insert(why);
+    /// Brings a message to all who want it and have not got it, at the same time; what failed first is told.
+    pub async fn tell(&self, message: &Message) -> Brought {
+        let Some(_turn) = UnderWay::begin(&self.0, &message.id) else { return Brought::UnderWay };
+        let inner = self.0.as_ref();
+        let wanted = inner.rules.iter().filter(|rule| is_wanted(&rule.about, &message.about));
+        let mut left: BTreeMap<String, &Target> = wanted.map(|rule| (name_of(&rule.to), &rule.to)).collect();
+        let all = left.len();
+        left.retain(|name, _| !inner.told.has_reached(&message.id, name));
+        let brought = left.iter().map(async |(name, target)| (name, inner.bring(target, message).await));
+        let (mut reached, mut failed) = (BTreeSet::new(), None);
+        for (name, result) in join_all(brought).await {
+            match result {
+                Ok(()) => drop(reached.insert(name.clone())),
+                Err(why) => drop(failed.get_or_insert(why)),
             }
         }
-        failed.map_or(Ok(()), Err)
+        // A target that is alone needs no memory, and neither does a message that all have at once.
+        let kept = match &failed {
+            Some(_) if reached.is_empty() => Ok(()),
+            Some(_) => self.on_disk(message, move |told, id| told.note(id, reached)).await,
+            None if left.len() == all => Ok(()),
+            None => self.on_disk(message, |told, id| told.forget(id)).await,
+        };
+        if let Err(error) = kept {
+            tracing::warn!(target: "smith::desk", %error, "it is not kept whom a message reached; after a restart they may be told again");
+        }
+        failed.map_or(Brought::ToAll, Brought::NotToAll)
+    }
+
+    async fn on_disk(
+        &self,
+        message: &Message,
+        work: impl FnOnce(&Told, &str) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        let (inner, id) = (Arc::clone(&self.0), message.id.clone());
+        tokio::task::spawn_blocking(move || work(&inner.told, &id)).await.map_err(io::Error::other)?
+    }
+}
+
+/// A message that is on its way. It is not any more when this is dropped, also by a panic.
+struct UnderWay<'i> {
+    inner: &'i Inner,
+    id: &'i str,
+}
+
+impl<'i> UnderWay<'i> {
+    fn begin(inner: &'i Inner, id: &'i str) -> Option<Self> {
+        let is_new = inner.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        is_new.then_some(Self { inner, id })
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.inner.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(self.id);
+    }
+}
+
+impl Inner {
+    async fn bring(&self, to: &Target, message: &Message) -> Result<(), String> {
+        let _place = self.places.acquire().await;
+        match to {
+            Target::Command(words) => run(words, &json(message)).await,
+            Target::Webhook(address) => self.post(address, message).await,
+            Target::Mail(to) => {
+                run(&["/usr/sbin/sendmail".to_owned(), "-t".to_owned()], &mail(to, message)).await
+            }
+        }
     }
 
     async fn post(&self, address: &str, message: &Message) -> Result<(), String> {
@@ -104,6 +187,19 @@ impl Notifier {
         if status.is_success() { Ok(()) } else { Err(format!("webhook: expected success, found {status}")) }
     }
 }
+
+/// What a target is remembered by: addresses may have secrets in them, so they are not kept as they are.
+fn name_of(target: &Target) -> String {
+    let text = match target {
+        Target::Command(words) => format!("command {words:?}"),
+        Target::Webhook(address) => format!("webhook {address}"),
+        Target::Mail(to) => format!("mail {to:?}"),
+    };
+    Sha256::digest(text.as_bytes()).iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Of a digest; a site has some dozens of targets.
+const NAME_BYTES: usize = 16;
 
 fn is_wanted(about: &Subjects, word: &str) -> bool {
     match about {
@@ -125,7 +221,8 @@ fn mail(to: &[String], message: &Message) -> Vec<u8> {
     format!("To: {to}\nSubject: [smith] {subject}\n\n{}\n", line(&message.text)).into_bytes()
 }
 
-/// Runs a program with this on its standard input; it must end well and in time.
+/// Runs a program with this on its standard input; it must end well and in time. What it says of itself may be a secret, a path or
+/// a screenful of anything: one line of it goes to the log of the server, where its owner looks, and nothing into the journal.
 async fn run(words: &[String], input: &[u8]) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else {
         return Err("no program is named".to_owned());
@@ -138,21 +235,49 @@ async fn run(words: &[String], input: &[u8]) -> Result<(), String> {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
-    let spoken = async {
-        if let Some(mut stdin) = child.stdin.take() {
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let speaking = async {
+        if let Some(mut stdin) = stdin {
             // A program that does not read what it is told may still do what it is for.
             let _ = stdin.write_all(input).await;
         }
-        child.wait_with_output().await
     };
-    let output =
-        timeout(PATIENCE, spoken).await.map_err(|_| format!("{program}: expected an end within 60 s"))?;
-    let output = output.map_err(|error| format!("{program}: {error}"))?;
-    if output.status.success() {
+    let mut said = Vec::new();
+    let ended = timeout(PATIENCE, async {
+        let hearing = hear(stderr, &mut said);
+        tokio::pin!(hearing);
+        // Whoever inherited its standard error may hold it open for ever: its own end counts.
+        tokio::select! {
+            (status, ()) = async { tokio::join!(child.wait(), speaking) } => status,
+            () = async { hearing.as_mut().await; std::future::pending().await } => unreachable!("it pends"),
+        }
+    });
+    let ended = ended.await;
+    let status = ended
+        .map_err(|_| format!("{program}: expected an end within {} s", PATIENCE.as_secs()))?
+        .map_err(|error| format!("{program}: {error}"))?;
+    if status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said: String =
-        said.trim().chars().rev().take(SAID_MAX).collect::<Vec<_>>().into_iter().rev().collect();
-    Err(format!("{program}: {}: {said}", output.status))
+    tracing::warn!(target: "smith::desk", program, %status, said = %last_line(&said), "a program did not take a message");
+    Err(format!("{program}: {status}; the server's log has its last line"))
+}
+
+/// Keeps the end of what is said, however long it is.
+async fn hear(from: Option<ChildStderr>, said: &mut Vec<u8>) {
+    let Some(mut from) = from else { return };
+    let mut bytes = [0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        said.extend_from_slice(&bytes[..read]);
+        if said.len() > SAID_MAX {
+            said.drain(..said.len() - SAID_MAX);
+        }
+    }
+}
+
+/// The last line that says something, without what a terminal would obey.
+fn last_line(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    line.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

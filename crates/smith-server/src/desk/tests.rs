@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::{Message, Notifier};
+use super::{Brought, Message, Notifier};
 use crate::config::settings::{NoticeRule, Subjects, Target};
 
 fn message(about: &str) -> Message {
@@ -28,9 +28,9 @@ fn script(folder: &std::path::Path, text: &str) -> Target {
 async fn a_program_gets_the_message_as_json_and_only_what_it_wants() {
     let folder = tempfile::tempdir().unwrap();
     let tell = script(folder.path(), "cat >> \"$1/heard\"; echo >> \"$1/heard\"");
-    let notifier = Notifier::new(vec![to(&["halted"], tell)]).unwrap();
-    notifier.tell(&message("halted")).await.unwrap();
-    notifier.tell(&message("rollout-started")).await.unwrap();
+    let notifier = Notifier::new(vec![to(&["halted"], tell)], &folder.path().join("told")).unwrap();
+    assert_eq!(notifier.tell(&message("halted")).await, Brought::ToAll);
+    assert_eq!(notifier.tell(&message("rollout-started")).await, Brought::ToAll);
     let heard = std::fs::read_to_string(folder.path().join("heard")).unwrap();
     assert_eq!(
         heard.trim(),
@@ -38,18 +38,72 @@ async fn a_program_gets_the_message_as_json_and_only_what_it_wants() {
     );
 }
 
+fn why(brought: Brought) -> String {
+    let Brought::NotToAll(why) = brought else { panic!("expected that it failed, found {brought:?}") };
+    why
+}
+
+fn heard(folder: &std::path::Path) -> usize {
+    std::fs::read_to_string(folder.join("heard")).map_or(0, |text| text.lines().count())
+}
+
+/// What a program says of itself is for the log of the server: it may be a secret, and errands are seen by all who may look.
 #[tokio::test]
-async fn a_program_that_fails_says_why_and_the_others_are_told_all_the_same() {
+async fn a_program_that_fails_is_named_and_the_others_are_told_once() {
     let (bad, good) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let failing = script(bad.path(), "echo the pager is broken >&2; exit 3");
-    let working = script(good.path(), "touch \"$1/heard\"");
-    let notifier = Notifier::new(vec![to(&["call"], failing), to(&["call"], working)]).unwrap();
-    let why = notifier.tell(&message("call")).await.unwrap_err();
-    assert!(why.contains("exit status: 3") && why.ends_with("the pager is broken"), "{why}");
-    assert!(good.path().join("heard").exists());
-    let nobody =
-        Notifier::new(vec![to(&["call"], Target::Command(vec!["/no/such/program".to_owned()]))]).unwrap();
-    assert!(nobody.tell(&message("call")).await.unwrap_err().starts_with("/no/such/program: "));
+    let failing = script(bad.path(), "echo tried >> \"$1/heard\"; echo the token is 4711 >&2; exit 3");
+    let working = script(good.path(), "echo told >> \"$1/heard\"");
+    let rules = vec![to(&["call"], failing), to(&["call"], working)];
+    let memory = bad.path().join("told.json");
+    let notifier = Notifier::new(rules.clone(), &memory).unwrap();
+    for _ in 0..3 {
+        let why = why(notifier.tell(&message("call")).await);
+        assert!(why.ends_with("exit status: 3; the server's log has its last line"), "{why}");
+    }
+    assert_eq!((heard(bad.path()), heard(good.path())), (3, 1));
+    // A server that is started again knows it as well.
+    let next = Notifier::new(rules.clone(), &memory).unwrap();
+    why(next.tell(&message("call")).await);
+    assert_eq!((heard(bad.path()), heard(good.path())), (4, 1));
+    // Once the other one takes it, all have it, and another message is for all.
+    script(bad.path(), "true");
+    assert_eq!(next.tell(&message("call")).await, Brought::ToAll);
+    assert_eq!(heard(good.path()), 1);
+    let other = Message { id: "errand-13".to_owned(), ..message("call") };
+    assert_eq!(next.tell(&other).await, Brought::ToAll);
+    assert_eq!(heard(good.path()), 2);
+    assert_eq!(std::fs::read_to_string(&memory).unwrap(), "[]");
+    let nobody = to(&["call"], Target::Command(vec!["/no/such/program".to_owned()]));
+    let nobody = Notifier::new(vec![nobody], &memory).unwrap();
+    assert!(why(nobody.tell(&message("call")).await).starts_with("/no/such/program: "));
+}
+
+/// Each waits for the other: one after the other they would never end.
+#[tokio::test]
+async fn targets_are_told_at_the_same_time_and_a_message_is_on_its_way_once() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let meet = |mine: &std::path::Path, other: &std::path::Path| {
+        script(
+            mine,
+            &format!("touch \"$1/here\"; until [ -e {}/here ]; do sleep 0.01; done", other.display()),
+        )
+    };
+    let rules =
+        vec![to(&["call"], meet(one.path(), two.path())), to(&["call"], meet(two.path(), one.path()))];
+    let notifier = Notifier::new(rules, &one.path().join("told.json")).unwrap();
+    let call = message("call");
+    let (first, second) = tokio::join!(notifier.tell(&call), notifier.tell(&call));
+    assert_eq!((first, second), (Brought::ToAll, Brought::UnderWay));
+}
+
+#[tokio::test]
+async fn a_program_that_says_much_and_leaves_a_child_behind_is_heard_to_its_own_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let loud = script(folder.path(), "head -c 20000000 /dev/zero >&2; sleep 50 & exit 4");
+    let notifier = Notifier::new(vec![to(&["call"], loud)], &folder.path().join("told.json")).unwrap();
+    let begun = std::time::Instant::now();
+    assert!(why(notifier.tell(&message("call")).await).contains("exit status: 4"));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "its child is not waited for");
 }
 
 #[tokio::test]
@@ -71,9 +125,11 @@ async fn an_address_gets_the_message_with_its_name_and_must_answer_well() {
         }
         heard
     });
-    let notifier = Notifier::new(vec![to(&["halted"], Target::Webhook(address))]).unwrap();
-    notifier.tell(&message("halted")).await.unwrap();
-    let why = notifier.tell(&message("halted")).await.unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let rules = vec![to(&["halted"], Target::Webhook(address))];
+    let notifier = Notifier::new(rules, &folder.path().join("told.json")).unwrap();
+    assert_eq!(notifier.tell(&message("halted")).await, Brought::ToAll);
+    let why = why(notifier.tell(&message("halted")).await);
     assert_eq!(why, "webhook: expected success, found 503 Service Unavailable");
     let heard = served.join().unwrap();
     assert!(heard[0].starts_with("POST /hook HTTP/1.1"), "{}", heard[0]);

@@ -6,10 +6,13 @@ use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection, decide};
 use smith_domain::errand::{ErrandEvent, ErrandState};
 use smith_domain::event::Event;
+use smith_domain::fleet::FleetEvent;
 use smith_domain::plan::{Wake, plan};
 use smith_domain::rollout::{JobState, RolloutEvent, Turn as JobTurn};
+use smith_domain::size::EVENT_MAX;
 use smith_domain::state::State;
 use smith_domain::time::{Now, Timestamp};
+use smith_journal::codec::size_of;
 use smith_journal::{Entry, Ledger, LedgerError};
 use thiserror::Error;
 
@@ -164,7 +167,7 @@ impl<L: Ledger, X: Executor, C: Clock> Driver<L, X, C> {
             self.take(jumped, &smith, now, &mut turn)?;
         }
         for input in inputs {
-            let result = decide(&self.state, &input.actor, input.command, now);
+            let result = decide(&self.state, &input.actor, input.command, now).and_then(recordable);
             if let Ok(events) = &result {
                 let actor: Arc<str> = input.actor.name.as_str().into();
                 self.take(events.clone(), &actor, now, &mut turn)?;
@@ -226,8 +229,8 @@ impl<L: Ledger, X: Executor, C: Clock> Driver<L, X, C> {
     }
 
     /// Keeps a snapshot of the state, so that the next start is short.
-    pub fn snapshot(&mut self) -> Result<(), Stopped> {
-        self.ledger.snapshot(&self.state).map_err(Stopped::Journal)
+    pub fn snapshot(&mut self) -> Result<(), LedgerError> {
+        self.ledger.snapshot(&self.state)
     }
 
     /// What was asked and not answered before this driver began is looked for, never done again unseen.
@@ -255,6 +258,33 @@ impl<L: Ledger, X: Executor, C: Clock> Driver<L, X, C> {
         }
         self.effects = effects;
     }
+}
+
+/// What a command leads to, if each event of it can be recorded. Nothing of it is folded before that is known: what is folded and
+/// cannot be recorded ends the driver, and whoever asked would ask again.
+fn recordable(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
+    for event in events.iter().filter(|event| !is_small(event)) {
+        let found = size_of(event).unwrap_or(usize::MAX);
+        if found > EVENT_MAX {
+            return Err(Rejection::TooLarge { kind: event.kind(), found, limit: EVENT_MAX });
+        }
+    }
+    Ok(events)
+}
+
+/// Events that come by the thousand and are bounded by what they are made of: answers of machines, and lists of machines, which
+/// are cut by their weight.
+fn is_small(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Rollout(RolloutEvent::Reported { .. })
+            | Event::Fleet(
+                FleetEvent::MachinesJoined { .. }
+                    | FleetEvent::MachinesChanged { .. }
+                    | FleetEvent::MachinesReturned { .. }
+                    | FleetEvent::MachinesLeft { .. }
+            )
+    )
 }
 
 /// What an event asks for, if it asks for something.

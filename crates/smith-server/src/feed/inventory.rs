@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection};
-use smith_domain::fleet::{FleetCommand, ObservePolicy, Reading};
+use smith_domain::fleet::{FleetCommand, FleetRejection, ObservePolicy, Reading, Shrunk};
 
 use smith_repo::fetch::chain;
 
@@ -38,13 +38,25 @@ async fn read_once(core: &Core, config: &Path) -> Result<(), String> {
         read.map_err(|_| "the inventory could not be read".to_owned())?.map_err(|error| chain(&error))?;
     let command = FleetCommand::Observe { reading, confirmed: BTreeSet::new(), policy };
     match core.submit(Actor::smith(), Command::Fleet(command)).await {
-        Ok(_) => Ok(()),
+        Ok(_) => note(core, Vec::new()).await,
         Err(Refused::Rejected(Rejection::Fleet(rejection))) => {
+            if let FleetRejection::SourcesShrank { shrunk } = &rejection {
+                note(core, shrunk.clone()).await?;
+            }
             let hint = rejection.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             Err(format!("{rejection}{hint}"))
         }
         Err(other) => Err(other.to_string()),
     }
+}
+
+/// Has it recorded which sources lost too much, so that people are told and somebody can say that it is so.
+async fn note(core: &Core, shrunk: Vec<Shrunk>) -> Result<(), String> {
+    if shrunk.is_empty() && core.read(|state| state.fleet.held_back().next().is_none()) {
+        return Ok(());
+    }
+    let noted = core.submit(Actor::smith(), Command::Fleet(FleetCommand::NoteShrunk { shrunk })).await;
+    noted.map(drop).map_err(|error| error.to_string())
 }
 
 fn read(config: &Path) -> Result<(Reading, ObservePolicy), LoadError> {

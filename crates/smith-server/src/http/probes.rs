@@ -1,5 +1,7 @@
 //! Whether the process lives, and whether it does its work.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,11 +15,24 @@ pub(super) async fn healthz() -> &'static str {
     "alive\n"
 }
 
+/// A turn takes milliseconds, and one that has nothing to do comes every five seconds. The first reading of a million machines was
+/// seen to take ten.
+const TURN_MAX: Duration = Duration::from_secs(30);
+
+fn is_stuck(age: Duration) -> bool {
+    age > TURN_MAX
+}
+
 /// Whether a request that changes something would be recorded and done.
 ///
 /// What waits for a person does not make it unready: no other server would do better. It is said all the same.
 pub(super) async fn readyz(State(app): State<App>) -> Result<String, Fault> {
-    let found = match app.site().core.standing() {
+    let core = &app.site().core;
+    let found = match core.standing() {
+        Standing::Driving if core.last_turn().is_none_or(is_stuck) => {
+            let ago = core.last_turn().map_or(0, |age| age.as_secs());
+            format!("its last turn came to an end {ago} s ago, expected one every five")
+        }
         Standing::Driving => {
             let lines = ["driving".to_owned()].into_iter().chain(app.site().attention());
             return Ok(lines.map(|line| format!("{line}\n")).collect());
@@ -41,4 +56,15 @@ pub(super) async fn metrics(State(app): State<App>, headers: axum::http::HeaderM
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], super::metrics::classic(&text)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_has_taken_no_turn_for_half_a_minute_is_stuck() {
+        assert!(!is_stuck(Duration::from_secs(6)) && !is_stuck(TURN_MAX));
+        assert!(is_stuck(Duration::from_secs(31)));
+    }
 }

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use smith_agent::protocol::Patch;
-use smith_domain::fleet::{Fleet, WellKnown};
-use smith_domain::id::{BuildNumber, MachineId};
+use smith_domain::id::BuildNumber;
 use smith_repo::mirror::{Mirror, Place, mirrors};
 use smith_repo::name::BuildNumber as RepoNumber;
 use smith_repo::store::Store;
 
-use super::job::{BuildAccess, NoBuild};
+use super::job::{BuildAccess, NoBuild, Wanted};
 use super::source::patch_of_build;
 
 /// The name of the address for machines that no mirror of their region serves.
@@ -67,19 +66,19 @@ fn holds(mirror: &Mirror, build: RepoNumber) -> bool {
 }
 
 impl BuildAccess for StoreAccess {
-    fn patch_for(&self, fleet: &Fleet, machine: MachineId, build: BuildNumber) -> Result<Patch, NoBuild> {
-        let name = fleet.get(machine).map_or_else(|| machine.to_string(), |one| one.name().to_owned());
-        let failed = |why: String| NoBuild { build, machine: name.clone(), why };
-        let region = fleet.attr(machine, WellKnown::Region.id()).map(|symbol| fleet.text(symbol));
+    fn patch_for(&self, wanted: &Wanted, build: BuildNumber) -> Result<Patch, NoBuild> {
+        let failed = |why: String| NoBuild { build, machine: wanted.machine.clone(), why };
         let number = RepoNumber(build.0);
         let store = Store::open(&self.store).map_err(|error| failed(error.to_string()))?;
-        let address = self.address(&store, region, number).map_err(failed)?;
+        let address = self.address(&store, wanted.region.as_deref(), number).map_err(failed)?;
         let key = (build, address);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(patch) = known.get(&key) {
-            return Ok(patch.clone());
+        // Nobody waits for a disk behind this lock: what two read at the same time is the same.
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(patch) = known {
+            return Ok(patch);
         }
         let patch = patch_of_build(&store, number, &key.1).map_err(|error| failed(error.to_string()))?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
@@ -93,8 +92,8 @@ impl BuildAccess for StoreAccess {
 pub struct NoStore;
 
 impl BuildAccess for NoStore {
-    fn patch_for(&self, fleet: &Fleet, machine: MachineId, build: BuildNumber) -> Result<Patch, NoBuild> {
-        let machine = fleet.get(machine).map_or_else(|| machine.to_string(), |one| one.name().to_owned());
+    fn patch_for(&self, wanted: &Wanted, build: BuildNumber) -> Result<Patch, NoBuild> {
+        let machine = wanted.machine.clone();
         Err(NoBuild { build, machine, why: "expected a `store` in the settings, found none".to_owned() })
     }
 }

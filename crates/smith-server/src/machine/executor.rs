@@ -4,18 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use smith_agent::protocol::{DeadMan, Fence, Name, Reply};
+use smith_agent::protocol::{DeadMan, Fence, Job, Name, Reply};
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
-use smith_domain::rollout::{CauseKind, Outcome, RolloutCommand};
+use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand};
 use smith_domain::state::State;
 use smith_domain::time::Span;
 use tokio::runtime::Handle;
 
-use super::address::{Address, address_of};
-use super::job::{Asked, BuildAccess, job_for, seek_for};
+use super::address::address_of;
+use super::job::{Asked, BuildAccess, NoBuild, Wanted, job_for, seek_for};
 use super::link::Links;
 use super::operation::{Ending, Patience, perform};
+use super::shelf::{PATIENCE, Shelf};
 use super::upkeep::Upkeep;
 use super::verdict::{found_of, outcome_of, words_of};
 use crate::driver::{Effect, Executor, Input, Mode, Target};
@@ -63,7 +64,7 @@ pub trait Answers: Send + Sync {
 pub struct MachineExecutor<E> {
     runtime: Handle,
     links: Links,
-    builds: Arc<dyn BuildAccess>,
+    shelf: Arc<Shelf>,
     settings: Arc<Settings>,
     answers: Arc<dyn Answers>,
     upkeep: Arc<Upkeep>,
@@ -91,28 +92,43 @@ impl<E> MachineExecutor<E> {
         errands: E,
     ) -> Self {
         let (settings, upkeep) = (Arc::new(settings), Arc::new(Upkeep::default()));
-        Self { runtime, links, builds, settings, answers, upkeep, errands }
+        let shelf = Arc::new(Shelf::new(builds, PATIENCE));
+        Self { runtime, links, shelf, settings, answers, upkeep, errands }
     }
 
     pub fn errands_mut(&mut self) -> &mut E {
         &mut self.errands
     }
 
+    /// What needs the state is looked up here; everything that may wait is done beside the driver.
     fn begin(&self, state: &State, mode: Mode, asked: Asked, left: Duration) {
         let answers = Arc::clone(&self.answers);
-        let (address, job) = match self.prepare(state, mode, &asked, left) {
-            Ok(prepared) => prepared,
-            Err((outcome, why)) => return report(answers.as_ref(), &asked, outcome, Duration::ZERO, why),
+        let address = match address_of(&state.fleet, asked.machine) {
+            Ok(address) => address,
+            Err(error) => {
+                let outcome = failed(mode, CauseKind::Unreachable);
+                return report(answers.as_ref(), &asked, outcome, Duration::ZERO, error.to_string());
+            }
         };
-        let patience = Patience {
-            reach: if mode == Mode::Seek { left } else { self.settings.reach.min(left) },
-            whole: left,
-            silence: self.settings.silence,
-        };
-        let (links, settings) = (self.links.clone(), Arc::clone(&self.settings));
+        let wanted = Wanted::of(&state.fleet, asked.machine);
+        let (shelf, links, settings) =
+            (Arc::clone(&self.shelf), self.links.clone(), Arc::clone(&self.settings));
         let (upkeep, turn) = (Arc::clone(&self.upkeep), self.upkeep.begin(asked.machine));
         self.runtime.spawn(async move {
             let begun = Instant::now();
+            let job = match job(&shelf, &settings, (mode, &asked, left), wanted).await {
+                Ok(job) => job,
+                Err(error) => {
+                    let outcome = failed(mode, CauseKind::MirrorUnreachable);
+                    return report(answers.as_ref(), &asked, outcome, begun.elapsed(), error.to_string());
+                }
+            };
+            let left = left.saturating_sub(begun.elapsed());
+            let patience = Patience {
+                reach: if mode == Mode::Seek { left } else { settings.reach.min(left) },
+                whole: left,
+                silence: settings.silence,
+            };
             let ending =
                 perform(&links, &address, &job, patience, |reply| answers.heard(&asked, reply)).await;
             let outcome = match mode {
@@ -126,31 +142,38 @@ impl<E> MachineExecutor<E> {
             }
         });
     }
+}
 
-    /// What is said to which machine; or the answer where nothing can be said.
-    fn prepare(
-        &self,
-        state: &State,
-        mode: Mode,
-        asked: &Asked,
-        left: Duration,
-    ) -> Result<(Address, smith_agent::protocol::Job), (Outcome, String)> {
-        let failed = |cause: CauseKind, why: String| match mode {
-            Mode::Act => (Outcome::Failed(cause), why),
-            Mode::Seek => (Outcome::Lost, why),
-        };
-        let address = address_of(&state.fleet, asked.machine)
-            .map_err(|error| failed(CauseKind::Unreachable, error.to_string()))?;
-        let limit_s = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let patch = || self.builds.patch_for(&state.fleet, asked.machine, asked.build);
-        let job = match mode {
-            Mode::Act => job_for(&self.settings, asked, patch, limit_s, now),
-            Mode::Seek => seek_for(&self.settings, asked, limit_s),
-        };
-        let job = job.map_err(|error| failed(CauseKind::MirrorUnreachable, error.to_string()))?;
-        Ok((address, job))
+fn failed(mode: Mode, cause: CauseKind) -> Outcome {
+    match mode {
+        Mode::Act => Outcome::Failed(cause),
+        Mode::Seek => Outcome::Lost,
     }
+}
+
+/// What is said to the machine. Only what brings a build to it needs to know where that is.
+async fn job(
+    shelf: &Shelf,
+    settings: &Settings,
+    (mode, asked, left): (Mode, &Asked, Duration),
+    wanted: Wanted,
+) -> Result<Job, NoBuild> {
+    let limit = |left: Duration| u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1);
+    if mode == Mode::Seek {
+        return seek_for(settings, asked, limit(left));
+    }
+    let begun = Instant::now();
+    let machine = wanted.machine.clone();
+    let patch = match asked.action {
+        Action::Check | Action::Patch => Some(shelf.patch_for(wanted, asked.build).await?),
+        Action::Drain | Action::Undrain | Action::Reboot | Action::Health => None,
+    };
+    let patch = || {
+        let why = "it was not looked up".to_owned();
+        patch.ok_or(NoBuild { build: asked.build, machine, why })
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    job_for(settings, asked, patch, limit(left.saturating_sub(begun.elapsed())), now)
 }
 
 impl<E: Executor> Executor for MachineExecutor<E> {

@@ -1,7 +1,7 @@
 //! What the agent is asked for, made of what the driver asks for.
 
 use smith_agent::protocol::{self, Attach, Follow, Health, Job, Name, NameError, Patch, Reboot, VERSION};
-use smith_domain::fleet::Fleet;
+use smith_domain::fleet::{Fleet, WellKnown};
 use smith_domain::id::{BuildNumber, MachineId, RolloutId};
 use smith_domain::rollout::Action;
 use thiserror::Error;
@@ -19,9 +19,24 @@ pub struct Asked {
     pub tenure: u64,
 }
 
-/// Says where a machine finds a build and whose signature it must believe.
+/// The machine that a build is wanted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub machine: String,
+    pub region: Option<String>,
+}
+
+impl Wanted {
+    pub fn of(fleet: &Fleet, machine: MachineId) -> Self {
+        let name = fleet.get(machine).map_or_else(|| machine.to_string(), |one| one.name().to_owned());
+        let region = fleet.attr(machine, WellKnown::Region.id()).map(|symbol| fleet.text(symbol).to_owned());
+        Self { machine: name, region }
+    }
+}
+
+/// Says where a machine finds a build and whose signature it must believe. It looks at disks, so it may take as long as these like.
 pub trait BuildAccess: Send + Sync {
-    fn patch_for(&self, fleet: &Fleet, machine: MachineId, build: BuildNumber) -> Result<Patch, NoBuild>;
+    fn patch_for(&self, wanted: &Wanted, build: BuildNumber) -> Result<Patch, NoBuild>;
 }
 
 /// Why a machine cannot be given a build.

@@ -80,6 +80,7 @@ impl From<Rejection> for Denied {
             Rejection::Access(access) => of_access(access),
             Rejection::Cycle(cycle) => of_cycle(cycle),
             Rejection::Repeated { .. } | Rejection::KeyReused { .. } => (Kind::Conflict, "S0415"),
+            Rejection::TooLarge { .. } => (Kind::Invalid, "S0445"),
             Rejection::KeyInKey | Rejection::Actor { .. } | Rejection::Reason(_) => (Kind::Invalid, "S0417"),
         };
         Self::new(kind, code, rejection.to_string())
@@ -90,7 +91,7 @@ impl From<&FleetRejection> for Denied {
     fn from(rejection: &FleetRejection) -> Self {
         let kind = match rejection {
             FleetRejection::NoSuchExemption { .. } => Kind::NotFound,
-            FleetRejection::SourcesShrank { .. } => Kind::Conflict,
+            FleetRejection::SourcesShrank { .. } | FleetRejection::NotHeldBack { .. } => Kind::Conflict,
             FleetRejection::TooManyMachines { .. }
             | FleetRejection::TooManyAttributes { .. }
             | FleetRejection::Missing { .. }

@@ -22,6 +22,9 @@ mod projects;
 mod reboot;
 mod request;
 mod site;
+mod sources;
+#[cfg(test)]
+mod sources_tests;
 #[cfg(test)]
 mod tests;
 mod train_text;

@@ -34,6 +34,17 @@ pub(super) fn words(state: &State, event: &FleetEvent) -> String {
             format!("source {source} was read: {}", counted(*machines, "machine"))
         }
         FleetEvent::SourceDropped { source } => format!("source {source} is read no more"),
+        FleetEvent::SourcesShrank { sources } if sources.is_empty() => {
+            "all sources are whole again".to_owned()
+        }
+        FleetEvent::SourcesShrank { sources } => {
+            let lost = sources.iter().map(|one| format!("{} lost {} of {}", one.source, one.lost, one.was));
+            let lost = lost.collect::<Vec<_>>().join(", ");
+            format!("the inventory is not taken: source {lost}; the fleet stays as it was")
+        }
+        FleetEvent::SourceConfirmed { source, reason } => {
+            format!("the machines that source {source} lost are really gone: {reason}")
+        }
         FleetEvent::ExemptionGranted { exemption, terms } => {
             let (until, owner) = (terms.until, &terms.owner);
             format!(

@@ -7,13 +7,13 @@ use std::time::Duration;
 use smith_agent::protocol::{Action as Wish, Job, Patch};
 use smith_domain::decide::Command;
 use smith_domain::errand::{ErrandId, ErrandKind};
-use smith_domain::fleet::{Fleet, FleetEvent, MachineFacts};
+use smith_domain::fleet::{FleetEvent, MachineFacts};
 use smith_domain::id::{AttrName, BuildNumber, MachineId, MachineName, RolloutId};
 use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand, Work};
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
 use smith_server::driver::{Effect, Executor, Input, Mode, Target};
-use smith_server::machine::{Answers, BuildAccess, MachineExecutor, NoBuild, Settings, plain_patch};
+use smith_server::machine::{Answers, BuildAccess, MachineExecutor, NoBuild, Settings, Wanted, plain_patch};
 use tokio::runtime::Handle;
 
 use crate::door::{Door, sshd_is_there};
@@ -31,11 +31,11 @@ impl Answers for Kept {
 struct OneBuild;
 
 impl BuildAccess for OneBuild {
-    fn patch_for(&self, fleet: &Fleet, machine: MachineId, build: BuildNumber) -> Result<Patch, NoBuild> {
+    fn patch_for(&self, wanted: &Wanted, build: BuildNumber) -> Result<Patch, NoBuild> {
         if build == BuildNumber(1) {
             return Ok(plain_patch(1, Vec::new(), b"key"));
         }
-        let machine = fleet.machine(machine).name().to_owned();
+        let machine = wanted.machine.clone();
         Err(NoBuild { build, machine, why: "it was never made".to_owned() })
     }
 }

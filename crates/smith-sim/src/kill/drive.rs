@@ -53,7 +53,7 @@ impl<S: Store, F: FnMut(Asked)> Drive<S, F> {
         }
         self.turns += 1;
         if self.turns.is_multiple_of(SNAPSHOT_EVERY) {
-            self.driver.snapshot()?;
+            self.driver.snapshot().map_err(smith_server::driver::Stopped::Journal)?;
         }
         let state = self.driver.state();
         let begun = state.rollouts.iter().next().is_some();

@@ -1,8 +1,10 @@
 //! `smith fleet`: which machines there are, and which nobody patches.
 
 mod check;
+mod confirm;
 mod gaps;
 mod lookup;
+mod sources;
 
 use clap::{Args, Subcommand};
 
@@ -20,6 +22,8 @@ enum Command {
     Lookup(lookup::Lookup),
     Gaps(gaps::Gaps),
     Check(check::Check),
+    Sources(sources::Sources),
+    Confirm(confirm::Confirm),
 }
 
 pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
@@ -27,5 +31,7 @@ pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
         Command::Lookup(lookup) => lookup::run(&lookup),
         Command::Gaps(gaps) => gaps::run(&gaps),
         Command::Check(check) => check::run(&check),
+        Command::Sources(sources) => sources::run(&sources),
+        Command::Confirm(confirm) => confirm::run(&confirm),
     }
 }

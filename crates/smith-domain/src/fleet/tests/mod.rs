@@ -1,6 +1,7 @@
 //! Tests of the fleet as a whole, in the text language for fleets.
 
 mod gap;
+mod held;
 mod lookup;
 mod merge;
 mod observe;
@@ -68,6 +69,11 @@ fn told(fleet: &Fleet, events: &[FleetEvent]) -> Vec<String> {
         FleetEvent::MachinesLeft { machines } => format!("left {}", names(fleet, machines.iter().copied())),
         FleetEvent::SourceRead { source, machines } => format!("read {source} {machines}"),
         FleetEvent::SourceDropped { source } => format!("dropped {source}"),
+        FleetEvent::SourcesShrank { sources } => {
+            let sources = sources.iter().map(|one| format!(" {} {}", one.source, one.lost));
+            format!("shrank{}", sources.collect::<String>())
+        }
+        FleetEvent::SourceConfirmed { source, reason } => format!("confirmed {source}: {reason}"),
         FleetEvent::ExemptionGranted { exemption, terms } => format!("granted {exemption} {}", terms.select),
         FleetEvent::ExemptionEnded { exemption, reason } => format!("ended {exemption} {reason}"),
     };

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::{AttrName, MachineName};
 use crate::pipeline::Amount;
 use crate::time::Span;
 
@@ -47,6 +48,25 @@ fn webs(n: u32) -> String {
 }
 
 #[test]
+fn machines_with_much_to_say_are_written_in_more_and_smaller_events() {
+    // As much as one machine may have: sixty-four labels whose every sign takes six bytes in JSON.
+    let machine = |number: usize| {
+        let mut seen = SeenMachine::named(MachineName::new(format!("web-{number}")).unwrap());
+        for label in 0..64 {
+            seen.attrs.insert(AttrName::new(format!("label-{label}")).unwrap(), "\u{1}".repeat(MAX_VALUE));
+        }
+        seen
+    };
+    let name = SourceName::new("cmdb").unwrap();
+    let heavy = SourceReading { name, precedence: 0, machines: (0..200).map(machine).collect() };
+    let mut fleet = Fleet::default();
+    let events = observe(&mut fleet, &[heavy], 0).unwrap();
+    assert_eq!(fleet.present_count(), 200);
+    let sizes: Vec<usize> = events.iter().map(|event| serde_json::to_vec(event).unwrap().len()).collect();
+    assert!(sizes.len() > 5 && sizes.iter().all(|size| *size <= crate::size::EVENT_MAX), "{sizes:?}");
+}
+
+#[test]
 fn a_source_may_lose_a_tenth() {
     let mut fleet = Fleet::default();
     observe(&mut fleet, &[source("cmdb", 1, &webs(100))], 0).unwrap();
@@ -64,7 +84,7 @@ fn a_source_may_lose_a_tenth() {
         error.to_string(),
         "expected every source to keep its machines, found that cmdb had 100 and has 89, without 11 of them, at most 10% may go"
     );
-    assert!(error.hint().unwrap().contains("confirm by name: cmdb"));
+    assert!(error.hint().unwrap().contains("`confirm source`): cmdb"));
     assert_eq!(fleet.present_count(), 100);
     observe(&mut fleet, &[source("cmdb", 1, &webs(90))], 2).unwrap();
     assert_eq!(fleet.present_count(), 90);

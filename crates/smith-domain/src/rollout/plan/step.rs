@@ -181,8 +181,9 @@ fn sweep(planner: &mut Planner<'_>, key: StepKey) {
     planner.opened.push(key.rollout);
     let (id, step) = (key.rollout, key.step);
     let first = u16::try_from(rollout.step(step).runs.len()).unwrap_or(u16::MAX);
-    let specs = runs.iter().map(|run| run.spec.clone()).collect();
-    planner.push(RolloutEvent::Swept { rollout: id, step, runs: specs });
+    for runs in scope::specs(&runs) {
+        planner.push(RolloutEvent::Swept { rollout: id, step, runs });
+    }
     for event in scope::events(rollout, step, first, &runs) {
         planner.push(event);
     }

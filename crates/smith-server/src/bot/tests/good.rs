@@ -72,6 +72,8 @@ fn every_verb_is_read_in_all_its_forms() {
         ("builds", "builds"),
         ("channels", "channels"),
         ("clock", "clock"),
+        ("sources", "sources"),
+        ("confirm source netbox it is so", "confirm source netbox reason: it is so"),
         ("accept clock the host was down", "accept clock reason: the host was down"),
     ];
     for (said, printed) in lines {

@@ -284,7 +284,7 @@ fn rule(node: &Node, report: &mut Report) -> Option<NoticeRule> {
 }
 
 fn subjects(node: &Node, report: &mut Report) -> Option<Subjects> {
-    const KNOWN: [(&str, &str); 12] = [
+    const KNOWN: [(&str, &str); 13] = [
         ("call", "call"),
         ("change-waits", "change-waits"),
         ("gate-waits", "gate-waits"),
@@ -297,6 +297,7 @@ fn subjects(node: &Node, report: &mut Report) -> Option<Subjects> {
         ("cycle-ended", "cycle-ended"),
         ("schedule-missed", "schedule-missed"),
         ("clock-differs", "clock-differs"),
+        ("source-shrank", "source-shrank"),
     ];
     let items = match &node.kind {
         Kind::Text { text, .. } if text == "all" => return Some(Subjects::All),

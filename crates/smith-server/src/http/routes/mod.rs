@@ -9,6 +9,7 @@ mod fleet;
 mod list;
 mod projects;
 mod site;
+mod sources;
 mod trains;
 
 pub(super) use list::all;

@@ -1,0 +1,41 @@
+//! `smith fleet sources`: where the server's inventory comes from.
+
+use clap::Args;
+use smith_api::{Page, Source};
+
+use crate::failure::{Exit, Failure};
+use crate::input::ServerArgs;
+use crate::output::{self, Align, Table};
+
+/// List the sources of the server's inventory, and which are held back because they lost too much.
+///
+/// Ends with 1 when one is held back.
+#[derive(Debug, Args)]
+pub(super) struct Sources {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Sources) -> Result<Exit, Failure> {
+    let sources: Page<Source> = args.server.ask(async |client| client.get("/v1/sources").await)?;
+    let is_good = sources.items.iter().all(|source| source.held.is_none());
+    if args.json {
+        output::json(&sources.items)?;
+    } else {
+        let (left, right) = (Align::Left, Align::Right);
+        let mut table =
+            Table::new(&[("source", left), ("machines", right), ("read", left), ("held back", left)]);
+        for source in sources.items {
+            let held = source.held.map_or_else(String::new, |held| match held.confirmed {
+                Some(reason) => format!("lost {}, confirmed: {reason}", held.lost),
+                None => format!("lost {} since {}", held.lost, held.since),
+            });
+            table.row([source.source, source.machines.to_string(), source.read, held]);
+        }
+        output::data(&table.render(output::WIDTH))?;
+    }
+    Ok(if is_good { Exit::Good } else { Exit::Finding })
+}
