@@ -121,6 +121,7 @@ pub(super) fn start_on<S: Store + 'static>(start: Start, store: Opener<S>) -> Re
         view: Arc::new(View::new()),
         standing: Arc::new(Mutex::new(Standing::Starting)),
         journal: journal.into(),
+        estimates: Arc::default(),
     };
     let mut seat = Seat { core: core.clone(), inbox, store, owner, executors, openings: 0 };
     let driver = seat.open()?;
