@@ -10,7 +10,7 @@ struct Bench {
     steps: &'static [&'static [&'static str]],
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "spine",
         what: "the journal alone, then command to decision to journal to plan",
@@ -31,6 +31,11 @@ const BENCHES: [Bench; 3] = [
         name: "repo",
         what: "builds and mirrors of 63,000 packages, beside the usual tools",
         steps: &[&["bench", "-p", "smith", "--bench", "repo"]],
+    },
+    Bench {
+        name: "server",
+        what: "a whole server with simulated machines: speed, answers meanwhile, memory, restarts",
+        steps: &[&["bench", "-p", "smith", "--bench", "server"]],
     },
 ];
 

@@ -66,23 +66,29 @@ impl Served {
     }
 }
 
+/// Makes what performs the actions on machines, around what performs errands.
+pub type Machines = Box<dyn FnMut(&Core, Errands) -> Box<dyn Executor + Send> + Send>;
+
 /// Begins to drive as the settings say. `tell` gets what a person should read in the log.
 pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Result<Served, ServeError> {
+    let machines = reached_by_ssh(settings, runtime)?;
+    serve_with(settings, runtime, tell, machines)
+}
+
+/// The same with machines that are reached in another way.
+pub fn serve_with(
+    settings: &SiteSettings,
+    runtime: &Handle,
+    tell: fn(&str),
+    mut machines: Machines,
+) -> Result<Served, ServeError> {
     make_folder(&settings.data)?;
-    let links = Links::new(identity(settings)?, limits(settings));
-    let machines = machine_settings(settings)?;
     let notifier = Notifier::new(settings.notify.clone(), &settings.data.join(TOLD))?;
-    let builds: Arc<dyn BuildAccess> = match &settings.store {
-        Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
-        None => Arc::new(NoStore),
-    };
     let weeks = Weeks::new(settings);
     let (handle, links_of_weeks) = (runtime.clone(), weeks.clone());
     let executors = move |core: &Core| -> Box<dyn Executor + Send> {
         let errands = Errands::new(core.clone(), handle.clone(), notifier.clone(), links_of_weeks.clone());
-        let answers = Arc::new(ToCore(core.clone()));
-        let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
-        Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))
+        machines(core, errands)
     };
     let journal = settings.data.join(JOURNAL);
     // The executors begin tasks as soon as the journal is open.
@@ -108,6 +114,21 @@ pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Resul
         runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
     }
     Ok(Served { life, site, weeks })
+}
+
+fn reached_by_ssh(settings: &SiteSettings, runtime: &Handle) -> Result<Machines, ServeError> {
+    let links = Links::new(identity(settings)?, limits(settings));
+    let machines = machine_settings(settings)?;
+    let builds: Arc<dyn BuildAccess> = match &settings.store {
+        Some(store) => Arc::new(StoreAccess::new(store.clone(), settings.mirrors.clone())),
+        None => Arc::new(NoStore),
+    };
+    let handle = runtime.clone();
+    Ok(Box::new(move |core, errands| {
+        let answers = Arc::new(ToCore(core.clone()));
+        let (links, builds, machines) = (links.clone(), Arc::clone(&builds), machines.clone());
+        Box::new(MachineExecutor::new(handle.clone(), links, builds, machines, answers, errands))
+    }))
 }
 
 /// What machines say goes to the driver.

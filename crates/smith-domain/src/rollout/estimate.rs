@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::fleet::AttrId;
+use crate::fleet::{AttrId, Symbol};
 use crate::id::{MachineId, RolloutId};
 use crate::pipeline::{Bag, Gate, Limit, Parallel, SoakFrom};
-use crate::rollout::limit::Bound;
+use crate::rollout::limit::{Bound, Dimension};
 use crate::rollout::scope;
-use crate::rollout::state::{Rollout, StepRun};
+use crate::rollout::state::{Job, Rollout, StepRun};
 use crate::state::State;
 use crate::time::{Now, Span, Timestamp};
 
@@ -28,12 +28,6 @@ pub struct Work {
 }
 
 impl Work {
-    fn add(&mut self, cost: u64) {
-        self.sum += cost;
-        self.longest = self.longest.max(cost);
-        self.machines += 1;
-    }
-
     /// What the work takes at the least: all hands busy all the time, and no machine faster than itself.
     pub fn alone(&self) -> Span {
         Span(self.sum.div_ceil(u64::from(self.allowed.max(1))).max(self.longest))
@@ -51,6 +45,14 @@ struct Item {
     budget: Option<u16>,
 }
 
+/// Which machines of a step are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Those whose procedure has not ended.
+    Unended,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Group(Bound),
@@ -61,62 +63,127 @@ enum Key {
 /// What a machine costs in a bag, in milliseconds; nothing where it costs no more.
 pub type Cost<'a> = dyn Fn(MachineId, &Bag) -> Option<u64> + 'a;
 
+/// The same by several measures at once, so that machines and limits are gone through only once for all of them.
+type Costs<'a, const N: usize> = dyn FnMut(&Item, &Bag) -> Option<[u64; N]> + 'a;
+
+/// The work behind one limit by several measures.
+struct Load<const N: usize> {
+    /// Without sums.
+    work: Work,
+    sums: [u64; N],
+    longest: [u64; N],
+}
+
+impl<const N: usize> Load<N> {
+    fn of(allowed: u32, limit: String, group: String) -> Self {
+        let work = Work { allowed, limit, group, ..Work::default() };
+        Self { work, sums: [0; N], longest: [0; N] }
+    }
+
+    fn add(&mut self, costs: [u64; N]) {
+        self.work.machines += 1;
+        for (at, cost) in costs.into_iter().enumerate() {
+            self.sums[at] += cost;
+            self.longest[at] = self.longest[at].max(cost);
+        }
+    }
+
+    fn by(&self, measure: usize) -> Work {
+        Work { sum: self.sums[measure], longest: self.longest[measure], ..self.work.clone() }
+    }
+}
+
 /// The works of each run of a step, in the order of the runs.
 pub fn works(state: &State, rollout: &Rollout, step: u16, cost: &Cost<'_>) -> Vec<Vec<Work>> {
-    let mut found: BTreeMap<(u16, Key), Work> = BTreeMap::new();
+    let runs = loads(state, rollout, step, Which::All, &mut |item, bag| Some([cost(item.machine, bag)?]));
+    runs.iter().map(|loads| by(loads, 0)).collect()
+}
+
+fn by<const N: usize>(loads: &[Load<N>], measure: usize) -> Vec<Work> {
+    loads.iter().map(|load| load.by(measure)).collect()
+}
+
+fn loads<const N: usize>(
+    state: &State,
+    rollout: &Rollout,
+    step: u16,
+    which: Which,
+    costs: &mut Costs<'_, N>,
+) -> Vec<Vec<Load<N>>> {
+    let mut found: BTreeMap<(u16, Key), Load<N>> = BTreeMap::new();
     let rule = rollout.rule(step);
-    for item in items(state, rollout, step) {
-        let bag = &rule.phases[usize::from(item.phase)].bags[usize::from(item.bag)];
-        let Some(cost) = cost(item.machine, bag) else { continue };
-        for limit in bag.limits.iter().chain(&rule.limits).chain(&rollout.pipeline.limits) {
-            let Some(bound) = state.gauges.bound(limit, item.machine) else { continue };
-            let work = found.entry((item.run, Key::Group(bound))).or_insert_with(|| Work {
-                allowed: state.gauges.allowed(bound),
-                limit: limit_text(limit),
-                group: group_text(state, limit, item.machine),
-                ..Work::default()
+    // What a limit counts by is looked up once for all machines.
+    let limits: Vec<Vec<Vec<(&Limit, &Dimension)>>> = rule
+        .phases
+        .iter()
+        .map(|phase| phase.bags.iter().map(|bag| limits_of(state, rollout, step, bag)).collect())
+        .collect();
+    for item in items(state, rollout, step, which) {
+        let (phase, at) = (usize::from(item.phase), usize::from(item.bag));
+        let bag = &rule.phases[phase].bags[at];
+        let Some(cost) = costs(&item, bag) else { continue };
+        for (limit, dimension) in &limits[phase][at] {
+            let Some(bound) = dimension.bound(limit, item.machine) else { continue };
+            let load = found.entry((item.run, Key::Group(bound))).or_insert_with(|| {
+                Load::of(
+                    state.gauges.allowed(bound),
+                    limit_text(limit),
+                    group_text(state, limit, item.machine),
+                )
             });
-            work.add(cost);
+            load.add(cost);
         }
         add_own(&mut found, rollout.step(step), &item, bag, cost);
     }
-    let mut runs: BTreeMap<u16, Vec<Work>> = BTreeMap::new();
-    for ((run, _), work) in found {
-        runs.entry(run).or_default().push(work);
+    let mut runs: BTreeMap<u16, Vec<Load<N>>> = BTreeMap::new();
+    for ((run, _), load) in found {
+        runs.entry(run).or_default().push(load);
     }
     runs.into_values().collect()
 }
 
+fn limits_of<'a>(
+    state: &'a State,
+    rollout: &'a Rollout,
+    step: u16,
+    bag: &'a Bag,
+) -> Vec<(&'a Limit, &'a Dimension)> {
+    let all = bag.limits.iter().chain(&rollout.rule(step).limits).chain(&rollout.pipeline.limits);
+    all.filter_map(|limit| Some((limit, state.gauges.dimension(limit)?))).collect()
+}
+
 /// What the bag's own series and the budget allow at once.
-fn add_own(found: &mut BTreeMap<(u16, Key), Work>, step: &StepRun, item: &Item, bag: &Bag, cost: u64) {
+fn add_own<const N: usize>(
+    found: &mut BTreeMap<(u16, Key), Load<N>>,
+    step: &StepRun,
+    item: &Item,
+    bag: &Bag,
+    cost: [u64; N],
+) {
     if let Parallel::AtMost(most) = bag.parallel {
-        let work = found.entry((item.run, Key::Bag(item.bag))).or_insert_with(|| Work {
-            allowed: most,
-            limit: format!("{most} at a time in a bag"),
-            group: format!("bag {}", bag.name),
-            ..Work::default()
+        let load = found.entry((item.run, Key::Bag(item.bag))).or_insert_with(|| {
+            Load::of(most, format!("{most} at a time in a bag"), format!("bag {}", bag.name))
         });
-        work.add(cost);
+        load.add(cost);
     }
     // The machine that starts last may be the one that fails too many.
     if let Some((budget, line)) =
         item.budget.and_then(|budget| Some((budget, step.budgets.get(usize::from(budget))?)))
     {
-        let work = found.entry((item.run, Key::Budget(budget))).or_insert_with(|| Work {
-            allowed: line.cap(),
-            limit: format!("budget of {} failures", line.amount),
-            group: line.environment.clone().unwrap_or_else(|| "the step".to_owned()),
-            ..Work::default()
+        let load = found.entry((item.run, Key::Budget(budget))).or_insert_with(|| {
+            let group = line.environment.clone().unwrap_or_else(|| "the step".to_owned());
+            Load::of(line.cap(), format!("budget of {} failures", line.amount), group)
         });
-        work.add(cost);
+        load.add(cost);
     }
 }
 
 /// The machines of a step: those it has, or, before it opens, those it would take now.
-fn items(state: &State, rollout: &Rollout, step: u16) -> Vec<Item> {
+fn items(state: &State, rollout: &Rollout, step: u16, which: Which) -> Vec<Item> {
     let run = rollout.step(step);
+    let is_wanted = |job: &Job| which == Which::All || !job.state.has_ended();
     if run.opened_at.is_some() {
-        let jobs = rollout.jobs.iter().filter(|job| job.step == step);
+        let jobs = rollout.jobs.iter().filter(|job| job.step == step && is_wanted(job));
         return jobs
             .map(|job| Item {
                 machine: job.machine,
@@ -132,13 +199,8 @@ fn items(state: &State, rollout: &Rollout, step: u16) -> Vec<Item> {
     for (run, scope) in (0..).zip(&scopes) {
         for (bag, machines) in (0..).zip(&scope.bags) {
             let phase = scope.spec.phase;
-            items.extend(machines.iter().map(|machine| Item {
-                machine: *machine,
-                run,
-                phase,
-                bag,
-                budget: None,
-            }));
+            let wanted = machines.iter().filter(|machine| rollout.job_of(**machine).is_none_or(is_wanted));
+            items.extend(wanted.map(|machine| Item { machine: *machine, run, phase, bag, budget: None }));
         }
     }
     items
@@ -188,32 +250,47 @@ pub struct EstimateLeg {
     pub tightest: Option<Work>,
 }
 
+/// By the mean, by the median, and by what nineteen of twenty take at most.
+const MEASURES: usize = 3;
+
 /// What is expected of a rollout that has not ended.
 pub fn estimate(state: &State, id: RolloutId, now: Now) -> Option<Estimate> {
     let rollout = state.rollouts.get(id).filter(|rollout| !rollout.has_ended())?;
-    let role = |machine: MachineId| state.fleet.attr(machine, AttrId::ROLE);
-    let open = |machine: MachineId| rollout.job_of(machine).is_none_or(|job| !job.state.has_ended());
-    let mean = |machine: MachineId, bag: &Bag| {
-        open(machine).then(|| state.learned.procedure(role(machine), &bag.actions))
-    };
-    let median = |machine: MachineId, bag: &Bag| {
-        open(machine).then(|| state.learned.procedure_within(role(machine), &bag.actions, 50))
-    };
-    let slow = |machine: MachineId, bag: &Bag| {
-        open(machine).then(|| state.learned.procedure_within(role(machine), &bag.actions, 95))
-    };
-    let (likely, critical) = follow(state, rollout, now, &mean);
-    let (early, _) = follow(state, rollout, now, &median);
-    let (late, _) = follow(state, rollout, now, &slow);
+    // Machines of one role cost the same in a bag: a fleet has many machines and few roles.
+    let mut known: BTreeMap<(u16, u16, u16, Option<Symbol>), [u64; MEASURES]> = BTreeMap::new();
+    let steps = (0_u16..).zip(&rollout.steps).map(|(number, run)| {
+        if run.has_ended() {
+            return Vec::new();
+        }
+        let mut costs = |item: &Item, bag: &Bag| {
+            let role = state.fleet.attr(item.machine, AttrId::ROLE);
+            let key = (number, item.phase, item.bag, role);
+            Some(*known.entry(key).or_insert_with(|| {
+                let (learned, actions) = (&state.learned, &bag.actions);
+                let within = |percent| learned.procedure_within(role, actions, percent);
+                [learned.procedure(role, actions), within(50), within(95)]
+            }))
+        };
+        loads(state, rollout, number, Which::Unended, &mut costs)
+    });
+    let steps: Vec<Vec<Vec<Load<MEASURES>>>> = steps.collect();
+    let (likely, critical) = follow(rollout, now, &steps, 0);
+    let (early, _) = follow(rollout, now, &steps, 1);
+    let (late, _) = follow(rollout, now, &steps, 2);
     // A mean may lie below the median where a few machines are very fast.
     Some(Estimate { likely, early: early.min(likely), late: late.max(likely), critical })
 }
 
-/// The end of the longest way through the steps that are left, and that way.
-fn follow(state: &State, rollout: &Rollout, now: Now, cost: &Cost<'_>) -> (Timestamp, Vec<EstimateLeg>) {
+/// The end of the longest way through the steps that are left, and that way, by one of the measures.
+fn follow(
+    rollout: &Rollout,
+    now: Now,
+    steps: &[Vec<Vec<Load<MEASURES>>>],
+    measure: usize,
+) -> (Timestamp, Vec<EstimateLeg>) {
     let mut legs: Vec<Option<EstimateLeg>> = Vec::new();
     let mut before: Vec<Option<u16>> = Vec::new();
-    for number in (0_u16..).take(rollout.steps.len()) {
+    for (number, loads) in (0_u16..).zip(steps) {
         let run = rollout.step(number);
         if run.has_ended() {
             legs.push(None);
@@ -227,7 +304,7 @@ fn follow(state: &State, rollout: &Rollout, now: Now, cost: &Cost<'_>) -> (Times
         let last = earlier.max();
         let reached = last.map_or(now.steady, |(at, _)| at).max(now.steady);
         let from = soaked(rollout, number, &legs).map_or(reached, |at| at.max(reached));
-        let runs = works(state, rollout, number, cost);
+        let runs: Vec<Vec<Work>> = loads.iter().map(|loads| by(loads, measure)).collect();
         let tightest = runs.iter().flatten().max_by_key(|work| work.alone()).cloned();
         legs.push(Some(EstimateLeg { step: number, from, to: from + least(&runs), tightest }));
         before.push(last.map(|(_, step)| step));

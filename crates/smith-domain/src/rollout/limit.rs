@@ -61,11 +61,19 @@ pub struct DimensionKey {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Dimension {
+pub(crate) struct Dimension {
     key: DimensionKey,
     groups: BTreeMap<Vec<Option<Symbol>>, GaugeId>,
     /// By machine number.
     of: Vec<GaugeId>,
+}
+
+impl Dimension {
+    /// What a limit that counts by this means for a machine.
+    pub(crate) fn bound(&self, limit: &Limit, machine: MachineId) -> Option<Bound> {
+        let gauge = self.of.get(machine.index()).copied().filter(|g| *g != GaugeId::NONE)?;
+        Some(Bound { gauge, max: Some(limit.max) })
+    }
 }
 
 /// What is known of a machine over all rollouts.
@@ -155,9 +163,12 @@ impl Gauges {
 
     /// What `limit` means for `machine`; nothing where the limit's scope leaves the machine out.
     pub fn bound(&self, limit: &Limit, machine: MachineId) -> Option<Bound> {
-        let dimension = self.dimensions.get(*self.by_key.get(&key_of(limit))? as usize)?;
-        let gauge = dimension.of.get(machine.index()).copied().filter(|g| *g != GaugeId::NONE)?;
-        Some(Bound { gauge, max: Some(limit.max) })
+        self.dimension(limit)?.bound(limit, machine)
+    }
+
+    /// What a limit counts by, looked up once for many machines.
+    pub(crate) fn dimension(&self, limit: &Limit) -> Option<&Dimension> {
+        self.dimensions.get(*self.by_key.get(&key_of(limit))? as usize)
     }
 
     /// The gauges of groups that a machine stands on, and what each counts.

@@ -14,6 +14,6 @@ pub use change::{change, train};
 pub use cycle::cycle;
 pub use evidence::{GateApproval, MachineEvidence, StepEvidence, step_evidence};
 pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
-pub use project::{project, project_line, state_word};
+pub use project::{project, project_expected, project_line, state_word};
 pub use text::{Paint, Plain, Tone, change_text, project_text};
 pub use ticket::ticket;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use smith_api::{Bag, Counts, Expected, Failed, Phase, Project, ProjectLine, Step};
 use smith_domain::pipeline::Gate;
-use smith_domain::rollout::estimate::estimate;
+use smith_domain::rollout::estimate::{Estimate, estimate};
 use smith_domain::rollout::{
     JobState, Mode, Rollout, RolloutEnd, Run, RunState, StepEnd, StepRun, StepState, Tally,
 };
@@ -58,6 +58,12 @@ fn ended(rollout: &Rollout) -> Option<String> {
 
 /// Everything about a project.
 pub fn project(state: &State, rollout: &Rollout) -> Project {
+    // The journal's newest event is the last thing known of the time, whenever the file is looked at.
+    project_expected(state, rollout, estimate(state, rollout.id, Now::same(state.at)))
+}
+
+/// The same with an estimate that was made before.
+pub fn project_expected(state: &State, rollout: &Rollout, estimate: Option<Estimate>) -> Project {
     let reasons = why::rollout(state, rollout.id);
     Project {
         project: rollout.id.0,
@@ -70,28 +76,26 @@ pub fn project(state: &State, rollout: &Rollout) -> Project {
         state: state_word(rollout).to_owned(),
         totals: counts(&rollout.tally()),
         reasons: reasons.iter().map(|reason| reason.line(state)).collect(),
-        expected: expected(state, rollout),
+        expected: estimate.filter(|_| !rollout.has_ended()).map(|found| expected(rollout, &found)),
         steps: (0_u16..).take(rollout.steps.len()).map(|number| step(state, rollout, number)).collect(),
         failures: failures(state, rollout),
     }
 }
 
-fn expected(state: &State, rollout: &Rollout) -> Option<Expected> {
-    // The journal's newest event is the last thing known of the time, whenever the file is looked at.
-    let found = estimate(state, rollout.id, Now::same(state.at))?;
+fn expected(rollout: &Rollout, found: &Estimate) -> Expected {
     let critical = found.critical.iter().filter_map(|leg| {
         let work = leg.tightest.as_ref()?;
         let step = &rollout.rule(leg.step).id;
         let (machines, limit) = (counted(work.machines, "machine"), &work.limit);
         Some(format!("{step}: {}, {machines}, {limit}, until {}", work.group, leg.to))
     });
-    Some(Expected {
+    Expected {
         early: found.early.to_string(),
         likely: found.likely.to_string(),
         late: found.late.to_string(),
         critical: critical.collect(),
         waits_for: others(rollout),
-    })
+    }
 }
 
 /// Other pipelines that steps which have not opened wait for, and nobody knows for how long.
@@ -195,7 +199,10 @@ fn counts(tally: &Tally) -> Counts {
 
 fn failures(state: &State, rollout: &Rollout) -> Vec<Failed> {
     let bad = |state: &JobState| matches!(state, JobState::Failed { .. } | JobState::Lost { .. });
-    let failed = rollout.jobs.iter().filter(|job| bad(&job.state)).take(FAILED_MAX);
+    // Nobody looks through a hundred thousand jobs of which none has failed.
+    let Tally { failed, lost, .. } = rollout.tally();
+    let most = FAILED_MAX.min((failed + lost) as usize);
+    let failed = rollout.jobs.iter().filter(|job| bad(&job.state)).take(most);
     let one = |job: &smith_domain::rollout::Job| Failed {
         machine: state.fleet.machine(job.machine).name().to_owned(),
         step: rollout.rule(job.step).id.to_string(),

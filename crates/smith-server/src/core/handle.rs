@@ -8,10 +8,13 @@ use std::time::Duration;
 use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection};
 use smith_domain::event::Event;
+use smith_domain::id::RolloutId;
+use smith_domain::rollout::estimate::Estimate;
 use smith_domain::state::State;
 use smith_domain::time::Now;
 use tokio::sync::oneshot;
 
+use super::estimates::Estimates;
 use super::pulse::Pulse;
 use super::thread::{Incoming, Standing};
 use super::view::View;
@@ -43,6 +46,7 @@ pub struct Core {
     pub(super) standing: Arc<Mutex<Standing>>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) journal: Arc<Path>,
+    pub(super) estimates: Arc<Estimates>,
 }
 
 impl Core {
@@ -66,6 +70,11 @@ impl Core {
 
     pub fn view(&self) -> &Arc<View> {
         &self.view
+    }
+
+    /// When a project is expected to end. That of a large one may be some moments old.
+    pub fn estimate(&self, project: RolloutId) -> Option<Estimate> {
+        self.estimates.of(&self.view, project)
     }
 
     /// Whether it drives, and if not, why.

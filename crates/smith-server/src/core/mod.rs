@@ -5,6 +5,7 @@
 //! the disk. When nothing can be recorded any more, the journal is opened again until it can; meanwhile everything can be
 //! read and nothing is begun.
 
+mod estimates;
 mod handle;
 mod journal;
 mod publish;

@@ -134,6 +134,7 @@ pub(super) fn start_with<S: Store + 'static>(
         standing: Arc::new(Mutex::new(Standing::Starting)),
         pulse: Arc::new(Pulse::new()),
         journal: journal.into(),
+        estimates: Arc::default(),
     };
     let mut seat = Seat { core: core.clone(), inbox, store, owner, executors, openings: 0, snapshot_after };
     let driver = seat.open()?;

@@ -20,7 +20,7 @@ use super::denied::{Denied, Kind};
 use super::page::part;
 use super::request::{Asked, Work, environments_of, pipeline_of};
 use super::site::Site;
-use crate::answers::{project, project_line, state_word};
+use crate::answers::{project, project_expected, project_line, state_word};
 use crate::config::nearest;
 
 /// How long the number of a new change is waited for. The built-in desk needs milliseconds; what another one needs longer for
@@ -57,7 +57,8 @@ impl Site {
     }
 
     pub fn project(&self, id: u32) -> Result<Project, Denied> {
-        self.core.read(|state| Ok(project(state, find(state, id)?)))
+        let estimate = self.core.estimate(RolloutId(id));
+        self.core.read(|state| Ok(project_expected(state, find(state, id)?, estimate)))
     }
 
     /// The newest project under a change.

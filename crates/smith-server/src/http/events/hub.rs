@@ -16,6 +16,9 @@ const LISTENERS_MAX: usize = 256;
 /// Batches that a slow listener may be behind before it reads the journal instead.
 const BEHIND_MAX: usize = 256;
 
+/// Events that are put into words while the driver has to wait: some tens of microseconds.
+const AT_ONCE: usize = 64;
+
 /// Events of a batch in words. An empty batch says that some were missed here and stand in the journal.
 pub(super) type Lines = Arc<[EventLine]>;
 
@@ -78,17 +81,21 @@ async fn tell(
         };
         let lines: Lines = match batch {
             Ok(_) if to.receiver_count() == 0 => continue,
-            Ok(batch) => core.read(|state| {
-                batch
-                    .iter()
-                    .map(|one| line(state, one, one.event.kind().to_owned()))
-                    .collect::<Vec<_>>()
-                    .into()
-            }),
+            Ok(batch) => in_words(&core, &batch),
             Err(RecvError::Lagged(_)) => Vec::new().into(),
             Err(RecvError::Closed) => return,
         };
         // The last listener may just have left.
         let _ = to.send(lines);
     }
+}
+
+fn in_words(core: &Core, batch: &Batch) -> Lines {
+    let mut lines = Vec::with_capacity(batch.len());
+    for some in batch.chunks(AT_ONCE) {
+        core.read(|state| {
+            lines.extend(some.iter().map(|one| line(state, one, one.event.kind().to_owned())));
+        });
+    }
+    lines.into()
 }

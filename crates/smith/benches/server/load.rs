@@ -1,0 +1,177 @@
+//! Those who look on meanwhile: clients that ask for the project again and again, and one that hears everything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use smith_api::Project;
+use smith_api::{Client, Hearing, Server};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::Outcome;
+use crate::process::Process;
+use crate::size::PATIENCE;
+
+/// Half of them come to the socket, the other half over loopback with a token.
+const CLIENTS: u32 = 4;
+
+type Times = Result<Vec<Duration>, String>;
+
+pub(crate) struct Load {
+    runtime: Runtime,
+    stop: watch::Sender<bool>,
+    project: Arc<AtomicU32>,
+    clients: Vec<JoinHandle<Times>>,
+    listener: Listener,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// How long each answer took from the moment that it was to be asked for, in order.
+    times: Vec<Duration>,
+    pub(crate) events: u64,
+    /// How long after the end of everything the stream had told it.
+    pub(crate) behind: Duration,
+}
+
+impl Seen {
+    pub(crate) fn requests(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The time within which so many of a thousand answers came, in milliseconds.
+    pub(crate) fn permille(&self, permille: usize) -> f64 {
+        let at = (self.times.len() * permille).div_ceil(1_000).max(1) - 1;
+        self.times.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+    }
+}
+
+impl Load {
+    /// From now on `requests` in a second are asked for, and everything is heard.
+    pub(crate) fn begin(server: &Process, requests: u32, project: u32) -> Outcome<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (stop, stopped) = watch::channel(false);
+        let project = Arc::new(AtomicU32::new(project));
+        let token = server.token()?;
+        let every = Duration::from_secs(1) * CLIENTS / requests.max(1);
+        let begun = Instant::now();
+        let mut clients = Vec::new();
+        for number in 0..CLIENTS {
+            let client = if number % 2 == 0 {
+                Client::new(Server::Socket(server.socket.clone()), None)?
+            } else {
+                Client::new(Server::Address(server.address.clone()), Some(token.clone()))?
+            };
+            let first = begun + every * number / CLIENTS;
+            clients.push(runtime.spawn(ask(client, Arc::clone(&project), (first, every), stopped.clone())));
+        }
+        let listener = Listener::begin(Client::new(Server::Socket(server.socket.clone()), None)?)?;
+        Ok(Self { runtime, stop, project, clients, listener })
+    }
+
+    /// Which project is asked for from now on.
+    pub(crate) fn ask_for(&self, project: u32) {
+        self.project.store(project, Ordering::Relaxed);
+    }
+
+    /// Ends once everything up to this row was heard.
+    pub(crate) fn end(self, head: u64) -> Outcome<Seen> {
+        self.stop.send_replace(true);
+        let mut times = Vec::new();
+        for client in self.clients {
+            times.extend(self.runtime.block_on(client)??);
+        }
+        times.sort();
+        let since = Instant::now();
+        let events = self.listener.end(head)?;
+        Ok(Seen { times, events, behind: since.elapsed() })
+    }
+
+    /// Ends without having heard everything: the server was killed.
+    pub(crate) fn drop_all(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+/// Asks when its time has come, however long the answer before took, and reads each answer to its end.
+async fn ask(
+    client: Client,
+    project: Arc<AtomicU32>,
+    (first, every): (Instant, Duration),
+    mut stop: watch::Receiver<bool>,
+) -> Times {
+    let mut times = Vec::new();
+    for turn in 0_u32.. {
+        let at = first + every * turn;
+        tokio::select! {
+            () = tokio::time::sleep_until(at.into()) => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+        let route = if turn % 2 == 0 { "queryproject" } else { "projects" };
+        let path = format!("/v1/{route}/{}", project.load(Ordering::Relaxed));
+        let _: Project = client.get(&path).await.map_err(|error| error.to_string())?;
+        times.push(at.elapsed());
+    }
+    Ok(times)
+}
+
+/// Hears everything that is recorded, on a thread of its own, and looks whether anything is missing.
+struct Listener {
+    stop: oneshot::Sender<()>,
+    last: Arc<AtomicU64>,
+    thread: thread::JoinHandle<Result<u64, String>>,
+}
+
+impl Listener {
+    fn begin(client: Client) -> Outcome<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let last = Arc::new(AtomicU64::new(0));
+        let heard = Arc::clone(&last);
+        let thread = thread::spawn(move || {
+            let mut told = 0;
+            let mut wrong = None;
+            let hear = |event: smith_api::Told| {
+                let row: u64 = event.id.and_then(|id| id.parse().ok()).unwrap_or_default();
+                let before = heard.swap(row, Ordering::Relaxed);
+                if told > 0 && row != before + 1 {
+                    wrong = Some(format!("expected row {} of the stream, found row {row}", before + 1));
+                    return Hearing::Enough;
+                }
+                told += 1;
+                Hearing::GoOn
+            };
+            let ended = runtime.block_on(async {
+                tokio::select! {
+                    ended = client.listen("/v1/events", None, hear) => ended.map(drop).map_err(|error| error.to_string()),
+                    _ = stopped => Ok(()),
+                }
+            });
+            match wrong {
+                Some(wrong) => Err(wrong),
+                None => ended.map(|()| told),
+            }
+        });
+        Ok(Self { stop, last, thread })
+    }
+
+    fn end(self, head: u64) -> Outcome<u64> {
+        let since = Instant::now();
+        while self.last.load(Ordering::Relaxed) < head && !self.thread.is_finished() {
+            if since.elapsed() > PATIENCE {
+                return Err(format!("expected row {head} of the stream, found none").into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.stop.send(());
+        let told = self.thread.join().map_err(|_| "the listener has panicked")??;
+        if self.last.load(Ordering::Relaxed) < head {
+            return Err(format!("expected row {head} of the stream, found that it ended before").into());
+        }
+        Ok(told)
+    }
+}
