@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "a test says why it is skipped, and what it has counted")]
 
 mod agent;
+mod demo;
 mod faults;
 mod installed;
 mod key;
