@@ -14,8 +14,10 @@ setup: ## install what the gate needs as well
 	scripts/packages.sh test
 	cargo xtask setup
 
-demo: packages ## watch a fleet being patched
-	cargo run --release --locked -p smith -- demo
+demo: ## watch a fleet being patched: real machines as root, simulated ones otherwise
+	scripts/packages.sh demo
+	if [[ $$(id -u) == 0 ]]; then cargo xtask dist; fi
+	cargo run --release --locked -p smith -- demo $(DEMO)
 
 test: setup ## run the whole gate
 	cargo xtask ci

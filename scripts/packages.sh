@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a machine that has Rust ready to build smith: what Rust links with, git and make. With `test`, also the programs
-# that the tests try smith's builds with; without them those parts are left out with a word. Nothing that is there is
-# installed again.
+# Makes a machine that has Rust ready to build smith: what Rust links with, git and make. With `demo`, also what machines of the
+# lab need; without it the demo is rehearsed. With `test`, also the programs that the tests try smith's builds with; without them
+# those parts are left out with a word. Nothing that is there is installed again.
 set -euo pipefail
 
 fail() {
@@ -26,12 +26,31 @@ install_packages() {
     apt-get install --yes --no-install-recommends "${packages[@]}"
 }
 
+# What machines of the lab need; the words say what is done without it.
+lab_packages() {
+    local missing=() pair tool
+    for pair in ip:iproute2 mkfs.ext4:e2fsprogs mmdebstrap:mmdebstrap nft:nftables nsenter:util-linux ssh:openssh-client \
+        systemd-nspawn:systemd-container tc:iproute2; do
+        tool=${pair%%:*}
+        command -v "$tool" >/dev/null || [[ -x /usr/sbin/$tool ]] || missing+=("${pair#*:}")
+    done
+    if ((${#missing[@]})) && [[ $(id -u) == 0 ]]; then
+        install_packages "${missing[@]}"
+    elif ((${#missing[@]})); then
+        printf 'packages: %s, for want of %s\n' "$1" "${missing[*]}" >&2
+    fi
+}
+
 missing=()
 has_c_compiler || missing+=(gcc libc6-dev)
 command -v git >/dev/null || missing+=(git)
 command -v make >/dev/null || missing+=(make)
 if ((${#missing[@]})); then
     install_packages "${missing[@]}"
+fi
+
+if [[ ${1:-} == demo ]] && command -v apt-get >/dev/null; then
+    lab_packages "the demo is rehearsed on simulated machines"
 fi
 
 # Other people's mirrors and installers, and the tools that sign.
@@ -45,18 +64,7 @@ if [[ ${1:-} == test ]] && command -v apt-get >/dev/null; then
     elif ((${#missing[@]})); then
         printf 'packages: the tests leave out what needs %s\n' "${missing[*]}" >&2
     fi
-    # Machines of the lab.
-    missing=()
-    for pair in ip:iproute2 mkfs.ext4:e2fsprogs nft:nftables nsenter:util-linux ssh:openssh-client \
-        systemd-nspawn:systemd-container tc:iproute2; do
-        tool=${pair%%:*}
-        command -v "$tool" >/dev/null || [[ -x /usr/sbin/$tool ]] || missing+=("${pair#*:}")
-    done
-    if ((${#missing[@]})) && [[ $(id -u) == 0 ]]; then
-        install_packages "${missing[@]}"
-    elif ((${#missing[@]})); then
-        printf 'packages: the tests leave out machines of the lab, for want of %s\n' "${missing[*]}" >&2
-    fi
+    lab_packages "the tests leave out machines of the lab"
     # A program that we did not write asks the API for everything that its description allows.
     if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         if [[ $(id -u) == 0 ]]; then

@@ -1,4 +1,6 @@
-//! The demo: the shipped pipelines on a made fleet, told as it happens, on a screen or as lines.
+//! The demo on simulated machines: the shipped pipelines on a made fleet, told as it happens, on a screen or as lines.
+
+pub(crate) mod real;
 
 mod keep;
 mod lines;

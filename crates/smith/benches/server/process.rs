@@ -140,6 +140,7 @@ impl Process {
             roles: vec!["viewer".to_owned()],
             environments: Vec::new(),
             days: None,
+            owner: None,
         };
         let made: TokenMade = self.runtime.block_on(self.client.post("/v1/tokens", &asked, None))?;
         Ok(made.secret)

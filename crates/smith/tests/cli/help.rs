@@ -8,8 +8,7 @@ Keeps a fleet of Linux machines patched: rehearses, rolls out, and says why
 Usage: smith <COMMAND>
 
 Commands:
-  demo      Watch a rollout: the weekly process on a simulated fleet, with the faults that a fleet
-            has. No machine is touched
+  demo      Watch the weekly patch of a fleet, from upstream to evidence
   serve     Drive rollouts on real machines, and answer to people and programs
   status    Say how the server stands: whether it drives, and what there is
   chat      Say a line to the bot: `patch 725 config:NAME`, `smith-status CHG0268453`, `help`

@@ -9,6 +9,7 @@
 mod agent;
 mod canary;
 mod coming;
+mod demo;
 mod faults;
 mod installed;
 mod key;

@@ -61,6 +61,16 @@ impl World {
         format!("{letter}{}", std::process::id() % 1_000_000)
     }
 
+    /// The name of its lab, which no other has.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the base of all labs is kept.
+    pub(crate) fn base(&self) -> PathBuf {
+        cache()
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         self.smith(&[&["lab", args[0], "--name", &self.name], &args[1..]].concat())
     }
