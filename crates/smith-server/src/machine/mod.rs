@@ -14,6 +14,7 @@ mod install;
 mod job;
 mod link;
 mod operation;
+mod packages;
 mod source;
 mod text;
 mod upkeep;

@@ -10,6 +10,7 @@ mod caller;
 mod changes;
 mod cycles;
 mod denied;
+mod evidence;
 mod fleet;
 mod made;
 mod page;

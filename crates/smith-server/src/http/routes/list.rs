@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::super::describe::Api;
-use super::{access, builds, changes, cycles, fleet, projects, site, trains};
+use super::{access, audit, builds, changes, cycles, fleet, projects, site, trains};
 
 const ABOUT: &str = "Patches fleets of Linux machines. Requests come over the unix socket of the server, or over TCP with a \
                      token. Faults are application/problem+json with a code that /v1/errors/CODE explains. \
@@ -25,6 +25,7 @@ pub(in crate::http) fn all() -> Api {
         fleet::add,
         builds::add,
         access::add,
+        audit::add,
     ];
     add.into_iter().fold(Api::new(), |api, add| add(api))
 }
