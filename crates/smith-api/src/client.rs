@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// An answer is a page of a list, or the audit of one thing.
 const ANSWER_MAX: usize = 64 << 20;
 
+/// A file is an export of the journal; the server makes none that is half as long.
+const FILE_MAX: usize = 1 << 30;
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Server {
@@ -97,6 +100,12 @@ impl Client {
         self.answer(self.request(Method::GET, path).timeout(PATIENCE)).await
     }
 
+    /// Reads a file, as it is.
+    pub async fn fetch(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        let response = self.send(self.request(Method::GET, path).timeout(PATIENCE)).await?;
+        self.bytes(response, FILE_MAX).await
+    }
+
     /// Has something done. With a key it is done once, however often it is sent.
     pub async fn post<B, T>(&self, path: &str, body: &B, key: Option<&str>) -> Result<T, ClientError>
     where
@@ -159,7 +168,7 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
-        let body = self.bytes(response).await?;
+        let body = self.bytes(response, ANSWER_MAX).await?;
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => Err(ClientError::Denied(Box::new(problem))),
             Err(_) => Err(self.strange(&found(status, &body))),
@@ -169,18 +178,18 @@ impl Client {
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let response = self.send(request).await?;
         let status = response.status();
-        let body = self.bytes(response).await?;
+        let body = self.bytes(response, ANSWER_MAX).await?;
         // Whoever wants to know nothing more than that it is done takes an empty answer.
         let text: &[u8] = if body.is_empty() { b"null" } else { &body };
         serde_json::from_slice(text)
             .map_err(|error| self.strange(&format!("{error} in {}", found(status, &body))))
     }
 
-    async fn bytes(&self, mut response: reqwest::Response) -> Result<Vec<u8>, ClientError> {
+    async fn bytes(&self, mut response: reqwest::Response, max: usize) -> Result<Vec<u8>, ClientError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_MAX {
+            if body.len() > max {
                 return Err(self.strange("an answer without an end"));
             }
         }

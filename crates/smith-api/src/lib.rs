@@ -22,7 +22,7 @@ mod source;
 mod ticket;
 
 pub use access::{NewToken, Role, Token, TokenMade};
-pub use audit::{AuditLine, AuditQuery};
+pub use audit::{AuditLine, AuditQuery, EvidenceLine, ExportQuery, PackagesQuery, PatchRecord};
 pub use build::{Build, Channel, SetChannel};
 pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, Train, TrainRaised};
 #[cfg(feature = "client")]

@@ -65,7 +65,8 @@ pub(crate) fn row_hash(previous: Hash, seq: crate::row::Seq, content: &Content<'
     sha256(&buffer)
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> Hash {
+/// What rows, blobs and documents are named by.
+pub fn sha256(bytes: &[u8]) -> Hash {
     Hash(Sha256::digest(bytes).into())
 }
 

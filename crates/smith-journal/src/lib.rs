@@ -8,6 +8,7 @@
 //! what a driver sees of it all.
 
 mod blob;
+mod blob_folder;
 pub mod chain;
 mod checkpoint;
 pub mod codec;
@@ -29,7 +30,8 @@ mod store;
 mod tree;
 mod verify;
 
-pub use chain::Chain;
+pub use blob_folder::{BlobFault, BlobFolder};
+pub use chain::{Chain, sha256};
 pub use checkpoint::{Checkpoint, CheckpointError, read_checkpoints, write_checkpoint};
 pub use error::{AppendError, BadRow, BlobError, Cause, LeaseError, ReadError, SnapshotError, WriteError};
 pub use export::{ExportError, export};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use smith_agent::protocol::{DeadMan, Name, NameError};
 use smith_domain::time::Span;
+use smith_journal::BlobFolder;
 use tokio::runtime::Handle;
 
 use crate::config::settings::Settings as SiteSettings;
@@ -180,6 +181,7 @@ fn machine_settings(settings: &SiteSettings) -> Result<Settings, ServeError> {
         dead_man: rules.dead_man.map(|span| DeadMan { within_s: seconds(span) }),
         skew_max_s: seconds(rules.skew),
         settle_s: seconds(rules.settle),
+        packages: Some(BlobFolder::beside(&settings.data)),
         ..Settings::new(controller)
     })
 }

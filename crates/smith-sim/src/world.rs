@@ -286,9 +286,15 @@ impl World {
 /// An answer as the command that brings it in.
 pub fn command_of(say: Say) -> Command {
     match say {
-        Say::Report { rollout, machine, serial, outcome, took } => {
-            Command::Rollout(RolloutCommand::Report { rollout, machine, serial, outcome, took, note: None })
-        }
+        Say::Report { rollout, machine, serial, outcome, took } => Command::Rollout(RolloutCommand::Report {
+            rollout,
+            machine,
+            serial,
+            outcome,
+            took,
+            note: None,
+            packages: None,
+        }),
         Say::Errand { errand, outcome } => Command::ErrandReport { errand, outcome },
     }
 }

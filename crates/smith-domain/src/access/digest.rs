@@ -1,4 +1,5 @@
-//! The SHA-256 of something that is not to be told: a token's secret, or a request as it came.
+//! The SHA-256 of something that is not to be told, a token's secret, or that is kept elsewhere: a request as it came, a list of
+//! packages.
 
 use std::fmt;
 

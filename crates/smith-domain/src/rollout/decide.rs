@@ -1,6 +1,6 @@
 //! What people and executors may do with rollouts.
 
-use crate::access::Access;
+use crate::access::{Access, Digest};
 use crate::actor::Actor;
 use crate::decide::{BuildRejection, usable_build};
 use crate::event::Event;
@@ -74,6 +74,8 @@ pub enum RolloutCommand {
         outcome: Outcome,
         took: Span,
         note: Option<String>,
+        /// Of the list of what was changed, which is on the disk already.
+        packages: Option<Digest>,
     },
 }
 
@@ -160,7 +162,7 @@ pub(crate) fn decide(
             vec![skip(state, find(state, *rollout)?, machines, reason)?]
         }
         RolloutCommand::SignOff { machines, reason } => vec![sign_off(state, machines, reason)?],
-        RolloutCommand::Report { rollout, machine, serial, outcome, took, note } => {
+        RolloutCommand::Report { rollout, machine, serial, outcome, took, note, packages } => {
             let rollout = find(state, *rollout)?;
             if !awaited(rollout, *machine, *serial, *outcome) {
                 return Ok(Vec::new());
@@ -172,6 +174,7 @@ pub(crate) fn decide(
                 outcome: *outcome,
                 took: *took,
                 note: note.as_deref().map(shortened),
+                packages: packages.clone(),
             }]
         }
     };

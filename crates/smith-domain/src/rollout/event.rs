@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Digest;
 use crate::calendar::Closing;
 use crate::id::{BuildNumber, MachineId, RolloutId};
 use crate::pipeline::Pipeline;
@@ -110,6 +111,9 @@ pub enum RolloutEvent {
         took: Span,
         #[serde(default)]
         note: Option<String>,
+        /// The list of what was changed, kept beside the journal under this digest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        packages: Option<Digest>,
     },
     Halted {
         rollout: RolloutId,

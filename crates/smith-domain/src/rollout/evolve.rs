@@ -23,9 +23,9 @@ pub(crate) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp) {
         RolloutEvent::Asked { rollout, machine, serial, action } => {
             job::asked(state, *rollout, *machine, *serial, *action, at);
         }
-        RolloutEvent::Reported { rollout, machine, serial, outcome, took, note } => {
-            let report =
-                job::Report { serial: *serial, outcome: *outcome, took: *took, note: note.as_deref() };
+        RolloutEvent::Reported { rollout, machine, serial, outcome, took, note, packages } => {
+            let (note, packages) = (note.as_deref(), packages.as_ref());
+            let report = job::Report { serial: *serial, outcome: *outcome, took: *took, note, packages };
             job::reported(state, *rollout, *machine, &report, at, &mut freed);
         }
         RolloutEvent::Sought { rollout, machine, round, .. } => {

@@ -64,6 +64,7 @@ fn due_job(planner: &mut Planner<'_>, rollout: RolloutId, machine: MachineId) {
             outcome: Outcome::Lost,
             took: planner.now.steady.since(asked_at),
             note: None,
+            packages: None,
         },
     });
 }

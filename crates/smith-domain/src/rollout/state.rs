@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Digest;
 use crate::calendar::Closing;
 use crate::fleet::Symbol;
 use crate::id::{BuildNumber, ChangeId, MachineId, RolloutId, TicketId};
@@ -33,6 +34,10 @@ pub struct Rollout {
     pub jobs: Jobs,
     /// What executors said about machines that failed, by job.
     pub notes: BTreeMap<u32, String>,
+    /// The lists of what was changed on machines, by job: of each the newest.
+    pub packages: BTreeMap<u32, Digest>,
+    /// When machines were proven to be at the build, by job.
+    pub proven: BTreeMap<u32, Timestamp>,
     pub epic: Option<TicketId>,
 }
 
@@ -376,6 +381,8 @@ impl Rollout {
             steps: pipeline.steps.iter().map(|step| StepRun::new(step.gates.len())).collect(),
             jobs: Jobs::default(),
             notes: BTreeMap::new(),
+            packages: BTreeMap::new(),
+            proven: BTreeMap::new(),
             epic: None,
         }
     }

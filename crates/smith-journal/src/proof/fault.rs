@@ -10,12 +10,16 @@ use crate::verify::Broken;
 
 /// The first thing that is wrong with an export, and where.
 #[derive(Debug, Clone, Error)]
-#[error("line {line} of the export is bad")]
+#[error("{} is bad", place(*.line))]
 pub struct ExportFault {
-    /// Counted from the first line of the packed text; 0 is the line before it.
+    /// Counted from the first line of the packed text; 0 is the file around it.
     pub line: u64,
     #[source]
     pub fault: Fault,
+}
+
+fn place(line: u64) -> String {
+    if line == 0 { "the export".to_owned() } else { format!("line {line} of the export") }
 }
 
 #[derive(Debug, Clone, Error)]

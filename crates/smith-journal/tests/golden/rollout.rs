@@ -1,5 +1,6 @@
 //! Examples of what happens to rollouts.
 
+use smith_domain::access::Digest;
 use smith_domain::calendar::{Calendar, Closing, Freeze, Window, Zone, parse_freeze_dates, parse_times};
 use smith_domain::event::Event;
 use smith_domain::fleet::Selector;
@@ -208,6 +209,7 @@ fn machines() -> Vec<RolloutEvent> {
         outcome,
         took: Span(61_500),
         note: note.map(str::to_owned),
+        packages: None,
     };
     let mut events: Vec<RolloutEvent> = Action::ALL.map(asked).to_vec();
     events.push(RolloutEvent::Sought { rollout, machine, serial, round: 2 });
@@ -225,6 +227,11 @@ fn machines() -> Vec<RolloutEvent> {
     events.extend(
         CauseKind::ALL.map(|cause| reported(Outcome::Failed(cause), Some("what the agent \"said\""))),
     );
+    let mut kept = reported(Outcome::Patched(RebootNeed::Needed), Some("1 package: zlib1g new 1.3"));
+    if let RolloutEvent::Reported { packages, .. } = &mut kept {
+        *packages = Some(Digest::new("0123456789abcdef".repeat(4)).expect("a digest"));
+    }
+    events.push(kept);
     events
 }
 

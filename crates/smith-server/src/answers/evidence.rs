@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use smith_api::{Change, Step};
+use smith_domain::access::Digest;
+use smith_domain::id::MachineId;
 use smith_domain::pipeline::Gate;
 use smith_domain::rollout::{Job, JobState, Rollout, StepRun};
 use smith_domain::state::State;
@@ -41,6 +43,9 @@ pub struct MachineEvidence {
     pub outcome: String,
     /// The outcome in words, with what the machine said.
     pub note: String,
+    /// The SHA-256 of the list of what was changed, which is kept beside the journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packages: Option<String>,
 }
 
 /// Nothing where the step has not ended.
@@ -89,7 +94,13 @@ fn machine(state: &State, rollout: &Rollout, job: &Job) -> MachineEvidence {
         machine: state.fleet.machine(job.machine).name().to_owned(),
         outcome: outcome.to_owned(),
         note: why::machine_in(state, rollout.id, job.machine).line(state),
+        packages: packages(rollout, job.machine).map(ToString::to_string),
     }
+}
+
+/// The list of what the newest patch in this project changed on a machine.
+pub fn packages(rollout: &Rollout, machine: MachineId) -> Option<&Digest> {
+    rollout.packages.get(&rollout.jobs.find(machine)?.0)
 }
 
 impl StepEvidence {
@@ -163,10 +174,12 @@ impl StepEvidence {
             totals.gone
         );
         if !self.machines.is_empty() {
-            text.push_str("\n| machine | outcome | note |\n|---|---|---|\n");
+            text.push_str("\n| machine | outcome | note | packages (SHA-256) |\n|---|---|---|---|\n");
         }
         for one in &self.machines {
-            text.push_str(&format!("| {} | {} | {} |\n", cell(&one.machine), one.outcome, cell(&one.note)));
+            let (machine, note) = (cell(&one.machine), cell(&one.note));
+            let packages = one.packages.as_deref().unwrap_or("");
+            text.push_str(&format!("| {machine} | {} | {note} | {packages} |\n", one.outcome));
         }
         text
     }

@@ -4,8 +4,9 @@ use smith_api::{Build, Channel, Errand, Gaps, Machine, Pipeline, PipelineStep, W
 use smith_domain::build::{self, BuildState};
 use smith_domain::errand::{self, ErrandId, ErrandState};
 use smith_domain::fleet::{Coverage, gaps as gaps_of};
-use smith_domain::id::MachineId;
+use smith_domain::id::{BuildNumber, MachineId};
 use smith_domain::pipeline::{self, describe};
+use smith_domain::rollout::Rollout;
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
 use smith_domain::why;
@@ -15,6 +16,7 @@ use crate::words::errand_words;
 pub fn machine(state: &State, id: MachineId) -> Machine {
     let fleet = &state.fleet;
     let one = fleet.machine(id);
+    let proven = proven(state, id);
     let attributes = one
         .attrs()
         .filter_map(|(attr, value)| Some((fleet.attr_name(attr)?.to_string(), fleet.text(value).to_owned())));
@@ -22,10 +24,20 @@ pub fn machine(state: &State, id: MachineId) -> Machine {
         machine: one.name().to_owned(),
         addresses: one.addresses().iter().map(ToString::to_string).collect(),
         attributes: attributes.collect(),
-        build: None,
-        patched: None,
+        build: proven.map(|(_, build)| build.0),
+        patched: proven.map(|(at, _)| at.to_string()),
         why: None,
     }
+}
+
+/// When a machine was last proven to be at a build, and at which.
+fn proven(state: &State, id: MachineId) -> Option<(Timestamp, BuildNumber)> {
+    let in_rollout = |rollout: &Rollout| {
+        let (number, _) = rollout.jobs.find(id)?;
+        Some((*rollout.proven.get(&number)?, rollout.build))
+    };
+    // Of several at the same moment the newest project counts.
+    state.rollouts.iter().filter_map(in_rollout).max_by_key(|(at, _)| *at)
 }
 
 pub fn why_machine(state: &State, id: MachineId, why: &why::Why) -> Why {
@@ -80,7 +92,7 @@ pub fn build(state: &State, one: &build::Build) -> Build {
 }
 
 pub fn channels(state: &State) -> Vec<Channel> {
-    let one = |(channel, region, build): (&str, &str, smith_domain::id::BuildNumber)| Channel {
+    let one = |(channel, region, build): (&str, &str, BuildNumber)| Channel {
         channel: channel.to_owned(),
         region: region.to_owned(),
         build: build.0,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use smith_api::{AuditLine, AuditQuery, Page};
+use smith_api::{AuditLine, AuditQuery, ExportQuery, Page};
 use tokio::sync::{Semaphore, watch};
 
 use super::chat::Chat;
@@ -91,6 +91,12 @@ impl App {
     pub(super) async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let _turn = self.0.audits.acquire().await;
         self.site().audit(query).await
+    }
+
+    /// An export for an auditor, once it is this request's turn.
+    pub(super) async fn export(&self, query: &ExportQuery) -> Result<Vec<u8>, Denied> {
+        let _turn = self.0.audits.acquire().await;
+        self.site().export(query).await
     }
 
     /// The newest rows, as many as the query's limit.

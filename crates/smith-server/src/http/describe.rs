@@ -176,6 +176,18 @@ impl Operation {
         self.answer("200", what, kind, schema.into())
     }
 
+    /// It answers text of one of several sorts.
+    pub(super) fn texts(mut self, kinds: &[&str], what: &str) -> Self {
+        let content = || {
+            let schema = Schema::Object(Object::with_type(SchemaType::Type(Type::String)));
+            Content::new(Some(RefOr::T(schema)))
+        };
+        let answer = ResponseBuilder::new().description(what);
+        let answer = kinds.iter().fold(answer, |answer, kind| answer.content(*kind, content()));
+        self.answers.push(("200", answer));
+        self
+    }
+
     fn answer(mut self, status: &'static str, what: &str, kind: &str, schema: RefOr<Schema>) -> Self {
         let answer = ResponseBuilder::new().description(what).content(kind, Content::new(Some(schema)));
         self.answers.push((status, answer));

@@ -39,7 +39,7 @@ pub(super) const PAGES: &[(&str, &str)] = pages! {
     S0410 S0411 S0412 S0413 S0414 S0415 S0416 S0417 S0418 S0419
     S0420 S0421 S0422 S0423 S0424 S0425 S0426 S0427 S0428 S0429
     S0430 S0431 S0432 S0433 S0434 S0435 S0436 S0437 S0440
-    S0445
+    S0445 S0450 S0451 S0452
 };
 
 /// What an error code means, in a few words: the title of its page.

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use smith_agent::protocol::{DeadMan, Fence, Job, Name, Reply};
+use smith_domain::access::Digest;
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
 use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand};
 use smith_domain::state::State;
 use smith_domain::time::Span;
+use smith_journal::BlobFolder;
+use smith_repo::fetch::chain;
 use tokio::runtime::Handle;
 
 use super::address::address_of;
 use super::job::{Asked, BuildAccess, NoBuild, Wanted, job_for, seek_for};
 use super::link::Links;
 use super::operation::{Ending, Patience, perform};
+use super::packages::patch_record;
 use super::shelf::{PATIENCE, Shelf};
 use super::upkeep::Upkeep;
 use super::verdict::{found_of, outcome_of, words_of};
@@ -36,6 +40,8 @@ pub struct Settings {
     pub silence: Duration,
     /// A machine that was asked for nothing for so long is asked to forget what it did long ago.
     pub quiet: Duration,
+    /// Where lists of changed packages are kept; nowhere unless said.
+    pub packages: Option<BlobFolder>,
 }
 
 impl Settings {
@@ -50,6 +56,7 @@ impl Settings {
             silence: Duration::from_secs(45),
             // The next action of a procedure follows at once. Shorter than a connection is kept: none is made for this.
             quiet: Duration::from_secs(30),
+            packages: None,
         }
     }
 }
@@ -107,20 +114,23 @@ impl<E> MachineExecutor<E> {
             Ok(address) => address,
             Err(error) => {
                 let outcome = failed(mode, CauseKind::Unreachable);
-                return report(answers.as_ref(), &asked, outcome, Duration::ZERO, error.to_string());
+                let said = Said { outcome, took: Duration::ZERO, why: error.to_string(), packages: None };
+                return report(answers.as_ref(), &asked, said);
             }
         };
         let wanted = Wanted::of(&state.fleet, asked.machine);
         let (shelf, links, settings) =
             (Arc::clone(&self.shelf), self.links.clone(), Arc::clone(&self.settings));
         let (upkeep, turn) = (Arc::clone(&self.upkeep), self.upkeep.begin(asked.machine));
+        let machine = state.fleet.machine(asked.machine).name().to_owned();
         self.runtime.spawn(async move {
             let begun = Instant::now();
             let job = match job(&shelf, &settings, (mode, &asked, left), wanted).await {
                 Ok(job) => job,
                 Err(error) => {
                     let outcome = failed(mode, CauseKind::MirrorUnreachable);
-                    return report(answers.as_ref(), &asked, outcome, begun.elapsed(), error.to_string());
+                    let (took, why) = (begun.elapsed(), error.to_string());
+                    return report(answers.as_ref(), &asked, Said { outcome, took, why, packages: None });
                 }
             };
             let left = left.saturating_sub(begun.elapsed());
@@ -135,7 +145,9 @@ impl<E> MachineExecutor<E> {
                 Mode::Act => outcome_of(&ending),
                 Mode::Seek => found_of(&ending),
             };
-            report(answers.as_ref(), &asked, outcome, begun.elapsed(), words_of(&ending));
+            let took = begun.elapsed();
+            let (packages, why) = kept(&settings, &machine, &asked, &ending).await;
+            report(answers.as_ref(), &asked, Said { outcome, took, why, packages });
             if matches!(ending, Ending::Ended(_)) {
                 let fence = Fence { controller: settings.controller.clone(), tenure: asked.tenure };
                 upkeep.clean(turn, settings.quiet, &links, &address, fence).await;
@@ -189,7 +201,34 @@ impl<E: Executor> Executor for MachineExecutor<E> {
     }
 }
 
-fn report(answers: &dyn Answers, asked: &Asked, outcome: Outcome, took: Duration, why: String) {
+/// The digest of the list of what was changed, once that is on the disk; and what is said of the ending. A list that cannot be kept
+/// keeps no machine from going on: the note has its beginning, and why it has no more.
+async fn kept(
+    settings: &Settings,
+    machine: &str,
+    asked: &Asked,
+    ending: &Ending,
+) -> (Option<Digest>, String) {
+    let why = words_of(ending);
+    let record = settings.packages.clone().zip(patch_record(machine, asked, ending));
+    let Some((folder, record)) = record else { return (None, why) };
+    let put = tokio::task::spawn_blocking(move || folder.put(&record).map_err(|error| chain(&error)));
+    match put.await.unwrap_or_else(|error| Err(error.to_string())) {
+        Ok(hash) => (Digest::new(hash.to_string()).ok(), why),
+        Err(trouble) => (None, format!("{why}; the list of packages could not be kept: {trouble}")),
+    }
+}
+
+/// What an action came to.
+struct Said {
+    outcome: Outcome,
+    took: Duration,
+    why: String,
+    packages: Option<Digest>,
+}
+
+fn report(answers: &dyn Answers, asked: &Asked, said: Said) {
+    let Said { outcome, took, why, packages } = said;
     let command = RolloutCommand::Report {
         rollout: asked.rollout,
         machine: asked.machine,
@@ -197,6 +236,7 @@ fn report(answers: &dyn Answers, asked: &Asked, outcome: Outcome, took: Duration
         outcome,
         took: Span(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         note: (!why.is_empty()).then_some(why),
+        packages,
     };
     answers.answer(Input { actor: Actor::smith(), command: Command::Rollout(command), tag: 0 });
 }

@@ -14,6 +14,7 @@ mod install;
 mod job;
 mod link;
 mod operation;
+mod packages;
 mod shelf;
 mod source;
 mod text;

@@ -14,6 +14,7 @@ mod clock;
 mod clock_tests;
 mod cycles;
 mod denied;
+mod evidence;
 mod fleet;
 mod keeper;
 mod made;

@@ -249,7 +249,7 @@ async fn answer(site: &Site, machine: &str, outcome: Outcome, note: Option<&str>
     let serial = asked.unwrap_or_else(|| panic!("{machine} is not asked: {:#?}", site.project(1)));
     let (rollout, note) = (RolloutId(1), note.map(str::to_owned));
     let took = Span::secs(3);
-    let report = RolloutCommand::Report { rollout, machine: id, serial, outcome, took, note };
+    let report = RolloutCommand::Report { rollout, machine: id, serial, outcome, took, note, packages: None };
     site.core.submit(Actor::smith(), Command::Rollout(report)).await.unwrap();
 }
 

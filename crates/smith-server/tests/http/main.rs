@@ -6,6 +6,7 @@
     reason = "a test that panics has failed, and says what it leaves out"
 )]
 
+mod audit;
 mod doors;
 mod events;
 mod fuzz;

@@ -12,6 +12,7 @@ use smith_domain::id::{AttrName, BuildNumber, MachineId, MachineName, RolloutId}
 use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand, Work};
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
+use smith_journal::BlobFolder;
 use smith_server::driver::{Effect, Executor, Input, Mode, Target};
 use smith_server::machine::{Answers, BuildAccess, MachineExecutor, NoBuild, Settings, Wanted, plain_patch};
 use tokio::runtime::Handle;
@@ -128,6 +129,56 @@ async fn an_effect_becomes_a_job_and_its_end_a_report() {
     let fence = job.fence.unwrap();
     assert_eq!((fence.controller.as_str(), fence.tenure), ("test", 5));
     assert!(matches!(job.action, Wish::Check(patch) if patch.build == 1));
+}
+
+#[tokio::test]
+async fn what_a_patch_changed_is_kept_before_it_is_told() {
+    if !sshd_is_there() {
+        return;
+    }
+    let changes = r#"[{"name":"openssl","architecture":"amd64","from":"1","to":"2"}]"#;
+    let patched = format!(
+        r#"say '{{"seq":2,"at_ms":1,"kind":"ended","value":{{"done":{{"patched":{{"build":1,"changes":{changes}}}}}}}}}'"#
+    );
+    let door = Door::with(&format!("{HELLO}began; {patched}")).await;
+    let data = door.dir.path().join("data");
+    let (sender, answers) = channel();
+    let settings =
+        Settings { packages: Some(BlobFolder::beside(&data)), ..Settings::new("test".parse().unwrap()) };
+    let (kept, builds) = (Arc::new(Kept(sender)), Arc::new(OneBuild));
+    let mut executor =
+        MachineExecutor::new(Handle::current(), door.links(), builds, settings, kept, Errands::default());
+    executor.start(&state(&door), effect(Mode::Act, 0, Action::Patch, 1));
+    let told = tokio::task::spawn_blocking(move || answers.recv_timeout(Duration::from_secs(20)));
+    let Command::Rollout(RolloutCommand::Report { packages, note, .. }) =
+        told.await.unwrap().unwrap().command
+    else {
+        panic!("expected a report");
+    };
+    assert_eq!(note.as_deref(), Some("1 package: openssl 1 -> 2"));
+    let digest = packages.unwrap().as_str().parse().unwrap();
+    let list = BlobFolder::beside(&data).get(digest).unwrap().unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    assert_eq!((&list["machine"], &list["project"]), (&"web-1".into(), &7.into()));
+    assert_eq!(list["patched"]["changes"][0]["to"], "2");
+    // Where nothing can be kept the machine goes on all the same, and the note says so.
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::write(&data, "in the way").unwrap();
+    let (sender, answers) = channel();
+    let settings =
+        Settings { packages: Some(BlobFolder::beside(&data)), ..Settings::new("test".parse().unwrap()) };
+    let (kept, builds) = (Arc::new(Kept(sender)), Arc::new(OneBuild));
+    let mut executor =
+        MachineExecutor::new(Handle::current(), door.links(), builds, settings, kept, Errands::default());
+    executor.start(&state(&door), effect(Mode::Act, 0, Action::Patch, 1));
+    let told = tokio::task::spawn_blocking(move || answers.recv_timeout(Duration::from_secs(20)));
+    let Command::Rollout(RolloutCommand::Report { packages, note, .. }) =
+        told.await.unwrap().unwrap().command
+    else {
+        panic!("expected a report");
+    };
+    assert_eq!(packages, None);
+    assert!(note.unwrap().contains("the list of packages could not be kept: "));
 }
 
 #[tokio::test]

@@ -185,6 +185,7 @@ impl Rollout {
                         outcome,
                         took,
                         note: None,
+                        packages: None,
                     }));
                 }
                 Happening::Say(Say::Errand { .. }) | Happening::Scripted(_) => {}

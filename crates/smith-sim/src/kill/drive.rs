@@ -70,7 +70,15 @@ impl<S: Store, F: FnMut(Asked)> Drive<S, F> {
                 commands.map(|(actor, command)| Input { actor, command, tag: MUST }).collect()
             }
             Word::Report { rollout, machine, serial, outcome, took } => {
-                let report = RolloutCommand::Report { rollout, machine, serial, outcome, took, note: None };
+                let report = RolloutCommand::Report {
+                    rollout,
+                    machine,
+                    serial,
+                    outcome,
+                    took,
+                    note: None,
+                    packages: None,
+                };
                 one(Command::Rollout(report))
             }
             Word::Errand { errand, outcome } => one(Command::ErrandReport { errand, outcome }),

@@ -95,6 +95,7 @@ fn report(due: &Due) -> Input {
         outcome,
         took: Span(u64::try_from(due.took.as_millis()).unwrap_or(u64::MAX)),
         note: None,
+        packages: None,
     };
     Input { actor: Actor::smith(), command: Command::Rollout(command), tag: 0 }
 }

@@ -1,8 +1,11 @@
 //! `smith audit`: the journal as evidence.
 
 mod checkpoint;
+mod dump;
+mod evidence;
 mod export;
 mod import;
+mod packages;
 mod show;
 mod verify;
 
@@ -10,7 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::failure::{Exit, Failure};
 
-/// Verify, read, export and import the journal.
+/// Show, verify and export what happened; look at evidence and package lists.
 #[derive(Debug, Args)]
 pub(super) struct Audit {
     #[command(subcommand)]
@@ -19,10 +22,13 @@ pub(super) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Verify(verify::Verify),
-    Checkpoint(checkpoint::Checkpoint),
     Show(show::Show),
     Export(export::Export),
+    Verify(verify::Verify),
+    Evidence(evidence::Evidence),
+    Packages(packages::Packages),
+    Checkpoint(checkpoint::Checkpoint),
+    Dump(dump::Dump),
     Import(import::Import),
 }
 
@@ -32,6 +38,9 @@ pub(super) fn run(audit: Audit) -> Result<Exit, Failure> {
         Command::Checkpoint(checkpoint) => checkpoint::run(&checkpoint),
         Command::Show(show) => show::run(&show),
         Command::Export(export) => export::run(&export),
+        Command::Evidence(evidence) => evidence::run(&evidence),
+        Command::Packages(packages) => packages::run(&packages),
+        Command::Dump(dump) => dump::run(&dump),
         Command::Import(import) => import::run(&import),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn open(path: &Path) -> Result<SqliteReader, Failure> {
 }
 
 /// A journal whose rows agree with each other: what is told from any other would be a rumour.
-pub(crate) fn open_verified(path: &Path) -> Result<SqliteReader, Failure> {
+fn open_verified(path: &Path) -> Result<SqliteReader, Failure> {
     let reader = open(path)?;
     verify(&reader, Head::GENESIS, &[])?;
     Ok(reader)

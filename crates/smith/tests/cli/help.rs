@@ -24,7 +24,7 @@ Commands:
   agent     Ask the agents on machines, put them there, and record the machines' host keys
   report    Collect what explains a failure from machines: logs of the agent, apt and dpkg, units,
             disks, kernels, holds
-  audit     Verify, read, export and import the journal
+  audit     Show, verify and export what happened; look at evidence and package lists
   token     Make, list and revoke tokens for the server's address
   clock     Look at the server's clock, and accept it when it is right and windows wait for it
   lab       Real Debian machines on this computer, to rehearse on

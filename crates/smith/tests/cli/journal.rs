@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use super::run::{good, json, root, smith};
 
 /// A journal that the demo kept, made once for all tests, which copy it before they spoil it.
-fn kept() -> &'static Path {
+pub(super) fn kept() -> &'static Path {
     static KEPT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, file) = KEPT.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -36,7 +36,7 @@ fn a_flipped_row_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (lines, copy) = (folder.path().join("lines"), folder.path().join("copy.db"));
     let (lines, copy) = (lines.to_str().unwrap(), copy.to_str().unwrap());
-    std::fs::write(lines, good(&["audit", "export", file()])).unwrap();
+    std::fs::write(lines, good(&["audit", "dump", file()])).unwrap();
     good(&["audit", "import", lines, copy]);
     good(&["audit", "verify", copy]);
     // Somebody changes who approved, in the file itself.
@@ -65,7 +65,7 @@ fn a_flipped_row_is_named() {
 fn a_bad_line_is_not_imported() {
     let folder = tempfile::tempdir().unwrap();
     let (lines, copy) = (folder.path().join("lines"), folder.path().join("copy.db"));
-    let text = good(&["audit", "export", file()]).replacen("\"operator\"", "\"nobody\"", 1);
+    let text = good(&["audit", "dump", file()]).replacen("\"operator\"", "\"nobody\"", 1);
     std::fs::write(&lines, text).unwrap();
     let ran = smith(&["audit", "import", lines.to_str().unwrap(), copy.to_str().unwrap()]);
     assert_eq!(ran.code, 3);
@@ -73,9 +73,9 @@ fn a_bad_line_is_not_imported() {
 }
 
 #[test]
-fn export_starts_where_it_is_told() {
-    let all = good(&["audit", "export", file()]);
-    let some = good(&["audit", "export", file(), "--from", "5"]);
+fn a_dump_starts_where_it_is_told() {
+    let all = good(&["audit", "dump", file()]);
+    let some = good(&["audit", "dump", file(), "--from", "5"]);
     assert_eq!(all.lines().skip(4).collect::<Vec<_>>(), some.lines().collect::<Vec<_>>());
     assert!(some.starts_with("{\"seq\":5,"), "{some}");
 }

@@ -4,6 +4,7 @@
 
 mod absent;
 mod agent;
+mod audit;
 mod bucket;
 mod builds;
 mod channel;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::Digest;
 use crate::fleet::Symbol;
 use crate::id::{MachineId, RolloutId};
 use crate::rollout::CauseKind;
@@ -24,6 +25,7 @@ pub(super) struct Report<'a> {
     pub(super) outcome: Outcome,
     pub(super) took: Span,
     pub(super) note: Option<&'a str>,
+    pub(super) packages: Option<&'a Digest>,
 }
 
 pub(super) fn asked(
@@ -147,6 +149,7 @@ pub(super) fn reported(
                 learn(state, job.role, active.action, report.outcome, report.took.min(at.since(asked_at)));
             }
             Work { state, rollout, number, job, active, freed }.answered(report.outcome, at);
+            keep_proof(state, rollout, number, at);
         }
         JobState::Lost { .. } => {
             // It is known again. What is to be done now is found out by starting over with a look.
@@ -165,7 +168,11 @@ pub(super) fn reported(
 
 /// What is said of a failure stands until something else is said of the machine.
 fn keep_note(state: &mut State, rollout: RolloutId, number: u32, report: &Report<'_>) {
-    let notes = &mut state.rollouts.one_mut(rollout).notes;
+    let rollout = state.rollouts.one_mut(rollout);
+    if let Some(digest) = report.packages {
+        rollout.packages.insert(number, digest.clone());
+    }
+    let notes = &mut rollout.notes;
     match report.note {
         Some(note) => {
             notes.insert(number, note.to_owned());
@@ -173,6 +180,14 @@ fn keep_note(state: &mut State, rollout: RolloutId, number: u32, report: &Report
         None => {
             notes.remove(&number);
         }
+    }
+}
+
+/// When the machine was proven to be at the build, if that is what the answer led to.
+fn keep_proof(state: &mut State, rollout: RolloutId, number: u32, at: Timestamp) {
+    let rollout = state.rollouts.one_mut(rollout);
+    if let JobState::Done(How::AlreadySo | How::Patched) = rollout.jobs.at(number).state {
+        rollout.proven.insert(number, at);
     }
 }
 

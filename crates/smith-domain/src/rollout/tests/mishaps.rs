@@ -24,6 +24,7 @@ fn report(world: &World, name: &str, serial: u16, outcome: Outcome) -> RolloutCo
         outcome,
         took: Span::mins(1),
         note: None,
+        packages: None,
     }
 }
 
@@ -228,8 +229,10 @@ fn an_answer_that_took_longer_than_it_can_have_teaches_nothing_absurd() {
             panic!("a report");
         };
         let outcome = Outcome::Found(Work::Install);
-        world
-            .rollout("smith", RolloutCommand::Report { rollout, machine, serial, outcome, took, note: None });
+        world.rollout(
+            "smith",
+            RolloutCommand::Report { rollout, machine, serial, outcome, took, note: None, packages: None },
+        );
     }
     world.script(
         "until 20h
@@ -254,6 +257,7 @@ fn a_note_is_of_the_failure_that_it_was_given_with() {
         outcome: Outcome::Failed(cause),
         took: Span::mins(1),
         note,
+        packages: None,
     };
     // A note of megabytes is cut to its end, where errors stand.
     let first = failed(1, CauseKind::DiskFull, Some("x".repeat(5_000_000) + "disk full"));

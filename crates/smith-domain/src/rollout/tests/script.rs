@@ -130,8 +130,15 @@ impl World {
         let newest = self.state.rollouts.get(rollout).unwrap().job_of(machine).unwrap().serial;
         let serial = serial.first().map_or(newest, |serial| serial.parse().unwrap());
         let Answer::Says(outcome) = answer_of(answer) else { panic!("{answer}") };
-        let report =
-            RolloutCommand::Report { rollout, machine, serial, outcome, took: Span::mins(1), note: None };
+        let report = RolloutCommand::Report {
+            rollout,
+            machine,
+            serial,
+            outcome,
+            took: Span::mins(1),
+            note: None,
+            packages: None,
+        };
         self.rollout("smith", report);
     }
 }

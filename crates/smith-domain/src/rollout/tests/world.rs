@@ -317,7 +317,8 @@ impl World {
         let answer = answer.or_else(|| always(&name)).or_else(|| always("*"));
         let Answer::Says(outcome) = answer.unwrap_or(Answer::Says(goes_well(action))) else { return };
         let took = takes(action);
-        let report = RolloutCommand::Report { rollout, machine, serial, outcome, took, note: None };
+        let report =
+            RolloutCommand::Report { rollout, machine, serial, outcome, took, note: None, packages: None };
         self.send(self.now + took, Command::Rollout(report));
     }
 

@@ -69,6 +69,7 @@ impl Executor for Obliging {
                 outcome,
                 took: smith_domain::time::Span::mins(1),
                 note: None,
+                packages: None,
             };
             self.core.tell(Input { actor: Actor::smith(), command: Command::Rollout(command), tag: 0 });
         } else {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::super::describe::Api;
-use super::{access, builds, changes, clock, cycles, fleet, projects, site, sources, trains};
+use super::{access, audit, builds, changes, clock, cycles, fleet, projects, site, sources, trains};
 
 const ABOUT: &str = "Patches fleets of Linux machines. Requests come over the unix socket of the server, or over TCP with a \
                      token. Faults are application/problem+json with a code that /v1/errors/CODE explains. \
@@ -27,6 +27,7 @@ pub(in crate::http) fn all() -> Api {
         sources::add,
         builds::add,
         access::add,
+        audit::add,
     ];
     add.into_iter().fold(Api::new(), |api, add| add(api))
 }

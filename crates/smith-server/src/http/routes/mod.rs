@@ -1,6 +1,7 @@
 //! Every route, with what it does and what it answers.
 
 mod access;
+mod audit;
 mod builds;
 mod changes;
 mod clock;

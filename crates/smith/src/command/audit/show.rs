@@ -2,30 +2,25 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
-use smith_api::AuditLine;
-use smith_domain::id::RolloutId;
-use smith_domain::state::State;
-use smith_server::answers::{AuditFilter, audit};
+use smith_api::{AuditLine, Page};
+use smith_server::answers::audit;
 
+use super::super::change::pages;
 use crate::failure::{Exit, Failure};
-use crate::input;
+use crate::input::{self, FilterArgs, ViewArgs};
 use crate::output::{self, Align, Table};
 
-/// Show what happened, who did it and when, in words: of one machine, of one rollout, or of everything.
+/// Show what happened, who did it, when, under which change and why: of one machine, project, build or change, of one person, of
+/// some days, or everything.
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// The journal file; a server may be writing it
-    #[arg(long, value_name = "FILE", env = "SMITH_JOURNAL")]
-    journal: PathBuf,
-    /// Only what happened to this machine
-    #[arg(long, value_name = "NAME")]
-    machine: Option<String>,
-    /// Only what belongs to this project
-    #[arg(long, value_name = "ID")]
-    rollout: Option<u32>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    view: ViewArgs,
     /// The newest so many rows; 0 for all
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -34,42 +29,56 @@ pub(super) struct Show {
     json: bool,
 }
 
+/// A server gives so many of the newest rows at once.
+const NEWEST_MAX: usize = 1_000;
+
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
-    let (lines, state) = lines(args)?;
-    if let Some(name) = &args.machine {
-        input::machine_of(&state, name)?;
-    }
-    if let Some(id) = args.rollout {
-        input::rollout_of(&state, id)?;
-    }
+    let lines = match args.view.journal() {
+        Some(journal) => read(args, journal)?,
+        None => ask(args)?,
+    };
     if args.json {
         output::json(&lines)?;
         return Ok(Exit::Good);
     }
-    let mut table =
-        Table::new(&[("row", Align::Right), ("at", Align::Left), ("by", Align::Left), ("what", Align::Left)]);
+    let left = Align::Left;
+    let titles = [("row", Align::Right), ("at", left), ("by", left), ("under", left), ("what", left)];
+    let mut table = Table::new(&titles);
     for line in lines {
-        table.row([line.row.to_string(), line.at, line.by, line.words]);
+        let project = || line.project.map(|project| format!("project {project}"));
+        let under = line.change.clone().or_else(project).unwrap_or_default();
+        let reason = line.reason.filter(|reason| !line.words.contains(reason.as_str()));
+        let what = reason.map_or(line.words.clone(), |reason| format!("{}: {reason}", line.words));
+        table.row([line.row.to_string(), line.at, line.by, under, what]);
     }
     output::data(&table.render(usize::MAX))?;
     Ok(Exit::Good)
 }
 
-/// The newest rows that are wanted, and the state at the end.
-fn lines(args: &Show) -> Result<(VecDeque<AuditLine>, State), Failure> {
-    let reader = input::open_verified(&args.journal)?;
-    let filter = AuditFilter {
-        machine: args.machine.clone(),
-        project: args.rollout.map(RolloutId),
-        ..AuditFilter::default()
-    };
+fn ask(args: &Show) -> Result<VecDeque<AuditLine>, Failure> {
+    if (1..=NEWEST_MAX).contains(&args.limit) {
+        let query = args.filter.query(vec![("limit", args.limit.to_string())]);
+        let page: Page<AuditLine> =
+            args.view.server.ask(async |client| client.get(&format!("/v1/audit/newest?{query}")).await)?;
+        return Ok(page.items.into());
+    }
+    let path = format!("/v1/audit?{}", args.filter.query(Vec::new()));
+    let lines: Vec<AuditLine> = args.view.server.ask(async |client| pages(&client, &path).await)?;
+    let surplus = if args.limit == 0 { 0 } else { lines.len().saturating_sub(args.limit) };
+    Ok(lines.into_iter().skip(surplus).collect())
+}
+
+/// The newest rows that are wanted.
+fn read(args: &Show, journal: &Path) -> Result<VecDeque<AuditLine>, Failure> {
+    let filter = args.filter.filter(&input::opening(journal)?.state)?;
+    let reader = input::open(journal)?;
     let mut lines = VecDeque::new();
-    let state = audit(&reader, &filter, 0, |line| {
+    audit(&reader, &filter, 0, |line| {
         if args.limit > 0 && lines.len() == args.limit {
             lines.pop_front();
         }
         lines.push_back(line);
         ControlFlow::Continue(())
     })?;
-    Ok((lines, state))
+    Ok(lines)
 }

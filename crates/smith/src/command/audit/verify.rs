@@ -1,23 +1,28 @@
-//! `smith audit verify`: whether the journal still says what was written.
+//! `smith audit verify`: whether a journal, or an export of one, still says what was written.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use smith_journal::codec::Codec;
-use smith_journal::{Head, VerifyError, read_checkpoints, refold, verify};
+use smith_journal::{
+    About, BlobFolder, Checkpoint, Head, Marked, Proven, Scope, VerifyError, read_checkpoints, refold, verify,
+};
+use smith_server::answers::{ChoiceFault, check_lists, verify_export};
 
 use crate::failure::{Exit, Failure};
 use crate::input;
-use crate::output::{self, GOOD, counted, styled};
+use crate::output::{self, BAD, GOOD, count, counted, styled};
 
-/// Recompute the journal's hash chain and name the first bad row.
+/// Verify a journal, a server's data folder, or an export of some rows: name the first thing that is not as it was written.
 ///
 /// The chain alone proves that the rows belong together; checkpoints kept elsewhere also prove that nobody wrote the
-/// whole history anew. Ends with 4 when a row is bad.
+/// whole history anew. Ends with 4 when a row is bad, and with 1 when only a list of packages beside the journal is.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The journal file; a server may be writing it
+    /// A journal file (a server may be writing it), a folder with one, or an export
     #[arg(value_name = "FILE", env = "SMITH_JOURNAL")]
     file: PathBuf,
     /// Compare with checkpoints that were written down outside the journal
@@ -39,18 +44,191 @@ struct Report {
 }
 
 pub(super) fn run(args: &Verify) -> Result<Exit, Failure> {
-    let reader = input::open(&args.file)?;
     let checkpoints = match &args.checkpoints {
         Some(path) => read_checkpoints(path)?,
         None => Vec::new(),
     };
-    let compared = checkpoints.len();
     if args.checkpoints.is_some() && checkpoints.is_empty() {
         let error = "expected at least one checkpoint in the file, found none";
         return Err(Failure::new(Exit::BadInput, error)
             .with_hint("`smith audit checkpoint JOURNAL FILE` adds the present one"));
     }
-    let verified = verify(&reader, Head::GENESIS, &checkpoints);
+    if args.file.is_dir() {
+        let journal = args.file.join("journal.db");
+        let exit = verify_journal(args, &journal, &checkpoints)?;
+        return if exit == Exit::Good { verify_lists(args, &journal) } else { Ok(exit) };
+    }
+    match looks_like(&args.file) {
+        Looks::Export => verify_rows(args, &checkpoints),
+        Looks::Journal => verify_journal(args, &args.file, &checkpoints),
+        Looks::Neither(found) => {
+            let error =
+                format!("expected a journal, or an export of one, found a file that begins with {found:?}");
+            Err(Failure::new(Exit::BadInput, error))
+        }
+    }
+}
+
+enum Looks {
+    Journal,
+    Export,
+    Neither(String),
+}
+
+/// What a file is, by its beginning. What is not there, or cannot be read, is told when it is opened as a journal.
+fn looks_like(path: &Path) -> Looks {
+    const JOURNAL: &[u8] = b"SQLite format 3\0";
+    const EXPORT: &[u8] = b"smith audit export ";
+    let mut found = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(EXPORT.len() as u64).read_to_end(&mut found));
+    if read.is_err() || found.is_empty() || found.starts_with(JOURNAL) {
+        Looks::Journal
+    } else if found == EXPORT {
+        Looks::Export
+    } else {
+        Looks::Neither(String::from_utf8_lossy(&found).into_owned())
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ExportReport<'a> {
+    good: bool,
+    about: &'a About,
+    chosen: u64,
+    others: u64,
+    omitted: u64,
+    attached: u64,
+    absent: u64,
+    end: Option<&'a Marked>,
+    /// Checkpoints that stand at a row where the export can be compared.
+    checkpoints: u64,
+    /// Those of them that prove all rows before theirs.
+    with_root: u64,
+    /// Whether the filter is proven to have chosen all it should.
+    complete: bool,
+}
+
+fn verify_rows(args: &Verify, checkpoints: &[Checkpoint]) -> Result<Exit, Failure> {
+    let proven = verify_export(|| File::open(&args.file))?;
+    let compared = proven.compare(checkpoints).map_err(|other| Failure::new(Exit::BrokenJournal, other))?;
+    if !checkpoints.is_empty() && compared.checkpoints == 0 {
+        let error = "expected a checkpoint at a row where the export can be compared, found none";
+        return Err(Failure::new(Exit::BadInput, error)
+            .with_hint("`smith audit export --checkpoints FILE` makes one that can be compared with yours"));
+    }
+    let complete = proven.about.scope == Scope::Everything;
+    if args.json {
+        let Proven { about, chosen, others, omitted, attached, absent, .. } = &proven;
+        output::json(&ExportReport {
+            good: true,
+            about,
+            chosen: *chosen,
+            others: *others,
+            omitted: *omitted,
+            attached: *attached,
+            absent: *absent,
+            end: proven.end(),
+            checkpoints: compared.checkpoints,
+            with_root: compared.with_root,
+            complete,
+        })?;
+        return Ok(Exit::Good);
+    }
+    let mut text = format!("{} {}\n", styled(GOOD, "good:"), rows(&proven));
+    let filter: Vec<String> =
+        proven.about.filter.iter().map(|(name, value)| format!("--{name} {value}")).collect();
+    text.push_str(&format!(
+        "chosen by: {}\n",
+        if filter.is_empty() { "everything".to_owned() } else { filter.join(" ") }
+    ));
+    text.push_str(if complete {
+        "complete: all rows are there, and the filter chooses these\n"
+    } else {
+        "complete: not proven; which of the rows left out the filter should have chosen cannot be seen\n"
+    });
+    let roots = counted(compared.with_root, "checkpoint");
+    text.push_str(&match (compared.checkpoints, compared.with_root) {
+        (0, _) => {
+            "unaltered: not proven; compare it with a checkpoint that was kept elsewhere (--checkpoints)\n"
+                .to_owned()
+        }
+        (n, 0) => format!("unaltered: not proven; {} without a root agree\n", counted(n, "checkpoint")),
+        (_, _) => format!("unaltered: proven by {roots}, as far as the newest of them\n"),
+    });
+    if let Some(end) = proven.end() {
+        text.push_str(&format!(
+            "journal: {}\nhead: {}\nroot: {}\n",
+            proven.about.journal,
+            end.head(),
+            end.root
+        ));
+    }
+    output::data(&text)?;
+    Ok(Exit::Good)
+}
+
+/// How many rows an export has, and how many it has not.
+pub(super) fn rows(proven: &Proven) -> String {
+    let mut text = format!("{} chosen", counted(proven.chosen, "row"));
+    for (number, what) in [(proven.others, "told besides"), (proven.omitted, "left out")] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", count(number)));
+        }
+    }
+    if proven.attached > 0 {
+        text.push_str(&format!(", {}", counted(proven.attached, "package list")));
+    }
+    if proven.absent > 0 {
+        text.push_str(&format!(" ({} of them missing)", count(proven.absent)));
+    }
+    text
+}
+
+/// The lists of packages beside a journal that was found good.
+fn verify_lists(args: &Verify, journal: &Path) -> Result<Exit, Failure> {
+    let lists = check_lists(&input::open(journal)?, &BlobFolder::beside(&args.file))?;
+    if args.json {
+        // The report of the journal is the answer; what is wrong beside it is told like any complaint.
+        for bad in &lists.bad {
+            output::note(&format!("row {}: list {}: {}", bad.row, bad.digest, bad.found));
+        }
+    } else {
+        let mut text = String::new();
+        for bad in &lists.bad {
+            text.push_str(&format!(
+                "{} row {}: list {}: {}\n",
+                styled(BAD, "bad:"),
+                bad.row,
+                bad.digest,
+                bad.found
+            ));
+        }
+        if lists.bad.is_empty() {
+            let named = counted(lists.named, "package list");
+            text.push_str(&format!("{} {named} as the journal names them\n", styled(GOOD, "good:")));
+        }
+        output::data(&text)?;
+    }
+    Ok(if lists.bad.is_empty() { Exit::Good } else { Exit::Finding })
+}
+
+impl From<ChoiceFault> for Failure {
+    fn from(fault: ChoiceFault) -> Self {
+        match fault {
+            ChoiceFault::Io(_) => Self::new(Exit::BadInput, fault),
+            ChoiceFault::Export(_)
+            | ChoiceFault::Filter(_)
+            | ChoiceFault::Impossible { .. }
+            | ChoiceFault::Decode { .. }
+            | ChoiceFault::Choice { .. } => Self::new(Exit::BrokenJournal, fault),
+        }
+    }
+}
+
+fn verify_journal(args: &Verify, file: &Path, checkpoints: &[Checkpoint]) -> Result<Exit, Failure> {
+    let reader = input::open(file)?;
+    let compared = checkpoints.len();
+    let verified = verify(&reader, Head::GENESIS, checkpoints);
     if verified.is_ok() {
         // Rows that agree with each other may still tell of what cannot be, and a snapshot of something else.
         refold(&reader, &Codec::default())?;

@@ -1,0 +1,158 @@
+//! What an auditor is shown and given, without a server.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::journal::kept;
+use super::run::{good, json, root, smith};
+
+fn journal() -> &'static str {
+    kept().to_str().unwrap()
+}
+
+fn shown(filter: &[&str]) -> Vec<Value> {
+    let arguments = [&["audit", "show", "--journal", journal(), "--limit", "0", "--json"], filter].concat();
+    json(&arguments).as_array().unwrap().clone()
+}
+
+/// A machine that was patched.
+fn machine() -> String {
+    let rows = shown(&[]);
+    let patched = rows.iter().find_map(|row| row["words"].as_str()?.split_once(": patch begins"));
+    patched.unwrap().0.to_owned()
+}
+
+#[test]
+fn rows_are_chosen_by_everything_that_they_are_about() {
+    let all = shown(&[]);
+    let (name, change) = (machine(), all.iter().find_map(|row| row["change"].as_str()).unwrap().to_owned());
+    let of_change = shown(&["--change", &change]);
+    assert!(!of_change.is_empty() && of_change.iter().all(|row| row["change"] == change.as_str()));
+    let of_machine = shown(&["--machine", &name]);
+    assert!(of_machine.len() > 2 && of_machine.len() < all.len() / 10);
+    let of_project = shown(&["--rollout", "1"]);
+    assert_eq!(of_project, shown(&["--project", "1"]));
+    assert!(of_project.iter().all(|row| row["project"] == 1));
+    let both = shown(&["--rollout", "1", "--machine", &name]);
+    assert!(both.len() <= of_machine.len() && both.iter().all(|row| of_machine.contains(row)));
+    assert!(shown(&["--actor", "operator"]).iter().all(|row| row["by"] == "operator"));
+    assert!(!shown(&["--build", "2"]).is_empty() && shown(&["--build", "99"]).is_empty());
+    let middle = all[all.len() / 2]["at"].as_str().unwrap();
+    let (before, after) = (shown(&["--until", middle]), shown(&["--since", middle]));
+    assert_eq!(before.len() + after.len(), all.len());
+    assert!(!before.is_empty() && !after.is_empty());
+    // The demo's journal is of a year that is long over.
+    assert_eq!(shown(&["--since", "1m"]).len(), 0);
+    let text = good(&["audit", "show", "--journal", journal(), "--change", &change]);
+    assert!(
+        text.lines().next().unwrap().split_whitespace().eq(["row", "at", "by", "under", "what"]),
+        "{text}"
+    );
+    assert!(text.lines().skip(1).all(|line| line.contains(&change)), "{text}");
+}
+
+#[test]
+fn a_filter_that_means_nothing_is_refused() {
+    for (option, value, code) in [
+        ("--since", "yesterday", 2),
+        ("--until", "2026-11-20T10:00", 2),
+        ("--change", "CHG9999999", 5),
+        ("--rollout", "99", 5),
+        ("--machine", "nobody", 5),
+    ] {
+        let ran = smith(&["audit", "show", "--journal", journal(), option, value]);
+        assert_eq!(ran.code, code, "{option} {value}: {}", ran.err);
+        assert!(ran.err.contains("expected"), "{}", ran.err);
+    }
+}
+
+fn export(folder: &Path, more: &[&str]) -> String {
+    let file = folder.join("export.smith").to_str().unwrap().to_owned();
+    let told = good(&[&["audit", "export", "--journal", journal(), "--out", &file], more].concat());
+    assert!(told.starts_with("good: "), "{told}");
+    file
+}
+
+#[test]
+fn an_export_is_verified_elsewhere_and_against_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = folder.path().join("checkpoints").to_str().unwrap().to_owned();
+    good(&["audit", "checkpoint", journal(), &checkpoints]);
+    good(&["audit", "verify", journal(), "--checkpoints", &checkpoints]);
+    let name = machine();
+    let file = export(folder.path(), &["--machine", &name, "--checkpoints", &checkpoints]);
+    let alone = good(&["audit", "verify", &file]);
+    assert!(alone.contains("unaltered: not proven") && alone.contains("complete: not proven"), "{alone}");
+    assert!(alone.contains(&format!("chosen by: --machine {name}\n")), "{alone}");
+    let compared = good(&["audit", "verify", &file, "--checkpoints", &checkpoints]);
+    assert!(compared.contains("unaltered: proven by 1 checkpoint"), "{compared}");
+    let report = json(&["audit", "verify", &file, "--checkpoints", &checkpoints, "--json"]);
+    assert_eq!(report["chosen"], shown(&["--machine", &name]).len());
+    assert_eq!((&report["with_root"], &report["complete"]), (&1.into(), &false.into()));
+    // A program that somebody wrote from the document agrees.
+    let theirs = root().join("crates/smith-journal/tests/proof.py");
+    match Command::new("python3").arg(theirs).arg(&file).output() {
+        Ok(ran) => assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr)),
+        Err(error) => eprintln!("skipped: python3 cannot be run here: {error}"),
+    }
+    let foreign = folder.path().join("foreign");
+    let line = std::fs::read_to_string(&checkpoints).unwrap().replacen("\"root\":\"", "\"root\":\"00", 1);
+    let cut = line.rfind("\"}").unwrap();
+    std::fs::write(&foreign, format!("{}\"}}\n", &line[..cut - 2])).unwrap();
+    let ran = smith(&["audit", "verify", &file, "--checkpoints", foreign.to_str().unwrap()]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("is not what the checkpoint was taken of: expected root 00"), "{}", ran.err);
+    std::fs::write(&foreign, line.replacen("\"seq\":", "\"seq\":1", 1)).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    for at in [3, 40, 200, bytes.len() / 2, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        std::fs::write(&file, &changed).unwrap();
+        let ran = smith(&["audit", "verify", &file]);
+        assert!([3, 4].contains(&ran.code), "byte {at}: {} {}", ran.code, ran.err);
+        assert!(ran.err.contains("expected"), "byte {at}: {}", ran.err);
+    }
+}
+
+#[test]
+fn an_export_of_everything_proves_that_nothing_was_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = machine();
+    let file = export(folder.path(), &["--machine", &name, "--since", "3000w", "--everything"]);
+    let told = good(&["audit", "verify", &file]);
+    assert!(told.contains("complete: all rows are there, and the filter chooses these\n"), "{told}");
+    let report = json(&["audit", "verify", &file, "--json"]);
+    assert_eq!(report["chosen"], shown(&["--machine", &name]).len());
+    assert_eq!(report["omitted"], 0);
+    // Somebody marks a row of the machine as one of the others, and packs the file again.
+    let bytes = std::fs::read(&file).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[93..]), &mut text).unwrap();
+    let chosen = report["chosen"].as_u64().unwrap();
+    let others = report["others"].as_u64().unwrap();
+    let text = text.replacen("\"chosen\":true}", "\"chosen\":false}", 1).replace(
+        &format!("\"chosen\":{chosen},\"others\":{others}"),
+        &format!("\"chosen\":{},\"others\":{}", chosen - 1, others + 1),
+    );
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let digest = smith_journal::sha256(&packed);
+    let forged = [format!("smith audit export 1 sha256 {digest}\n").as_bytes(), &packed].concat();
+    std::fs::write(&file, forged).unwrap();
+    let ran = smith(&["audit", "verify", &file]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("to be chosen by the filter, found otherwise"), "{}", ran.err);
+}
+
+#[test]
+fn a_data_folder_is_verified_with_its_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(journal(), folder.path().join("journal.db")).unwrap();
+    let told = good(&["audit", "verify", folder.path().to_str().unwrap()]);
+    assert!(told.contains("good: 0 package lists as the journal names them\n"), "{told}");
+    let ran = smith(&["audit", "verify", folder.path().join("none").to_str().unwrap()]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+}
