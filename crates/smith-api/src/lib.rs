@@ -25,7 +25,7 @@ pub use build::{Build, Channel, SetChannel};
 pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, Train, TrainRaised};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, Hearing, Server, Told};
-pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink};
+pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink, Week};
 pub use machine::{Exempt, Exemption, Gaps, Machine, Named, Why, WhyReason};
 pub use page::{Page, PageQuery};
 pub use pipeline::{Pipeline, PipelineStep};

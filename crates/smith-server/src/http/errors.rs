@@ -41,6 +41,11 @@ pub(super) const PAGES: &[(&str, &str)] = pages! {
     S0430 S0431 S0432 S0433 S0434 S0435 S0436 S0437 S0440
 };
 
+/// All error codes with their pages, in order.
+pub fn error_pages() -> &'static [(&'static str, &'static str)] {
+    PAGES
+}
+
 /// What an error code means, in a few words: the title of its page.
 pub(super) fn title(code: &str) -> &'static str {
     page(code).and_then(|page| page.lines().next()?.split_once(": ")).map_or("", |(_, title)| title)

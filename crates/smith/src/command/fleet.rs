@@ -3,6 +3,7 @@
 mod check;
 mod gaps;
 mod lookup;
+mod show;
 
 use clap::{Args, Subcommand};
 
@@ -20,6 +21,8 @@ enum Command {
     Lookup(lookup::Lookup),
     Gaps(gaps::Gaps),
     Check(check::Check),
+    Show(show::Show),
+    SignOff(show::SignOff),
 }
 
 pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
@@ -27,5 +30,7 @@ pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
         Command::Lookup(lookup) => lookup::run(&lookup),
         Command::Gaps(gaps) => gaps::run(&gaps),
         Command::Check(check) => check::run(&check),
+        Command::Show(show) => show::run(&show),
+        Command::SignOff(sign_off) => show::sign_off(&sign_off),
     }
 }

@@ -5,7 +5,7 @@ use smith_api::Status as Answer;
 
 use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
-use crate::output::{self, BAD, GOOD, counted, styled};
+use crate::output::{self, BAD, GOOD, counted, styled, wrapped};
 
 /// Say how the server stands: whether it drives, and what there is.
 ///
@@ -35,13 +35,13 @@ fn text(status: &Answer) -> String {
         None => styled(GOOD, &status.state),
         Some(why) => format!("{}: {why}", styled(BAD, &status.state)),
     };
-    format!(
-        "smith {}: {state}\n{}, {}, {}, {} to be done outside, {} in the journal\n",
-        status.version,
+    let what = format!(
+        "{}, {}, {}, {} to be done outside, {} in the journal",
         counted(status.machines, "machine"),
         counted(status.builds, "build"),
         counted(status.open_projects, "open project"),
         counted(status.open_errands, "errand"),
         counted(status.rows, "row"),
-    )
+    );
+    format!("smith {}: {state}\n{}\n", status.version, wrapped(&what, output::width(), 0))
 }
