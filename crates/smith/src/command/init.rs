@@ -125,29 +125,27 @@ fn unwritten(path: &Path, error: std::io::Error) -> Failure {
     Failure::new(Exit::Output, Unwritable::new(path, error))
 }
 
-/// A key that machines let in, unless there is one. The server's own user must be able to read it.
+/// A key that machines let in, unless there is one. It is read by the server's own user and by nobody else.
 fn make_key(answers: &Answers, host: &Host) -> Result<(), Failure> {
     let key = &answers.key;
     if key.exists() {
         return Ok(());
     }
-    if let Some(folder) = key.parent() {
+    let server = host.server.as_ref().filter(|_| host.is_root);
+    if let Some(folder) = key.parent().filter(|folder| !folder.exists()) {
         fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
-        if let Some(group) = host.server_group.filter(|_| host.is_root) {
-            let shut = fs::Permissions::from_mode(0o750);
-            fs::set_permissions(folder, shut).map_err(|error| unwritten(folder, error))?;
-            chown(folder, None, Some(group)).map_err(|error| unwritten(folder, error))?;
+        if let Some(server) = server {
+            chown(folder, Some(server.uid), None).map_err(|error| unwritten(folder, error))?;
         }
+        let shut = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(folder, shut).map_err(|error| unwritten(folder, error))?;
     }
     let mut keygen = Command::new("ssh-keygen");
     keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", &answers.site, "-f"]).arg(key);
-    let made = keygen.stdin(Stdio::null()).output();
-    let why = match made {
+    let why = match keygen.stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => {
-            if let Some(group) = host.server_group.filter(|_| host.is_root) {
-                chown(key, None, Some(group)).map_err(|error| unwritten(key, error))?;
-                let readable = fs::Permissions::from_mode(0o640);
-                fs::set_permissions(key, readable).map_err(|error| unwritten(key, error))?;
+            if let Some(server) = server {
+                chown(key, Some(server.uid), None).map_err(|error| unwritten(key, error))?;
             }
             return Ok(());
         }
@@ -170,12 +168,12 @@ fn checked(settings: &Path) -> Result<(), Failure> {
 
 /// The three commands that lead to a server with a build; as the server's own user where the package has made one.
 fn next(answers: &Answers, folder: &Path, has_recipe: bool, host: &Host) -> String {
-    let is_packaged = folder == Path::new(PACKAGED) && host.server_group.is_some();
-    let sudo = if is_packaged { "sudo -u smith " } else { "" };
+    let is_packaged = folder == Path::new(PACKAGED) && host.server.is_some();
+    let user = if is_packaged { "runuser -u smith -- " } else { "" };
     let quoted = |path: &Path| quoted(&path.display().to_string());
     let (store, folder_shown) = (quoted(&answers.store), quoted(folder));
     let build = match has_recipe {
-        true => format!("{sudo}smith build create {folder_shown}/recipes/site.yaml --store {store}"),
+        true => format!("{user}smith build create {folder_shown}/recipes/site.yaml --lazy --store {store}"),
         false => format!("smith fleet check --inventory {}", quoted(&answers.inventory)),
     };
     let serve = match is_packaged {
@@ -184,7 +182,7 @@ fn next(answers: &Answers, folder: &Path, has_recipe: bool, host: &Host) -> Stri
     };
     format!(
         "Name your machines in {}, then:\n  \
-         {sudo}smith build key new --store {store} --user-id 'Patching <patching@{}>'\n  {build}\n  {serve}\n",
+         {user}smith build key new --store {store} --user-id 'Patching <patching@{}>'\n  {build}\n  {serve}\n",
         answers.machines().display(),
         answers.host,
     )

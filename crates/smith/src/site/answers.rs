@@ -46,8 +46,8 @@ pub(crate) struct Host {
     pub(crate) is_root: bool,
     /// Who asks; behind sudo the person and not root.
     pub(crate) person: Option<Account>,
-    /// Of the package's server.
-    pub(crate) server_group: Option<u32>,
+    /// The user of the package's server.
+    pub(crate) server: Option<Account>,
     pub(crate) zone: String,
 }
 
@@ -219,7 +219,7 @@ impl Host {
             name,
             is_root: uid == 0,
             person: accounts.into_iter().find(|account| account.uid == person),
-            server_group: group("smith"),
+            server: account_named("smith"),
             zone: zone(),
         }
     }
@@ -250,14 +250,6 @@ fn account_named(name: &str) -> Option<Account> {
     accounts().into_iter().find(|account| account.name == name)
 }
 
-fn group(name: &str) -> Option<u32> {
-    let text = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok()).flatten()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -282,7 +274,7 @@ mod tests {
             name: "control".to_owned(),
             is_root: false,
             person: Some(Account { uid: 1000, name: "ben".to_owned() }),
-            server_group: None,
+            server: None,
             zone: "UTC".to_owned(),
         };
         Answers::usual(&given(), Path::new("/site"), &host, "/etc/smith")

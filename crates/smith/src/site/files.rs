@@ -38,7 +38,7 @@ pub(crate) fn all(answers: &Answers, recipe: Option<&str>) -> Vec<File> {
     }
     files.extend(PIPELINES.map(|(path, text)| File { path, text: text.to_owned() }));
     if let Some(recipe) = recipe {
-        files.push(File { path: "recipes/site.yaml", text: recipe.to_owned() });
+        files.push(File { path: "recipes/site.yaml", text: format!("{RECIPE}{recipe}") });
         files.push(File { path: "smith.d/week.yaml", text: week(answers) });
     }
     files
@@ -170,6 +170,10 @@ machines: []
 #  - {name: dev-dal10-carrier1-worker-1001, address: 192.0.2.1}
 #  - {name: stage-dal10-carrier1-worker-1001, address: 192.0.2.2}
 #  - {name: 'prod-syd01-carrier1-worker-[1001-1010]', rack: r12}
+";
+
+const RECIPE: &str = "# This machine's apt sources, all of them. That is much: `take` in docs/reference/recipes.md says less, and
+# `smith build create --lazy` leaves the files upstream until somebody asks for them.
 ";
 
 /// Nothing starts by itself on the first Sunday: the schedule is for whoever has seen it work by hand.
