@@ -43,8 +43,8 @@ const COMMANDS: [Command; 7] = [
     Command { name: "bench", usage: "NAME ARGS…", what: "run a named benchmark", run: bench::run },
     Command {
         name: "dist",
-        usage: "[--target TRIPLE] [--try]",
-        what: "build the agent and its Debian package",
+        usage: "[--only agent|server] [--target TRIPLE] [--try]",
+        what: "build the agent, the server and their Debian packages",
         run: dist::run,
     },
     Command { name: "mutants", usage: "ARGS…", what: "mutate the rules of rollouts", run: mutants::run },

@@ -30,6 +30,21 @@ pub struct CycleLink {
     pub at: Option<String>,
 }
 
+/// A week of the settings, which a schedule or a person starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Week {
+    pub week: String,
+    pub channel: String,
+    /// Who is to look when a link fails.
+    pub owner: String,
+    pub links: Vec<String>,
+    /// The pattern and the zone of its schedule; nothing where it is started by hand only.
+    pub schedule: Option<String>,
+    /// When the schedule starts it next, by the clock on the wall.
+    pub next: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

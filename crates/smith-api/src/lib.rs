@@ -28,7 +28,7 @@ pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, 
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, Hearing, Server, Told};
 pub use clock::Clock;
-pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink};
+pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink, Week};
 pub use machine::{Exempt, Exemption, Gaps, Machine, Named, Why, WhyReason};
 pub use page::{Page, PageQuery};
 pub use pipeline::{Pipeline, PipelineStep};

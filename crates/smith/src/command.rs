@@ -7,9 +7,17 @@ mod change;
 mod channel;
 mod chat;
 mod clock;
+mod completions;
+mod cycle;
 mod demo;
+mod errand;
+mod events;
+mod exemption;
+mod explain;
 mod fleet;
+mod init;
 mod lab;
+mod manual;
 mod mirror;
 mod pipeline;
 mod report;
@@ -20,7 +28,9 @@ mod ticket;
 mod token;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{Command as Line, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub(crate) use serve::USUAL as USUAL_SETTINGS;
 
 use crate::failure::{Exit, Failure};
 
@@ -44,33 +54,63 @@ pub(crate) struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
     Demo(demo::Demo),
     Serve(serve::Serve),
     Status(status::Status),
     Chat(chat::Chat),
+    Events(events::Events),
     Rollout(rollout::Rollout),
+    Cycle(cycle::Cycle),
     Change(change::Change),
     Train(train::Train),
     Ticket(ticket::Ticket),
+    Errand(errand::Errand),
     Pipeline(pipeline::Pipeline),
     Fleet(fleet::Fleet),
+    Exemption(exemption::Exemption),
     Build(build::Build),
     Mirror(mirror::Mirror),
     Channel(channel::Channel),
     Agent(agent::Agent),
     Report(report::Report),
     Audit(audit::Audit),
+    Explain(explain::Explain),
     Token(token::Token),
     Clock(clock::Clock),
     Lab(lab::Lab),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
+}
+
+impl Program {
+    /// What somebody wrote on the command line.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let mut line = crate::groups::grouped(Self::command());
+        let matches = line.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut line))
+    }
+}
+
+/// The command line as it is declared, without what is made for a screen.
+fn plain() -> Line {
+    Program::command()
 }
 
 pub(crate) fn run(program: Program) -> Result<Exit, Failure> {
     match program.command {
+        Command::Init(init) => init::run(&init),
+        Command::Completions(completions) => completions::run(&completions),
+        Command::Manual(manual) => manual::run(&manual),
         Command::Demo(demo) => demo::run(&demo),
         Command::Serve(serve) => serve::run(&serve),
         Command::Status(status) => status::run(&status),
         Command::Chat(chat) => chat::run(&chat),
+        Command::Events(events) => events::run(&events),
+        Command::Cycle(cycle) => cycle::run(&cycle),
+        Command::Errand(errand) => errand::run(&errand),
+        Command::Exemption(exemption) => exemption::run(&exemption),
+        Command::Explain(explain) => explain::run(&explain),
         Command::Change(change) => change::run(&change),
         Command::Train(train) => train::run(&train),
         Command::Ticket(ticket) => ticket::run(&ticket),

@@ -28,8 +28,8 @@ pub(crate) use pipelines::load;
 pub(crate) use place::{Place, PlaceArgs, Suites, WhereArgs, channel_failed};
 pub(crate) use reach::{Absent, ReachArgs};
 pub(crate) use recipe::RecipeFile;
-pub(crate) use rows::{FilterArgs, encoded};
-pub(crate) use server::{ServerArgs, request_key};
+pub(crate) use rows::FilterArgs;
+pub(crate) use server::{ServerArgs, encoded, request_key};
 pub(crate) use signing::{SigningArgs, key_failed};
 pub(crate) use span::{Length, length};
 pub(crate) use store::{

@@ -2,21 +2,27 @@
 //! output, everything else on standard error, an exit code that means something.
 
 mod command;
+mod complete;
 mod demo;
 mod failure;
+mod groups;
 mod input;
 mod machines;
 mod output;
+mod page;
 mod rehearsal;
+mod site;
+mod systemd;
 
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use crate::failure::Exit;
 
 fn main() -> ExitCode {
-    let program = match command::Program::try_parse() {
+    if complete::answer() {
+        return Exit::Good.into();
+    }
+    let program = match command::Program::read() {
         Ok(program) => program,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Good };

@@ -1,9 +1,13 @@
-//! `cargo xtask dist`: the agent as one static program, and its Debian package.
+//! `cargo xtask dist`: the agent as one static program, the server, and their Debian packages.
 
 mod binary;
 mod elf;
+mod linked;
 mod package;
 mod run;
+mod server;
+mod server_trial;
+mod stage;
 mod target;
 mod trial;
 

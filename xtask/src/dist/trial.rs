@@ -6,20 +6,20 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
 
-use super::package::VERSION;
+use super::stage::VERSION;
 use super::target::Target;
 use crate::failure::Failure;
 use crate::process::{capture, probe, run as run_command};
 
 /// Debian as old as its mirrors still have.
-const SUITE: &str = "bookworm";
+pub(super) const SUITE: &str = "bookworm";
 
 /// A folder that goes when the trial is over.
-struct Root(PathBuf);
+pub(super) struct Root(pub(super) PathBuf);
 
 impl Root {
-    fn make() -> Result<Self, Failure> {
-        let path = env::temp_dir().join(format!("smith-dist-{}", id()));
+    pub(super) fn make(what: &str) -> Result<Self, Failure> {
+        let path = env::temp_dir().join(format!("smith-dist-{what}-{}", id()));
         fs::create_dir(&path)
             .map_err(|source| Failure::Write { path: path.display().to_string(), source })?;
         // Whoever the package manager runs as must be able to pass.
@@ -54,18 +54,22 @@ pub(super) fn run(target: Target, binary: &Path, package: &Path) -> Result<Optio
 
 /// In a folder with nothing else in it: no C library, no /etc, no /dev.
 fn runs_alone(binary: &Path) -> Result<(), Failure> {
-    let root = Root::make()?;
+    let root = Root::make("agent")?;
     let inside = root.0.join("smith-agent");
     fs::copy(binary, &inside)
         .map_err(|source| Failure::Write { path: inside.display().to_string(), source })?;
-    expect_version(&capture(Command::new("chroot").arg(&root.0).args(["/smith-agent", "--version"]))?)
+    expect_version(
+        "smith-agent",
+        &capture(Command::new("chroot").arg(&root.0).args(["/smith-agent", "--version"]))?,
+    )
 }
 
-fn expect_version(output: &[u8]) -> Result<(), Failure> {
-    expect("smith-agent --version", &format!("smith-agent {VERSION}"), String::from_utf8_lossy(output).trim())
+pub(super) fn expect_version(program: &str, output: &[u8]) -> Result<(), Failure> {
+    let expected = format!("{program} {VERSION}");
+    expect(&format!("{program} --version"), &expected, String::from_utf8_lossy(output).trim())
 }
 
-fn expect(what: &str, expected: &str, found: &str) -> Result<(), Failure> {
+pub(super) fn expect(what: &str, expected: &str, found: &str) -> Result<(), Failure> {
     if expected == found {
         return Ok(());
     }
@@ -78,7 +82,7 @@ fn expect(what: &str, expected: &str, found: &str) -> Result<(), Failure> {
 
 /// Installed, used, upgraded to itself, purged: nothing is asked, and nothing stays.
 fn installs(target: Target, package: &Path) -> Result<Option<String>, Failure> {
-    let root = Root::make()?;
+    let root = Root::make("agent")?;
     let machine = root.0.join("machine");
     let mut strap = Command::new("mmdebstrap");
     strap.args([
@@ -99,7 +103,7 @@ fn installs(target: Target, package: &Path) -> Result<Option<String>, Failure> {
     for _ in 0..2 {
         dpkg(&["--install", "/smith-agent.deb"])?;
     }
-    expect_version(&capture(chroot(&machine, "smith-agent").arg("--version"))?)?;
+    expect_version("smith-agent", &capture(chroot(&machine, "smith-agent").arg("--version"))?)?;
     expect("dpkg --audit", "", &said(chroot(&machine, "dpkg").arg("--audit"))?)?;
     expect("dpkg --verify", "", &said(chroot(&machine, "dpkg").args(["--verify", "smith-agent"]))?)?;
     let state =
@@ -115,13 +119,13 @@ fn installs(target: Target, package: &Path) -> Result<Option<String>, Failure> {
     Ok(None)
 }
 
-fn chroot(machine: &Path, program: &str) -> Command {
+pub(super) fn chroot(machine: &Path, program: &str) -> Command {
     let mut command = Command::new("chroot");
     command.arg(machine).arg(program).env_clear().env("LC_ALL", "C");
     command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command
 }
 
-fn said(command: &mut Command) -> Result<String, Failure> {
+pub(super) fn said(command: &mut Command) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&capture(command)?).trim().to_owned())
 }

@@ -42,6 +42,11 @@ pub(super) const PAGES: &[(&str, &str)] = pages! {
     S0445 S0450 S0451 S0452
 };
 
+/// All error codes with their pages, in order.
+pub fn error_pages() -> &'static [(&'static str, &'static str)] {
+    PAGES
+}
+
 /// What an error code means, in a few words: the title of its page.
 pub(super) fn title(code: &str) -> &'static str {
     page(code).and_then(|page| page.lines().next()?.split_once(": ")).map_or("", |(_, title)| title)

@@ -98,7 +98,7 @@ impl Site {
     }
 }
 
-fn now() -> smith_domain::time::Timestamp {
+pub(super) fn now() -> smith_domain::time::Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     smith_domain::time::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

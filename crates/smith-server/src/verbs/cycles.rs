@@ -1,6 +1,6 @@
 //! Cycles: the week started, watched, and helped on by hand.
 
-use smith_api::{Cycle, Page, PageQuery, Role, StartCycle};
+use smith_api::{Cycle, Page, PageQuery, Role, StartCycle, Week as Told};
 use smith_domain::cycle::{CycleCommand, CycleRejection, Link, WeekPlan};
 use smith_domain::decide::Command;
 use smith_domain::id::{BuildNumber, CycleId};
@@ -8,6 +8,7 @@ use smith_domain::pipeline::{Gate, Pipeline};
 use smith_domain::rollout::Scope;
 use smith_domain::state::State;
 
+use super::access::now;
 use super::caller::{Caller, Environments};
 use super::denied::{Denied, Kind};
 use super::page::part;
@@ -15,7 +16,7 @@ use super::projects::covers;
 use super::site::Site;
 use crate::answers;
 use crate::config::nearest;
-use crate::config::settings::Week;
+use crate::config::settings::{Schedule, Week};
 
 impl Site {
     pub fn cycles(&self, query: &PageQuery) -> Result<Page<Cycle>, Denied> {
@@ -28,6 +29,20 @@ impl Site {
 
     pub fn cycle(&self, id: u32) -> Result<Cycle, Denied> {
         self.core.read(|state| Ok(answers::cycle(state, find(state, id)?)))
+    }
+
+    /// The weeks of the settings, and when each is due next.
+    pub fn weeks(&self) -> Vec<Told> {
+        let now = now();
+        let told = |Week { plan, schedule, .. }: &Week| Told {
+            week: plan.name.clone(),
+            channel: plan.channel.clone(),
+            owner: plan.owner.to_string(),
+            links: plan.links().iter().map(ToString::to_string).collect(),
+            schedule: schedule.as_ref().map(Schedule::words),
+            next: schedule.as_ref().and_then(|one| one.after(now)).map(|at| at.to_string()),
+        };
+        self.weeks.iter().map(told).collect()
     }
 
     /// Starts a week of the settings, with a new build or one that is there.

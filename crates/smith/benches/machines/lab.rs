@@ -29,7 +29,7 @@ impl Drop for Lab {
             let _ = server.kill();
             let _ = server.wait();
         }
-        let _ = self.smith(&["lab", "down", "--name", &self.name]).stdout(Stdio::null()).status();
+        let _ = self.smith(&["lab", "down", "--yes", "--name", &self.name]).stdout(Stdio::null()).status();
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn twelve(runs: u32, table: &mut Table) -> Outcome {
     let lab = Lab::new()?;
     // The base is fetched once for all labs of a computer, and is not what is measured.
     run(&mut lab.up("1", "1")?)?;
-    lab.said(&["lab", "down", "--name", &lab.name])?;
+    lab.said(&["lab", "down", "--yes", "--name", &lab.name])?;
     let mut costs = Vec::new();
     let mut heaviest = 0.0_f64;
     for _ in 0..runs {
@@ -89,7 +89,7 @@ pub(crate) fn twelve(runs: u32, table: &mut Table) -> Outcome {
         for machine in seen["machines"].as_array().ok_or("expected machines")? {
             heaviest = heaviest.max(machine["memory"].as_f64().unwrap_or(f64::INFINITY));
         }
-        lab.said(&["lab", "down", "--name", &lab.name])?;
+        lab.said(&["lab", "down", "--yes", "--name", &lab.name])?;
     }
     let cost = median(&costs);
     let goals = vec![
@@ -114,7 +114,7 @@ pub(crate) fn patch(runs: u32, table: &mut Table) -> Outcome {
     for round in 0..runs {
         // Who begins changes from round to round.
         for turn in 0..2 {
-            lab.said(&["lab", "reload", "--name", &lab.name, &machine])?;
+            lab.said(&["lab", "reload", "--yes", "--name", &lab.name, &machine])?;
             let by_agent = (round + turn) % 2 == 0;
             let began = Instant::now();
             if by_agent {

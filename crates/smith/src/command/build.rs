@@ -15,8 +15,11 @@ mod provenance;
 mod purge;
 mod show;
 mod sign;
+mod withdraw;
 
 use clap::{Args, Subcommand};
+
+pub(super) use init::apt_sources;
 
 use crate::failure::{Exit, Failure};
 
@@ -45,6 +48,8 @@ enum Command {
     Purge(purge::Purge),
     Archive(archive::Archive),
     Restore(archive::Restore),
+    Known(withdraw::Known),
+    Withdraw(withdraw::Withdraw),
 }
 
 pub(super) fn run(build: Build) -> Result<Exit, Failure> {
@@ -64,6 +69,8 @@ pub(super) fn run(build: Build) -> Result<Exit, Failure> {
         Command::Keep(keep) => keep::run(&keep),
         Command::Purge(purge) => purge::run(&purge),
         Command::Archive(archive) => archive::run(&archive),
+        Command::Known(known) => withdraw::known(&known),
+        Command::Withdraw(withdraw) => withdraw::run(&withdraw),
         Command::Restore(restore) => archive::run_restore(&restore),
     }
 }

@@ -1,11 +1,12 @@
 //! `smith change`: what waits for whom, and who said yes.
 
 use clap::{Args, Subcommand};
-use smith_api::{Change as Answer, Decision, Page};
+use smith_api::{Change as Answer, Decision, Page, Project};
+use smith_server::answers;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key};
-use crate::output::{self, Align, Table};
+use crate::input::{ServerArgs, Sure, request_key};
+use crate::output::{self, Align, Coloured, Table};
 
 /// Look at change requests, and approve or reject them.
 #[derive(Debug, Args)]
@@ -18,15 +19,17 @@ pub(super) struct Change {
 enum Command {
     List(List),
     /// Show a change with its tasks, its approvals, and what it was closed with
-    Show(One),
+    Show(Which),
+    /// Show how far the work under a change is
+    Project(Which),
     /// Approve a change that waits for it; nobody approves their own
     Approve(One),
     /// Reject a change that waits for approval: what it is for halts
     Reject(One),
     /// Take an approval back: what runs is finished, nothing new begins
-    Revoke(One),
+    Revoke(End),
     /// Cancel a change that is not needed any more
-    Cancel(One),
+    Cancel(End),
 }
 
 /// List changes, the newest last.
@@ -42,20 +45,36 @@ struct List {
     json: bool,
 }
 
-/// One change, or a word about it.
+/// Which change.
 #[derive(Debug, Args)]
-struct One {
+struct Which {
     /// Its number, such as CHG0268453
     #[arg(value_name = "NUMBER")]
     number: String,
-    /// Why; it stands in the journal, and all but an approval need it
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A word about a change.
+#[derive(Debug, Args)]
+struct One {
+    #[command(flatten)]
+    which: Which,
+    /// Why; it stands in the journal, and all but an approval need it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// A word that takes something away.
+#[derive(Debug, Args)]
+struct End {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 pub(super) fn run(change: &Change) -> Result<Exit, Failure> {
@@ -64,8 +83,17 @@ pub(super) fn run(change: &Change) -> Result<Exit, Failure> {
         Command::Show(one) => show(one),
         Command::Approve(one) => rule(one, "approve"),
         Command::Reject(one) => rule(one, "reject"),
-        Command::Revoke(one) => rule(one, "revoke"),
-        Command::Cancel(one) => rule(one, "cancel"),
+        Command::Project(which) => project(which),
+        Command::Revoke(end) => {
+            let number = &end.one.which.number;
+            end.sure.or_ask(&format!("revoke {number}? what waits for it must be approved again"))?;
+            rule(&end.one, "revoke")
+        }
+        Command::Cancel(end) => {
+            let number = &end.one.which.number;
+            end.sure.or_ask(&format!("cancel {number}? it cannot be taken back"))?;
+            rule(&end.one, "cancel")
+        }
     }
 }
 
@@ -94,7 +122,7 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
             change.title.clone(),
         ]);
     }
-    output::data(&table.render(output::WIDTH))?;
+    output::data(&table.render(output::width()))?;
     Ok(Exit::Good)
 }
 
@@ -115,17 +143,29 @@ pub(super) async fn pages<T: serde::de::DeserializeOwned>(
     }
 }
 
-fn show(args: &One) -> Result<Exit, Failure> {
+fn show(args: &Which) -> Result<Exit, Failure> {
     let path = format!("/v1/changes/{}", args.number);
     let change = args.server.ask(async |client| client.get(&path).await)?;
     tell(&change, args.json)
 }
 
+fn project(args: &Which) -> Result<Exit, Failure> {
+    let path = format!("/v1/changes/{}/project", args.number);
+    let project: Project = args.server.ask(async |client| client.get(&path).await)?;
+    if args.json {
+        output::json(&project)?;
+    } else {
+        output::data(&answers::project_text(&project, &Coloured))?;
+    }
+    Ok(Exit::Good)
+}
+
 fn rule(args: &One, verb: &str) -> Result<Exit, Failure> {
-    let (path, key) = (format!("/v1/changes/{}/{verb}", args.number), request_key());
+    let which = &args.which;
+    let (path, key) = (format!("/v1/changes/{}/{verb}", which.number), request_key());
     let body = Decision { reason: args.reason.clone() };
-    let change = args.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
-    tell(&change, args.json)
+    let change = which.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+    tell(&change, which.json)
 }
 
 fn tell(change: &Answer, json: bool) -> Result<Exit, Failure> {

@@ -1,6 +1,7 @@
 //! `smith channel`: the names by which clients find a build.
 
 mod follow;
+mod record;
 mod remove;
 mod set;
 mod show;
@@ -26,6 +27,8 @@ enum Command {
     Follow(follow::Follow),
     Remove(remove::Remove),
     Show(show::Show),
+    Known(record::Known),
+    Record(record::Record),
 }
 
 /// Who wants it, and why.
@@ -47,6 +50,8 @@ pub(super) fn run(channel: &Channel) -> Result<Exit, Failure> {
         Command::Follow(follow) => follow::run(follow),
         Command::Remove(remove) => remove::run(remove),
         Command::Show(show) => show::run(show),
+        Command::Known(known) => record::known(known),
+        Command::Record(record) => record::run(record),
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod confirm;
 mod gaps;
 mod lookup;
+mod show;
 mod sources;
 
 use clap::{Args, Subcommand};
@@ -24,6 +25,8 @@ enum Command {
     Check(check::Check),
     Sources(sources::Sources),
     Confirm(confirm::Confirm),
+    Show(show::Show),
+    SignOff(show::SignOff),
 }
 
 pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
@@ -33,5 +36,7 @@ pub(super) fn run(fleet: Fleet) -> Result<Exit, Failure> {
         Command::Check(check) => check::run(&check),
         Command::Sources(sources) => sources::run(&sources),
         Command::Confirm(confirm) => confirm::run(&confirm),
+        Command::Show(show) => show::run(&show),
+        Command::SignOff(sign_off) => show::sign_off(&sign_off),
     }
 }

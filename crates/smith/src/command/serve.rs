@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use std::os::unix::fs::{DirBuilderExt as _, chown};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use smith_server::bot::Bot;
@@ -13,12 +14,14 @@ use smith_server::config::settings::{HttpListen, Settings, SettingsError, load_s
 use smith_server::core::Standing;
 use smith_server::http::{App, Door, DoorError, Parts, Peer, Peers, open_tcp, open_unix, serve as answer};
 use smith_server::serve::{Served, serve};
+use smith_server::verbs::Site;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Exit, Failure};
 use crate::output;
+use crate::systemd::Systemd;
 
 /// Drive rollouts on real machines, and answer to people and programs.
 ///
@@ -41,7 +44,7 @@ pub(super) struct Serve {
     check: bool,
 }
 
-const USUAL: &str = "/etc/smith/smith.yaml";
+pub(crate) const USUAL: &str = "/etc/smith/smith.yaml";
 
 pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
     let settings = settings(args)?;
@@ -106,21 +109,17 @@ fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exi
         let chat = Arc::new(Bot::new(site.clone()));
         let peers = Peers::new(others.collect::<BTreeMap<_, _>>());
         let app = App::new(Parts { site: site.clone(), chat, peers });
+        let systemd = Systemd::here().map(Arc::new);
+        if let Some(systemd) = &systemd {
+            systemd.say("READY=1");
+            if let Some(every) = Systemd::watchdog() {
+                tokio::spawn(keep_telling(Arc::clone(systemd), site.clone(), every));
+            }
+        }
         let stop = async {
-            let (Ok(mut term), Ok(mut int)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
-                return;
-            };
-            let nobody_drives = async {
-                while site.core.standing() != Standing::Ended {
-                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                }
-            };
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-                () = nobody_drives => {}
+            asked_to_stop(&site).await;
+            if let Some(systemd) = &systemd {
+                systemd.say("STOPPING=1");
             }
         };
         answer(doors, app, stop).await;
@@ -130,6 +129,36 @@ fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exi
         }
         Ok(Exit::Good)
     })
+}
+
+/// Until a signal comes, or nobody drives any more.
+async fn asked_to_stop(site: &Site) {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    let nobody_drives = async {
+        while site.core.standing() != Standing::Ended {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        () = nobody_drives => {}
+    }
+}
+
+/// Tells systemd that all is well as long as questions about the site are answered: a server whose state is locked for good is
+/// killed and started again. One that only cannot record goes on, for that heals by itself.
+async fn keep_telling(systemd: Arc<Systemd>, site: Site, every: Duration) {
+    loop {
+        let asked = site.clone();
+        if let Ok(status) = tokio::task::spawn_blocking(move || asked.status()).await {
+            systemd.say(&format!("WATCHDOG=1\nSTATUS={}", status.state));
+        }
+        tokio::time::sleep(every).await;
+    }
 }
 
 /// The number of the group that the settings name.

@@ -5,7 +5,7 @@ use smith_api::Status as Answer;
 
 use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
-use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, counted, styled, wrapped};
 
 /// Say how the server stands: whether it drives, and what there is.
 ///
@@ -30,20 +30,26 @@ pub(super) fn run(args: &Status) -> Result<Exit, Failure> {
     Ok(if is_good { Exit::Good } else { Exit::Finding })
 }
 
+/// Before what is to be looked at: `look: `.
+const LOOK: usize = 6;
+
 fn text(status: &Answer) -> String {
     let state = match &status.trouble {
         None => styled(GOOD, &status.state),
         Some(why) => format!("{}: {why}", styled(BAD, &status.state)),
     };
-    let attention: String =
-        status.attention.iter().map(|line| format!("{} {line}\n", styled(WAITS, "look:"))).collect();
-    format!(
-        "smith {}: {state}\n{}, {}, {}, {} to be done outside, {} in the journal\n{attention}",
-        status.version,
+    let what = format!(
+        "{}, {}, {}, {} to be done outside, {} in the journal",
         counted(status.machines, "machine"),
         counted(status.builds, "build"),
         counted(status.open_projects, "open project"),
         counted(status.open_errands, "errand"),
         counted(status.rows, "row"),
-    )
+    );
+    let mut text = format!("smith {}: {state}\n{}\n", status.version, wrapped(&what, output::width(), 0));
+    for line in &status.attention {
+        let look = styled(WAITS, "look:");
+        text.push_str(&format!("{look} {}\n", wrapped(line, output::width(), LOOK)));
+    }
+    text
 }

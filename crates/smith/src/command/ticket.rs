@@ -67,7 +67,7 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
         let epic = ticket.parent.clone().unwrap_or_default();
         table.row([ticket.number.clone(), ticket.state.clone(), epic, ticket.title.clone()]);
     }
-    output::data(&table.render(output::WIDTH))?;
+    output::data(&table.render(output::width()))?;
     Ok(Exit::Good)
 }
 

@@ -123,7 +123,7 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
             token.revoked.unwrap_or_default(),
         ]);
     }
-    output::data(&table.render(output::WIDTH))?;
+    output::data(&table.render(output::width()))?;
     Ok(Exit::Good)
 }
 

@@ -127,7 +127,7 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
     for train in trains.items {
         table.row([train.train.to_string(), train.by, train.title, train.changes.join(" ")]);
     }
-    output::data(&table.render(output::WIDTH))?;
+    output::data(&table.render(output::width()))?;
     Ok(Exit::Good)
 }
 

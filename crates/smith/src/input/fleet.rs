@@ -10,14 +10,14 @@ use smith_domain::time::Timestamp;
 use smith_server::inventory::{InventoryConfig, LoadError, load, load_config};
 use smith_sim::rehearse::{Shape, generate};
 
-use super::unreadable;
+use super::{ServerArgs, unreadable};
 use crate::failure::{Exit, Failure};
 
 /// Which machines.
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
 pub(crate) struct FleetArgs {
-    /// The configuration of the inventory (`sources.yaml`) [env: SMITH_INVENTORY, unless --fleet is given]
+    /// The configuration of the inventory (`sources.yaml`) [env: SMITH_INVENTORY, unless --fleet or a server is given]
     #[arg(long, value_name = "CONFIG")]
     pub(crate) inventory: Option<PathBuf>,
     /// A text with one machine a line
@@ -73,6 +73,12 @@ impl MadeFleet {
 }
 
 impl FleetArgs {
+    /// Whether a server is asked: nobody gave a file, and the environment does not name one before a server.
+    pub(crate) fn is_of_server(&self, server: &ServerArgs) -> bool {
+        let given = self.inventory.is_some() || self.fleet.is_some();
+        !given && (server.is_named() || std::env::var_os("SMITH_INVENTORY").is_none())
+    }
+
     pub(crate) fn machines(&self) -> Result<Vec<MachineFacts>, Failure> {
         if let Some(path) = &self.fleet {
             return text(path);

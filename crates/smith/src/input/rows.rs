@@ -80,21 +80,7 @@ impl FilterArgs {
         add("since", self.since.clone());
         add("until", self.until.clone());
         let pairs: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+            parameters.iter().map(|(name, value)| format!("{name}={}", super::encoded(value))).collect();
         pairs.join("&")
     }
-}
-
-/// A value as it may stand in an address.
-pub(crate) fn encoded(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(char::from(byte))
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
 }

@@ -55,6 +55,19 @@ fn secret(path: &Path) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
+/// A text as a part of an address: whatever could mean something there is escaped.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// A key that makes one request of one command, however often its connection breaks.
 pub(crate) fn request_key() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -76,7 +89,7 @@ impl From<ClientError> for Failure {
                 Self::new(exit, text).maybe_hint(hint)
             }
             ClientError::Unreachable { .. } => Self::new(Exit::NotThere, error).with_hint(
-                "`smith serve` starts one; `--server` or SMITH_SERVER names another, `--journal FILE` reads a journal without one",
+                "`smith serve` starts one; `--server` or SMITH_SERVER names another; `--journal FILE`, or `--inventory FILE` of machines, is read without one",
             ),
             ClientError::Strange { .. } => Self::new(Exit::BadInput, error),
         }

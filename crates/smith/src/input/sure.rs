@@ -7,7 +7,8 @@ use clap::Args;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
-/// `--yes`, the same everywhere.
+/// `--yes`, the same everywhere. What is asked before it cannot be taken back, or not without work: an approval that is
+/// rejected, a mirror that is forgotten or a machine that is left out is not asked about, for the same can be said again.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Sure {
     /// Do it without asking

@@ -66,6 +66,23 @@ impl Table {
         out
     }
 
+    /// The table with nothing shortened: columns at the end go until the others fit, and the first stays whatever its width.
+    pub(crate) fn render_whole(&self, width: usize) -> String {
+        let natural = self.widths(usize::MAX);
+        let mut used = 0;
+        let fits = |column: &usize| {
+            used += self.gap(*column) + natural[*column];
+            *column == 0 || used <= width
+        };
+        let columns = (0..natural.len()).take_while(fits).count();
+        let cut = |row: &Row| match row {
+            Row::Cells(cells) => Row::Cells(cells.iter().take(columns).cloned().collect()),
+            Row::Heading(text) => Row::Heading(text.clone()),
+        };
+        let titles = self.titles.iter().take(columns).copied().collect();
+        Table { titles, rows: self.rows.iter().map(cut).collect() }.render(usize::MAX)
+    }
+
     /// Two blanks between columns, one between numbers.
     fn gap(&self, column: usize) -> usize {
         match column.checked_sub(1).map(|before| (self.titles[before].1, self.titles[column].1)) {
@@ -124,7 +141,7 @@ fn length(text: &str) -> usize {
 }
 
 /// The text, or as much of it as fits with a sign that there was more.
-pub(super) fn shortened(text: &str, width: usize) -> String {
+pub(crate) fn shortened(text: &str, width: usize) -> String {
     if length(text) <= width {
         return text.to_owned();
     }
@@ -155,6 +172,15 @@ mod tests {
             plain(&table.render(80)),
             "step          n bound\na             1    2h\ngroup\nlong name  1000 1d 2h  x\n"
         );
+    }
+
+    #[test]
+    fn names_stay_whole_and_columns_behind_them_go() {
+        let mut table = Table::new(&[("name", Align::Left), ("n", Align::Right), ("zone", Align::Left)]);
+        table.row(["prod-syd01-carrier1", "17", "syd01"]);
+        assert!(table.render_whole(80).ends_with("prod-syd01-carrier1  17  syd01\n"));
+        assert!(table.render_whole(25).ends_with("prod-syd01-carrier1  17\n"));
+        assert!(table.render_whole(5).ends_with("prod-syd01-carrier1\n"));
     }
 
     #[test]

@@ -14,6 +14,15 @@ use smith_repo::store::Store;
 use super::bucket::{Service, service};
 use super::run::{Ran, root, smith_with};
 
+/// What asks a person before it destroys something.
+const ASKING: [&[&str]; 5] = [
+    &["build", "purge"],
+    &["build", "archive"],
+    &["build", "key", "forget"],
+    &["mirror", "purge"],
+    &["channel", "remove"],
+];
+
 /// A site with a key, and what its builds are made of.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
@@ -86,7 +95,15 @@ impl Site {
         assert!(built.unwrap().status.success());
     }
 
+    /// As somebody runs it who says yes beforehand where they are asked.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        let asks = ASKING.iter().any(|asking| args.starts_with(asking));
+        let yes: &[&str] = if asks { &["--yes"] } else { &[] };
+        self.run_unsure(&[args, yes].concat())
+    }
+
+    /// As a timer runs it that was not told to say yes.
+    pub(crate) fn run_unsure(&self, args: &[&str]) -> Ran {
         let store = self.text("site");
         let more =
             [("SMITH_STORE", store.as_str()), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
@@ -510,4 +527,29 @@ fn every_command_is_on_the_page_of_mirrors() {
     for name in names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
         assert!(page.contains(&format!("smith mirror {name}")), "{name}");
     }
+}
+
+#[test]
+fn nothing_of_a_store_is_destroyed_where_nobody_can_be_asked() {
+    let Some(site) = Site::new() else { return };
+    site.add("fra-01", "eu");
+    site.good(&["mirror", "sync", "fra-01"]);
+    site.good(&["channel", "set", "test", "2", "--reason", "a trial"]);
+    let key = site.json(&["build", "key", "list", "--json"])[0]["fingerprint"].as_str().unwrap().to_owned();
+    let before = site.all();
+    let asked: [&[&str]; 5] = [
+        &["build", "purge", "1"],
+        &["build", "archive", "1"],
+        &["build", "key", "forget", &key, "--last"],
+        &["mirror", "purge", "fra-01", "1"],
+        &["channel", "remove", "test", "--reason", "the trial is over"],
+    ];
+    for args in asked {
+        let ran = site.run_unsure(args);
+        assert!(ran.code == 2 && ran.err.contains("hint: `--yes`"), "{args:?}: {}{}", ran.out, ran.err);
+        assert_eq!(site.all(), before, "{args:?} changed something");
+    }
+    // What only says what it would do asks nobody, and what has nothing to take does not either.
+    assert_eq!(site.run_unsure(&["build", "purge", "1", "--dry-run"]).code, 0);
+    assert_eq!(site.run_unsure(&["build", "purge", "--keep-newest", "9"]).code, 0);
 }

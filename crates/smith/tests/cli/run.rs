@@ -1,7 +1,7 @@
 //! Runs the program in the root of the repository, as its documentation does.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -23,9 +23,9 @@ pub(crate) fn smith_with(args: &[&str], more: &[(&str, &str)]) -> Ran {
     for name in ["SMITH_JOURNAL", "SMITH_PIPELINES", "SMITH_INVENTORY", "SMITH_STORE", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
-    command.envs(more.iter().copied());
-    // Help is wrapped for the terminal, of which a test has none.
-    let output: Output = command.args(args).current_dir(root()).env("COLUMNS", "100").output().unwrap();
+    // Help and tables are made for the terminal, of which a test has none.
+    command.env("COLUMNS", "100").envs(more.iter().copied());
+    let output: Output = command.args(args).current_dir(root()).stdin(Stdio::null()).output().unwrap();
     Ran {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -38,7 +38,7 @@ fn purges_beside_creates_and_syncs_break_neither() {
             let (world, is_over) = (&world, &is_over);
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    world.good(&["build", "purge", "--keep-newest", "1", "--now", "--store", store]);
+                    world.good(&["build", "purge", "--keep-newest", "1", "--now", "--yes", "--store", store]);
                 }
             });
         }
@@ -57,7 +57,7 @@ fn purges_beside_creates_and_syncs_break_neither() {
         assert!(ended.0.is_ok() && ended.1.is_ok());
     });
     for store in ["site", "mirror"] {
-        world.good(&["build", "purge", "--keep-newest", "1", "--now", "--store", store]);
+        world.good(&["build", "purge", "--keep-newest", "1", "--now", "--yes", "--store", store]);
         world.is_clean(store);
     }
 }

@@ -21,8 +21,8 @@ fn steps<'a>(store: &'a str, mirror: &'a str, source: &'a str) -> Vec<Vec<&'a st
         vec!["build", "create", "1.yaml", "--store", store],
         vec!["build", "create", "2.yaml", "--store", store],
         vec!["mirror", "sync", "1", "2", "--store", mirror, "--from", source, "--keyring", "ours.gpg"],
-        vec!["build", "purge", "--keep-newest", "1", "--now", "--store", store],
-        vec!["build", "purge", "--keep-newest", "1", "--now", "--store", mirror],
+        vec!["build", "purge", "--keep-newest", "1", "--now", "--yes", "--store", store],
+        vec!["build", "purge", "--keep-newest", "1", "--now", "--yes", "--store", mirror],
     ]
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn package() -> &'static Path {
 
 fn make(target: &Path) -> PathBuf {
     let made = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--locked", "--package", "xtask", "--", "dist"])
+        .args(["run", "--quiet", "--locked", "--package", "xtask", "--", "dist", "--only", "agent"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .env("CARGO_TARGET_DIR", target)
         .stdin(Stdio::null())

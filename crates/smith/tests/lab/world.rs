@@ -72,7 +72,9 @@ impl World {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        self.smith(&[&["lab", args[0], "--name", &self.name], &args[1..]].concat())
+        // A test has nobody to ask, and means it.
+        let yes: &[&str] = if ["down", "reload"].contains(&args[0]) { &["--yes"] } else { &[] };
+        self.smith(&[&["lab", args[0], "--name", &self.name], yes, &args[1..]].concat())
     }
 
     /// `smith lab` with the first argument as the command.

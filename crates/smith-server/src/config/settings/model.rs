@@ -122,7 +122,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             site: "smith".to_owned(),
-            data: PathBuf::from("/var/lib/smith"),
+            // Not where the agent keeps its own: a computer may have both, and what one purges is not the other's.
+            data: PathBuf::from("/var/lib/smith-server"),
             listen: Listen {
                 socket: PathBuf::from("/run/smith/smith.sock"),
                 group: None,

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use smith_api::{ApproveCycle, Cycle, Page, PageQuery, Reasoned, StartCycle, SteerLink};
+use smith_api::{ApproveCycle, Cycle, Page, PageQuery, Reasoned, StartCycle, SteerLink, Week};
 
-use super::super::answer::{Answer, Made};
+use super::super::answer::{Answer, Made, whole};
 use super::super::app::App;
 use super::super::describe::{Api, Operation};
 use super::super::fault::Fault;
@@ -14,7 +14,8 @@ use super::fleet::{reason, said};
 pub(super) fn add(api: Api) -> Api {
     let op = |id, summary| Operation::new("cycles", id, summary);
     let on = |id, summary| op(id, summary).number("id", "The cycle.");
-    api.get("/v1/cycles", list, op("listCycles", "Lists cycles.").query::<PageQuery>().page::<Cycle>())
+    api.get("/v1/weeks", weeks, op("listWeeks", "Lists the weeks of the settings.").page::<Week>())
+        .get("/v1/cycles", list, op("listCycles", "Lists cycles.").query::<PageQuery>().page::<Cycle>())
         .post(
             "/v1/cycles",
             start,
@@ -43,6 +44,10 @@ pub(super) fn add(api: Api) -> Api {
             stop,
             on("stopCycle", "Begins no further link.").reasoned::<Reasoned>().one::<Cycle>(),
         )
+}
+
+async fn weeks(State(app): State<App>) -> Answer<Page<Week>> {
+    Ok(whole(app.site().weeks()))
 }
 
 async fn list(State(app): State<App>, Params(query): Params<PageQuery>) -> Answer<Page<Cycle>> {

@@ -6,7 +6,7 @@ use smith_repo::retention::{Roots, archive, bring_back};
 
 use super::purge::failed;
 use crate::failure::{Exit, Failure};
-use crate::input::{self, NetArgs, StoreArgs};
+use crate::input::{self, NetArgs, StoreArgs, Sure};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Keep what builds were, without the package files that no other build has. Clients cannot use them until they are
@@ -18,6 +18,8 @@ pub(super) struct Archive {
     builds: Vec<BuildNumber>,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 /// Bring a build back that was archived, or purged within the last day: its package files from the trash, or from other
@@ -39,6 +41,9 @@ pub(super) struct Restore {
 
 pub(super) fn run(args: &Archive) -> Result<Exit, Failure> {
     let store = args.store.open()?;
+    let builds = output::numbered("build", &args.builds);
+    args.sure
+        .or_ask(&format!("archive {builds}? clients cannot use what is archived until it is restored"))?;
     let archived = archive(&store, &args.builds, &Roots::default(), input::now()).map_err(failed)?;
     let mut text = String::new();
     for (build, why) in &archived.kept {

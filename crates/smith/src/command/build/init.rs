@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use smith_repo::name::PartName;
-use smith_repo::upstream::Machine;
+use smith_repo::upstream::{Machine, Unread, Upstream};
 use smith_server::config::recipe::written;
 
 use crate::failure::{Exit, Failure};
@@ -26,6 +26,19 @@ pub(super) struct Init {
     /// The recipe; standard output unless said. A file that is there is not replaced
     #[arg(value_name = "RECIPE")]
     recipe: Option<PathBuf>,
+}
+
+/// What the sources of this machine's own apt come to, and those that cannot be an upstream.
+pub(in crate::command) fn apt_sources() -> Result<(Vec<Upstream>, Vec<Unread>), Failure> {
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        "x86" => "i386",
+        "arm" => "armhf",
+        _ => "amd64",
+    };
+    let architecture = architecture.parse().map_err(|error| Failure::new(Exit::Bug, error))?;
+    let machine = Machine { root: PathBuf::from("/"), architecture };
+    machine.upstreams().map_err(|error| Failure::new(Exit::BadInput, error))
 }
 
 pub(super) fn run(args: &Init) -> Result<Exit, Failure> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use smith_repo::pgp::{Fingerprint, KeyError, KeyFolder, KeyKind, KeyRequest, KeyState};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, SigningArgs, StoreArgs, Unwritable};
+use crate::input::{self, SigningArgs, StoreArgs, Sure, Unwritable};
 use crate::output::{self, Align, GOOD, Table, styled};
 
 /// Make, import, list, retire and export the keys that sign builds.
@@ -77,6 +77,8 @@ struct Forget {
     /// Also the last key of the store, after which nobody believes any of its builds
     #[arg(long)]
     last: bool,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 #[derive(Debug, Args)]
@@ -157,6 +159,7 @@ fn forget(args: &Forget) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::NotThere, error)
             .with_hint("`smith build key new` makes one; `--last` forgets the last one, and with it who believes its builds"));
     }
+    args.sure.or_ask(&format!("forget key {key}? nobody believes any more what it alone has signed"))?;
     keys.forget(&key).map_err(failed)?;
     output::data(&format!(
         "{} key {key} is forgotten; what it alone has signed is believed by nobody\n",

@@ -10,7 +10,7 @@ use smith_repo::name::BuildNumber;
 use smith_repo::retention::{Keep, PurgePlan, Purged, RetentionError, Roots, Wish, empty_trash, plan, purge};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, StoreArgs};
+use crate::input::{self, StoreArgs, Sure};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// How long what was taken away can be put back.
@@ -43,6 +43,8 @@ pub(super) struct Purge {
     /// Only say what would be taken away
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    sure: Sure,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -73,6 +75,7 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
     if args.dry_run {
         return tell(args, &answer(&found, 0));
     }
+    ask(args, &found)?;
     let purged = purge(&store, &found, &roots, now).map_err(failed)?;
     let grace = if args.now { SignedDuration::ZERO } else { SignedDuration::from_hours(GRACE_HOURS) };
     let freed = empty_trash(&store, grace, now).map_err(failed)?;
@@ -80,6 +83,19 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
     kept.extend(purged.kept.clone());
     let Purged { builds, finished, objects, bytes, .. } = purged;
     tell(args, &Answer { builds, kept, finished, objects, bytes, freed })
+}
+
+/// Where nothing goes but what went before, there is nothing to ask.
+fn ask(args: &Purge, plan: &PurgePlan) -> Result<(), Failure> {
+    if plan.builds.is_empty() && !args.now {
+        return Ok(());
+    }
+    let builds = output::numbered("build", &plan.builds);
+    let way_back = match args.now {
+        true => "at once and for good, with what earlier purges left in the trash".to_owned(),
+        false => format!("they can be restored for {GRACE_HOURS} hours"),
+    };
+    args.sure.or_ask(&format!("take {builds} away? {way_back}"))
 }
 
 fn answer(plan: &PurgePlan, freed: u64) -> Answer {

@@ -7,7 +7,7 @@ use smith_repo::store::Store;
 
 use crate::command::channel::OrderArgs;
 use crate::failure::{Exit, Failure};
-use crate::input::{self, Place, StoreArgs, Suites, WhereArgs};
+use crate::input::{self, Place, StoreArgs, Suites, Sure, WhereArgs};
 use crate::output::{self, BAD, GOOD, WAITS, styled};
 
 /// Take a channel away: clients that ask for it find nothing any more
@@ -28,6 +28,8 @@ pub(super) struct Remove {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 pub(super) fn run(args: &Remove) -> Result<Exit, Failure> {
@@ -40,6 +42,10 @@ pub(super) fn run(args: &Remove) -> Result<Exit, Failure> {
             args.log(&site, place, None, Err(error.clone()))?;
             return Err(Failure::new(Exit::NotThere, error).with_hint("`smith channel show` names them"));
         }
+    }
+    if !args.dry_run {
+        args.sure
+            .or_ask(&format!("take channel {channel} away? clients that ask for it find nothing then"))?;
     }
     let mut exit = Exit::Good;
     for place in &places {

@@ -4,23 +4,27 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use smith_api::Gaps as Answer;
 use smith_domain::fleet::{Coverage, gaps};
 use smith_domain::time::Timestamp;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, FleetArgs};
+use crate::input::{self, FleetArgs, ServerArgs};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Find machines that no bag of any pipeline selects, and bags that select nothing.
 ///
-/// Ends with 1 when a machine is missed.
+/// A running server answers for its fleet and pipelines, unless an inventory or a text is given, with pipelines. Ends with 1
+/// when a machine is missed.
 #[derive(Debug, Args)]
 pub(super) struct Gaps {
     #[command(flatten)]
     fleet: FleetArgs,
     /// Files or folders of pipelines
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE|FOLDER", env = "SMITH_PIPELINES")]
+    #[arg(long, num_args = 1.., value_name = "FILE|FOLDER", env = "SMITH_PIPELINES")]
     pipelines: Vec<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -30,11 +34,29 @@ pub(super) struct Gaps {
 struct Report {
     machines: usize,
     covered: usize,
+    /// Left out on purpose; only a server knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exempt: Option<u32>,
     uncovered: Vec<String>,
     empty_bags: Vec<String>,
 }
 
 pub(super) fn run(args: &Gaps) -> Result<Exit, Failure> {
+    if args.fleet.is_of_server(&args.server) {
+        let found: Answer = args.server.ask(async |client| client.get("/v1/gaps").await)?;
+        let report = Report {
+            machines: found.machines as usize,
+            covered: found.covered as usize,
+            exempt: Some(found.exempt),
+            uncovered: found.missed,
+            empty_bags: found.empty_bags,
+        };
+        return tell(args, &report);
+    }
+    if args.pipelines.is_empty() {
+        let error = "expected --pipelines FILE|FOLDER beside the machines, found none";
+        return Err(Failure::new(Exit::Usage, error).with_hint("SMITH_PIPELINES may name them, too"));
+    }
     let pipelines = input::load(&args.pipelines)?.all;
     let mut bags = Vec::new();
     for pipeline in &pipelines {
@@ -50,13 +72,18 @@ pub(super) fn run(args: &Gaps) -> Result<Exit, Failure> {
     let report = Report {
         machines: found.present,
         covered: found.covered,
+        exempt: None,
         uncovered: found.uncovered.iter().map(|id| fleet.machine(*id).name().to_owned()).collect(),
         empty_bags: found.empty,
     };
+    tell(args, &report)
+}
+
+fn tell(args: &Gaps, report: &Report) -> Result<Exit, Failure> {
     if args.json {
-        output::json(&report)?;
+        output::json(report)?;
     } else {
-        output::data(&text(&report))?;
+        output::data(&text(report))?;
     }
     Ok(if report.uncovered.is_empty() { Exit::Good } else { Exit::Finding })
 }
@@ -73,8 +100,12 @@ fn text(report: &Report) -> String {
     let style = if report.uncovered.is_empty() { GOOD } else { BAD };
     let missed = counted(report.uncovered.len() as u64, "machine");
     let covered = output::count(covered);
+    let exempt = match report.exempt {
+        None | Some(0) => String::new(),
+        Some(number) => format!(", {} exempt", output::count(number)),
+    };
     out.push_str(&format!(
-        "{} of {} are in a bag, {missed} missed\n",
+        "{} of {} are in a bag{exempt}, {missed} missed\n",
         styled(style, &covered),
         counted(machines, "machine")
     ));

@@ -7,7 +7,7 @@ use smith_lab::MachineName;
 
 use super::up::check_agent;
 use crate::failure::{Exit, Failure};
-use crate::input::{self, LabArgs};
+use crate::input::{self, LabArgs, Sure};
 use crate::output::{self, GOOD, styled};
 
 /// Make a machine anew from the base: same name and address, no faults, another host key.
@@ -21,6 +21,8 @@ pub(super) struct Reload {
     /// The agent that it gets [default: the one that it had]
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 pub(super) fn run(args: &Reload) -> Result<Exit, Failure> {
@@ -28,6 +30,7 @@ pub(super) fn run(args: &Reload) -> Result<Exit, Failure> {
         check_agent(agent)?;
     }
     let mut lab = args.lab.open()?;
+    args.sure.or_ask(&format!("make {} anew? what is on it is gone then", args.machine))?;
     lab.reload(&args.machine, args.agent.as_deref(), &output::note).map_err(input::lab_failed)?;
     output::data(&format!(
         "{} {} is made anew, with another host key\n",

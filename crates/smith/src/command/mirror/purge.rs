@@ -8,13 +8,14 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use smith_repo::fetch::chain;
 use smith_repo::mirror::{
-    Action, Good, Keys, Mirror, MirrorPurge, MirrorPurging, Mode, Outcome, Wanted, lacking, purge_mirror,
+    Action, Good, Keys, Mirror, MirrorPurge, MirrorPurging, Mode, Outcome, Place, Wanted, lacking,
+    purge_mirror,
 };
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::retention::Roots;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, Believed, DryRun, ManyArgs, StoreArgs, Word};
+use crate::input::{self, Believed, DryRun, ManyArgs, StoreArgs, Sure, Word};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// How long a folder keeps what was taken away.
@@ -47,6 +48,8 @@ pub(super) struct PurgeMirrors {
     now: bool,
     #[command(flatten)]
     dry_run: DryRun,
+    #[command(flatten)]
+    sure: Sure,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -82,6 +85,9 @@ pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
     let (keys, now) = (Keys::FromEnvironment, input::now());
     let chosen = args.many.chosen(&site, &names)?;
     are_held(&chosen, &builds, &keys)?;
+    if mode == Mode::Do {
+        ask(args, &chosen, &builds)?;
+    }
     let believed = Believed::at(&site, args.keyring.as_ref())?;
     let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
     let wanted = if is_listed { Wanted::These(builds) } else { Wanted::AllBut(here) };
@@ -115,6 +121,17 @@ pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
     }
     let is_bad = |one: &Answer| one.trouble.is_some() || (is_listed && !one.purge.kept.is_empty());
     Ok(if answers.iter().any(is_bad) { Exit::Finding } else { Exit::Good })
+}
+
+fn ask(args: &PurgeMirrors, chosen: &[Mirror], builds: &[BuildNumber]) -> Result<(), Failure> {
+    let names: Vec<String> = chosen.iter().map(|mirror| mirror.name.to_string()).collect();
+    let what = match builds {
+        [] => "the builds that the site has no more".to_owned(),
+        some => output::numbered("build", some),
+    };
+    let is_final = args.now || chosen.iter().any(|mirror| matches!(mirror.place, Place::S3(_)));
+    let way_back = if is_final { "what goes is gone" } else { "it lies in their trash for a day" };
+    args.sure.or_ask(&format!("take {what} off {}? {way_back}", names.join(", ")))
 }
 
 /// A number that no mirror has is a slip of the pen, and is told before anything goes.

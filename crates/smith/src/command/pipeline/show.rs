@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use smith_api::Pipeline as Answer;
 use smith_domain::pipeline::{Pipeline, describe};
 use smith_server::config::nearest;
 
 use crate::failure::{Exit, Failure};
-use crate::input;
+use crate::input::{self, ServerArgs, encoded};
 use crate::output;
 
 /// Show a pipeline in words: its steps, gates, limits, budgets and bags.
@@ -16,10 +17,12 @@ pub(super) struct Show {
     /// The name of a pipeline in the folder, or a file
     #[arg(value_name = "NAME|FILE")]
     pipeline: String,
-    /// Where pipelines are looked for by name
-    #[arg(long, value_name = "FOLDER", env = "SMITH_PIPELINES", default_value = "pipelines")]
-    folder: PathBuf,
-    /// Print JSON: the checked pipelines
+    /// Where pipelines are looked for by name; a running server is asked unless said
+    #[arg(long, value_name = "FOLDER", env = "SMITH_PIPELINES")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print JSON: the checked pipelines, or what the server says of one
     #[arg(long)]
     json: bool,
 }
@@ -28,8 +31,10 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     let path = Path::new(&args.pipeline);
     let found = if path.is_file() {
         input::load(&[path.to_owned()])?.all
+    } else if let Some(folder) = args.folder.as_deref().filter(|_| !args.server.is_named()) {
+        vec![by_name(&args.pipeline, folder)?]
     } else {
-        vec![by_name(&args.pipeline, &args.folder)?]
+        return ask(args);
     };
     if args.json {
         output::json(&found)?;
@@ -37,6 +42,18 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
     }
     let texts: Vec<String> = found.iter().map(describe).collect();
     output::data(&texts.join("\n"))?;
+    Ok(Exit::Good)
+}
+
+/// As the server has it now.
+fn ask(args: &Show) -> Result<Exit, Failure> {
+    let path = format!("/v1/pipelines/{}", encoded(&args.pipeline));
+    let found: Answer = args.server.ask(async |client| client.get(&path).await)?;
+    if args.json {
+        output::json(&found)?;
+    } else {
+        output::data(&found.text)?;
+    }
     Ok(Exit::Good)
 }
 

@@ -2,14 +2,13 @@
 
 use clap::Args;
 use smith_api::ProjectLine;
-use smith_domain::time::Timestamp;
 use smith_server::answers;
 
 use super::super::change::pages;
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, ViewArgs};
-use crate::output::{self, Align, Table, count, moment};
+use crate::output::{self, Align, Table, count, moment_of};
 
 /// List rollouts with their project ids, the newest last.
 #[derive(Debug, Args)]
@@ -56,12 +55,6 @@ pub(super) fn run(args: &List) -> Result<Exit, Failure> {
             count(totals.unstarted),
         ]);
     }
-    output::data(&table.render(output::WIDTH))?;
+    output::data(&table.render(output::width()))?;
     Ok(Exit::Good)
-}
-
-/// `05 Jan 13:20`, of the text that an answer has.
-fn moment_of(text: &str) -> String {
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map_or_else(|_| text.to_owned(), |at| moment(Timestamp(at.as_millisecond())))
 }

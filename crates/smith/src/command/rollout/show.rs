@@ -2,11 +2,11 @@
 
 use clap::Args;
 use smith_api::Project;
-use smith_server::answers::{self, Paint, Tone};
+use smith_server::answers;
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, ViewArgs};
-use crate::output::{self, BOLD, WAITS, styled};
+use crate::output::{self, Coloured};
 
 /// Show how far a rollout is: totals, phases, bags with their change tasks, and what it waits for.
 #[derive(Debug, Args)]
@@ -18,16 +18,6 @@ pub(super) struct Show {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// What stands out on a terminal.
-#[derive(Debug)]
-struct Coloured;
-
-impl Paint for Coloured {
-    fn paint(&self, tone: Tone, text: &str) -> String {
-        styled(if tone == Tone::Waits { WAITS } else { BOLD }, text)
-    }
 }
 
 pub(super) fn run(args: &Show) -> Result<Exit, Failure> {

@@ -27,6 +27,21 @@ pub(super) struct Start {
     json: bool,
 }
 
+/// Reboot single machines, under a change of their own; nothing is installed.
+///
+/// Where their environment asks for it, somebody must approve the change first.
+#[derive(Debug, Args)]
+pub(super) struct Reboot {
+    /// Names, addresses, patterns or a selector
+    #[arg(required = true, value_name = "MACHINE")]
+    machines: Vec<String>,
+    /// The build that they are said to be at; what the channel `prod` names there unless said
+    #[arg(long, value_name = "BUILD|CHANNEL")]
+    build: Option<String>,
+    #[command(flatten)]
+    asked: Asking,
+}
+
 /// Patch single machines, under a change of their own.
 ///
 /// Where their environment asks for it, somebody must approve the change first.
@@ -37,6 +52,13 @@ pub(super) struct Request {
     /// Names, addresses, patterns or a selector
     #[arg(required = true, value_name = "MACHINE")]
     machines: Vec<String>,
+    #[command(flatten)]
+    asked: Asking,
+}
+
+/// What every request for single machines may say.
+#[derive(Debug, Args)]
+struct Asking {
     /// Minutes that they may be out of service together
     #[arg(long, value_name = "MINUTES", default_value_t = 0)]
     outage: u32,
@@ -66,16 +88,26 @@ pub(super) fn run(args: &Start) -> Result<Exit, Failure> {
 }
 
 pub(super) fn request(args: &Request) -> Result<Exit, Failure> {
-    let asked = PatchRequest {
-        build: args.build.clone(),
-        machines: args.machines.join(" "),
-        outage: args.outage,
-        cross_region: args.cross_region,
-        reason: args.reason.clone(),
-    };
-    let key = request_key();
-    let started = args.server.ask(async |client| client.post("/v1/requests", &asked, Some(&key)).await)?;
-    tell(&started, args.json)
+    args.asked.put("/v1/requests", &args.build, &args.machines)
+}
+
+pub(super) fn reboot(args: &Reboot) -> Result<Exit, Failure> {
+    args.asked.put("/v1/reboots", args.build.as_deref().unwrap_or_default(), &args.machines)
+}
+
+impl Asking {
+    fn put(&self, path: &str, build: &str, machines: &[String]) -> Result<Exit, Failure> {
+        let asked = PatchRequest {
+            build: build.to_owned(),
+            machines: machines.join(" "),
+            outage: self.outage,
+            cross_region: self.cross_region,
+            reason: self.reason.clone(),
+        };
+        let key = request_key();
+        let started = self.server.ask(async |client| client.post(path, &asked, Some(&key)).await)?;
+        tell(&started, self.json)
+    }
 }
 
 fn tell(started: &Started, json: bool) -> Result<Exit, Failure> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use smith_api::Why as Answer;
+use smith_api::{Page, Why as Answer};
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
 use smith_domain::id::RolloutId;
@@ -19,12 +19,13 @@ use crate::failure::{Exit, Failure};
 use crate::input::{self, Length, MadeFleet, ViewArgs};
 use crate::output;
 
-/// Say in one line why a machine is not patched, or how it was.
+/// Say in one line why a machine is not patched, or how it was; or what a project waits for.
 ///
 /// The state is that of a journal, or, to try it out, that of a rehearsal at a given time.
 #[derive(Debug, Args)]
 pub(super) struct Why {
-    /// Its name or address
+    /// Its name or address; or the id of a project, to hear what that waits for
+    #[arg(value_name = "MACHINE|ID")]
     machine: String,
     #[command(flatten)]
     view: ViewArgs,
@@ -67,6 +68,11 @@ pub(super) fn run(args: &Why) -> Result<Exit, Failure> {
 
 /// The server's answer.
 fn ask(args: &Why) -> Result<Exit, Failure> {
+    if let Ok(id) = args.machine.parse::<u32>() {
+        let path = format!("/v1/projects/{id}/why");
+        let reasons: Page<String> = args.view.server.ask(async |client| client.get(&path).await)?;
+        return show_reasons(args, &reasons.items);
+    }
     let project = args.rollout.map(|id| format!("?project={id}")).unwrap_or_default();
     let path = format!("/v1/machines/{}/why{project}", args.machine);
     let answer: Answer = args.view.server.ask(async |client| client.get(&path).await)?;
@@ -101,12 +107,30 @@ fn rehearsed(args: &Why) -> Result<Live, Failure> {
 }
 
 fn tell(args: &Why, state: &State) -> Result<Exit, Failure> {
+    if let Ok(id) = args.machine.parse::<u32>() {
+        let rollout = input::rollout_of(state, id)?.id;
+        let reasons: Vec<String> =
+            why::rollout(state, rollout).iter().map(|reason| reason.line(state)).collect();
+        return show_reasons(args, &reasons);
+    }
     let machine = input::machine_of(state, &args.machine)?;
     let why = match args.rollout {
         Some(id) => why::machine_in(state, input::rollout_of(state, id)?.id, machine),
         None => why::machine(state, machine),
     };
     show(args, &answers::why_machine(state, machine, &why))
+}
+
+fn show_reasons(args: &Why, reasons: &[String]) -> Result<Exit, Failure> {
+    if args.json {
+        output::json(&reasons)?;
+    } else if reasons.is_empty() {
+        output::data(&format!("project {} waits for nothing\n", args.machine))?;
+    } else {
+        let lines = reasons.iter().map(|reason| format!("project {}: {reason}\n", args.machine));
+        output::data(&lines.collect::<String>())?;
+    }
+    Ok(Exit::Good)
 }
 
 fn show(args: &Why, answer: &Answer) -> Result<Exit, Failure> {

@@ -1,0 +1,7 @@
+//! A site to begin with: what is asked of whoever has none, and what is written for them.
+
+mod answers;
+mod files;
+
+pub(crate) use answers::{Answers, Given, Host, ask};
+pub(crate) use files::{File, OF_PACKAGE, all as files};
