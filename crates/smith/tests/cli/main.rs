@@ -14,6 +14,7 @@ mod journal;
 mod mirror;
 mod pipeline;
 mod run;
+mod serving;
 mod signing;
 mod simulate;
 mod why;
