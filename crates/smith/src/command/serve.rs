@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::{DirBuilderExt as _, chown};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -17,6 +20,7 @@ use smith_server::serve::{Served, serve};
 use smith_server::verbs::Site;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Exit, Failure};
@@ -27,7 +31,7 @@ use crate::systemd::Systemd;
 ///
 /// Settings are read from `smith.yaml` and the fragments in `smith.d`; without a file everything has a default.
 /// docs/reference/settings.md has them all. SIGTERM and Ctrl-C end it: what was begun on machines goes on there, and the next
-/// server asks what became of it.
+/// server asks what became of it. A second one ends it at once.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// The settings [default: /etc/smith/smith.yaml, if it is there]
@@ -54,19 +58,66 @@ pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
     }
     // What is logged goes to standard error; RUST_LOG says how much.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_screen = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(is_screen)
-        .with_writer(std::io::stderr)
-        .init();
+    let is_screen = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_screen).with_writer(io::stderr).init();
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error))?;
+    let stop = watch_signals().map_err(|error| Failure::new(Exit::Bug, error))?;
+    // Whoever cannot be listened to must not drive: the doors are there before anything is begun. Who comes early waits.
+    let doors = open(&runtime, &settings)?;
     let served =
         serve(&settings, runtime.handle(), tell).map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let ended = attend(&runtime, &settings, &served);
-    served.end();
+    let ended = attend(&runtime, (&settings, &served), doors, stop);
+    end(runtime, served);
     ended
+}
+
+/// How long what was begun in this process may take to end once nobody is answered any more: a build, a sync, a file that is
+/// written. The next server goes on with what was cut, so nothing is lost but time.
+const WORK_MAX: Duration = Duration::from_secs(5);
+
+/// The same with the driver's last turn. A disk that hangs may hold it for ever.
+const END_MAX: Duration = Duration::from_secs(10);
+
+/// Ends the driver and everything else that is under way, and never waits longer than [`END_MAX`].
+fn end(runtime: Runtime, served: Served) {
+    let (done, ended) = channel();
+    let ending = move || {
+        served.end();
+        runtime.shutdown_timeout(WORK_MAX);
+        // Nobody waits any more if it took too long.
+        let _ = done.send(());
+    };
+    let begun = thread::Builder::new().name("end".to_owned()).spawn(ending);
+    if begun.is_err() || ended.recv_timeout(END_MAX).is_err() {
+        output::note("the journal's disk does not answer; what was not recorded has not begun");
+    }
+}
+
+/// Says when it is time to end. A second signal ends the process at once, whatever it waits for.
+fn watch_signals() -> io::Result<watch::Receiver<bool>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (mut term, mut int) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let (stop, stopped) = watch::channel(false);
+    let waiting = move || {
+        runtime.block_on(async {
+            for _ in 0..2 {
+                tokio::select! {
+                    _ = term.recv() => {}
+                    _ = int.recv() => {}
+                }
+                if stop.send_replace(true) {
+                    output::note("ended at once; the next server goes on with what was cut");
+                    std::process::exit(i32::from(Exit::Interrupted.code()));
+                }
+            }
+        });
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(waiting)?;
+    Ok(stopped)
 }
 
 /// What a person should read in the log.
@@ -90,14 +141,22 @@ fn settings(args: &Serve) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// Answers at the doors until a signal comes or nobody drives any more.
-fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exit, Failure> {
+fn open(runtime: &Runtime, settings: &Settings) -> Result<Vec<Door>, Failure> {
     let group = group_of(settings)?;
+    runtime.block_on(doors(settings, group)).map_err(|error| {
+        let hint = error.hint().map(str::to_owned);
+        Failure::new(Exit::BadInput, format!("{error} [{}]", error.code())).maybe_hint(hint)
+    })
+}
+
+/// Answers at the doors until a signal comes or nobody drives any more.
+fn attend(
+    runtime: &Runtime,
+    (settings, served): (&Settings, &Served),
+    doors: Vec<Door>,
+    mut told: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
     runtime.block_on(async {
-        let doors = doors(settings, group).await.map_err(|error| {
-            let hint = error.hint().map(str::to_owned);
-            Failure::new(Exit::BadInput, format!("{error} [{}]", error.code())).maybe_hint(hint)
-        })?;
         for door in &doors {
             output::note(&format!("listening at {}", door.address()));
         }
@@ -117,7 +176,7 @@ fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exi
             }
         }
         let stop = async {
-            asked_to_stop(&site).await;
+            asked_to_stop(&site, &mut told).await;
             if let Some(systemd) = &systemd {
                 systemd.say("STOPPING=1");
             }
@@ -132,19 +191,14 @@ fn attend(runtime: &Runtime, settings: &Settings, served: &Served) -> Result<Exi
 }
 
 /// Until a signal comes, or nobody drives any more.
-async fn asked_to_stop(site: &Site) {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
+async fn asked_to_stop(site: &Site, told: &mut watch::Receiver<bool>) {
     let nobody_drives = async {
         while site.core.standing() != Standing::Ended {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
     tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+        _ = told.wait_for(|told| *told) => {}
         () = nobody_drives => {}
     }
 }

@@ -19,6 +19,7 @@ mod parity;
 mod pipeline;
 mod run;
 mod served;
+mod serving;
 mod signing;
 mod simulate;
 mod why;

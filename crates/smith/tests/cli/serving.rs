@@ -1,0 +1,206 @@
+//! The server as it is begun and ended: what it refuses before it begins, and how long its end may take.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use smith_api::{Client, Clock, Cycle, Reasoned, Server, StartCycle, Status};
+
+use super::mirror::Site;
+
+/// Longer than anything here takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Serving {
+    site: Site,
+    child: Child,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A site with a week whose build is made of an upstream at this address.
+fn site(upstream: &TcpListener) -> Option<Site> {
+    let site = Site::new()?;
+    fs::create_dir(site.path("pipelines")).unwrap();
+    for name in ["dev", "canary", "rest"] {
+        let text = format!(
+            "pipeline: {name}\ntitle: {name}\nowner: role:operator\nsteps:\n  - step: patch\n    title: {name}\n    \
+             change: none\n    bags: [{{bag: all, machines: environment={name}, if-empty: allow}}]\n"
+        );
+        fs::write(site.path(&format!("pipelines/{name}.yaml")), text).unwrap();
+    }
+    site.add("syd", "ap-south");
+    let week = "weeks:
+  - week: prod
+    owner: role:operator
+    recipe: week.yaml
+    channel: prod
+    regions: [ap-south]
+    test: dev
+    gates: [{approval: go, who: role:lead}]
+    change: {approve: role:lead}
+    train:
+      Squad: conductors
+      Service: redpill
+      Title: from {prod} to {build}
+      Details: tested in {epic}
+      Risk: low
+      PlannedStartTime: now
+      PlannedEndTime: now + 1h
+      StageDeployDate: '{stage-date}'
+      BackoutPlan: revert
+    canary: canary
+    rollouts: [rest]
+";
+    let settings = format!(
+        "data: data\nlisten: {{socket: smith.sock, http: no}}\nstore: site\npipelines: pipelines\n{week}"
+    );
+    fs::write(site.path("smith.yaml"), settings).unwrap();
+    site.good(&["build", "key", "export", &site.text("own.gpg")]);
+    let recipe = format!(
+        "upstreams:\n  - upstream: debian\n    uris: http://{}/debian\n    suites: [stable]\n    components: [main]\n    \
+         architectures: [amd64]\n    keyring: own.gpg\n",
+        upstream.local_addr().unwrap()
+    );
+    fs::write(site.path("week.yaml"), recipe).unwrap();
+    Some(site)
+}
+
+impl Serving {
+    fn begin(site: Site) -> Self {
+        let child = command(&site).stderr(Stdio::null()).spawn().unwrap();
+        let serving = Self { site, child };
+        let status: Status = serving.until("/v1/status", |status: &Status| status.state == "driving");
+        assert_eq!(status.addresses.len(), 1, "{status:?}");
+        serving
+    }
+
+    fn client(&self) -> Client {
+        Client::new(Server::named(&self.site.text("smith.sock")), None).unwrap()
+    }
+
+    fn until<T: serde::de::DeserializeOwned + std::fmt::Debug>(
+        &self,
+        path: &str,
+        is_so: impl Fn(&T) -> bool,
+    ) -> T {
+        let (client, begun) = (self.client(), Instant::now());
+        loop {
+            match run(client.get::<T>(path)) {
+                Ok(found) if is_so(&found) => return found,
+                other => assert!(begun.elapsed() < PATIENCE, "{path}: {other:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn signal(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// How it ended, and after what time.
+    fn ended(&mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, begun.elapsed());
+            }
+            assert!(begun.elapsed() < PATIENCE, "it never ends");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its week is begun, and its build waits for an upstream that never answers.
+    fn hang(&self, upstream: &TcpListener) -> std::net::TcpStream {
+        let body = StartCycle { week: "prod".to_owned(), build: None, reason: None };
+        let cycle: Cycle = run(self.client().post("/v1/cycles", &body, None)).unwrap();
+        assert_eq!(cycle.cycle, 1);
+        upstream.accept().unwrap().0
+    }
+}
+
+fn run<T>(conversation: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(conversation)
+}
+
+fn command(site: &Site) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smith"));
+    command.args(["serve", "--config", "smith.yaml"]).current_dir(site.path(""));
+    command
+}
+
+#[test]
+fn its_end_waits_for_no_upstream_and_what_was_cut_goes_on_in_the_next_server() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Some(site) = site(&upstream) else { return };
+    let mut serving = Serving::begin(site);
+    let held = serving.hang(&upstream);
+    serving.signal();
+    let (status, took) = serving.ended();
+    assert!(status.success() && took < Duration::from_secs(20), "{status} after {took:?}");
+    drop(held);
+    assert!(!serving.site.path("smith.sock").exists());
+
+    // The upstream is healed: the week's build is made of what lies here.
+    fs::copy(serving.site.path("recipe.yaml"), serving.site.path("week.yaml")).unwrap();
+    serving.child = command(&serving.site).stderr(Stdio::null()).spawn().unwrap();
+    let cycle: Cycle = serving.until("/v1/cycles/1", |cycle: &Cycle| cycle.build.is_some());
+    assert_eq!((cycle.cycle, cycle.build), (1, Some(3)), "{cycle:?}");
+    let clock: Clock = serving.until("/v1/clock", |clock: &Clock| !clock.differs);
+    assert_eq!(clock.ahead, 0);
+    let accepted: Clock = {
+        let reason = Some("it is right".to_owned());
+        run(serving.client().post("/v1/clock/accept", &Reasoned { reason }, None)).unwrap()
+    };
+    assert!(!accepted.differs);
+    serving.signal();
+    assert!(serving.ended().0.success());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Some(site) = site(&upstream) else { return };
+    let mut serving = Serving::begin(site);
+    let _held = serving.hang(&upstream);
+    serving.signal();
+    // Two signals that come together are one.
+    while serving.site.path("smith.sock").exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    serving.signal();
+    let (status, took) = serving.ended();
+    assert_eq!(status.code(), Some(130));
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+fn refused(site: &Site, listen: &str, why: &str) {
+    let settings = format!("data: data\nlisten: {{socket: smith.sock, {listen}}}\npipelines: pipelines\n");
+    fs::write(site.path("smith.yaml"), settings).unwrap();
+    let output = command(site).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && said.contains(why), "{}: {said}", output.status);
+    let begun: Vec<PathBuf> = ["data/journal.db", "smith.sock"]
+        .map(|name| site.path(name))
+        .into_iter()
+        .filter(|path| path.exists())
+        .collect();
+    assert!(begun.is_empty(), "{begun:?}");
+}
+
+#[test]
+fn a_server_that_cannot_listen_begins_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Some(site) = site(&taken) else { return };
+    refused(&site, &format!("http: '{}'", taken.local_addr().unwrap()), "[S0437]");
+    refused(&site, "group: no-such-group, http: no", "no-such-group");
+}
