@@ -36,7 +36,7 @@ impl Site {
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let plan = self.week(&request.week)?.plan.clone();
         let pipelines = self.check_week(&plan).await?;
-        self.covers_all(caller, &pipelines, &what).await?;
+        self.covers_week(caller, (&plan, &pipelines), &what).await?;
         let build = request.build.map(BuildNumber);
         let reason = request.reason.clone();
         let command = CycleCommand::Start { plan: Box::new(plan), due: None, build, reason };
@@ -104,15 +104,23 @@ impl Site {
         // Whoever may everywhere need not wait for files that may be wrong just now.
         if caller.environments != Environments::All {
             let pipelines = self.check_week(&plan).await?;
-            self.covers_all(caller, &pipelines, what).await?;
+            self.covers_week(caller, (&plan, &pipelines), what).await?;
         }
         self.submit(caller, what, Command::Cycle(command)).await?;
         self.cycle(id)
     }
 
-    /// What a week starts must be theirs to start.
-    async fn covers_all(&self, caller: &Caller, pipelines: &[Pipeline], what: &str) -> Result<(), Denied> {
+    /// What a week starts must be theirs to start, and every machine of a region is served by the channel that it moves there.
+    async fn covers_week(
+        &self,
+        caller: &Caller,
+        (plan, pipelines): (&WeekPlan, &[Pipeline]),
+        what: &str,
+    ) -> Result<(), Denied> {
         let covered = self.core.read(|state| {
+            for region in &plan.regions {
+                caller.must_reach(&state.fleet.reach_of_region(region), what)?;
+            }
             pipelines.iter().try_for_each(|one| covers(caller, state, one, &Scope::Pipeline, what))
         });
         self.noted_result(caller, what, covered).await

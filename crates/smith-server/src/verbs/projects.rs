@@ -18,7 +18,7 @@ use smith_domain::time::Span;
 use super::caller::{Caller, Environments};
 use super::denied::{Denied, Kind};
 use super::page::part;
-use super::request::{Asked, Work, environments_of, pipeline_of};
+use super::request::{Asked, Work, pipeline_of};
 use super::site::Site;
 use crate::answers::{project, project_line, state_word};
 use crate::config::nearest;
@@ -254,10 +254,7 @@ impl Site {
         let what = format!("sign off {}", request.machines);
         self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let machines = selector(&request.machines)?;
-        let covered = self.core.read(|state| {
-            let named = environments_of(&state.fleet, state.fleet.select(&machines));
-            caller.must_cover(named.iter().map(String::as_str), &what)
-        });
+        let covered = self.core.read(|state| caller.must_reach(&state.fleet.reach(&machines), &what));
         self.noted_result(caller, &what, covered).await?;
         let command = RolloutCommand::SignOff { machines, reason: request.reason.clone() };
         self.submit(caller, &what, Command::Rollout(command)).await.map(drop)
@@ -385,7 +382,8 @@ fn only_gate(rollout: &Rollout, step: &StepName) -> Result<String, Denied> {
     }
 }
 
-/// Whether somebody may touch everything that a pipeline, or one step of it, selects.
+/// Whether somebody may touch everything that a pipeline, or one step of it, may ever select: machines that come while it
+/// runs are taken, too.
 pub(super) fn covers(
     caller: &Caller,
     state: &State,
@@ -396,14 +394,13 @@ pub(super) fn covers(
     if caller.environments == Environments::All {
         return Ok(());
     }
-    let mut named = BTreeSet::new();
     for (at, step) in (0_u16..).zip(&pipeline.steps) {
         if matches!(scope, Scope::Step { step } if *step != at) {
             continue;
         }
         for bag in step.phases.iter().flat_map(|phase| &phase.bags) {
-            named.extend(environments_of(&state.fleet, state.fleet.select(&bag.select)));
+            caller.must_reach(&state.fleet.reach(&bag.select), what)?;
         }
     }
-    caller.must_cover(named.iter().map(String::as_str), what)
+    Ok(())
 }

@@ -340,3 +340,25 @@ async fn a_channel_is_set_under_a_change_for_it_or_by_an_admin_who_says_why() {
     assert_eq!(stage.code, "S0408", "{stage}");
     site.set_channel(&ana, "prod", &to("ap-south", Some("CHG0000001"), None)).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_matches_nothing_yet_is_for_those_who_may_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    for (name, machines) in [("onlyDev", "environment=dev role=db"), ("unknown", "role=db")] {
+        let text = PIPELINE
+            .replace("devOnly", name)
+            .replace("machines: environment=dev", &format!("machines: {machines}"));
+        std::fs::write(folder.path().join(format!("pipelines/{name}.yaml")), text).unwrap();
+    }
+    let environments = Environments::These(vec!["dev".to_owned()]);
+    let dev = Caller { environments, ..who("dev", &["operator"]) };
+    let wide = site.start(&dev, &config(725, "unknown", None)).await.unwrap_err();
+    assert_eq!((wide.kind, wide.code), (Kind::Forbidden, "S0414"), "{wide}");
+    site.start(&dev, &config(725, "onlyDev", None)).await.unwrap();
+    let vouch = |machines: &str| smith_api::Skip { machines: machines.to_owned(), reason: "seen".to_owned() };
+    let nobody = site.sign_off(&dev, &vouch("prod-gone-1")).await.unwrap_err();
+    assert_eq!((nobody.kind, nobody.code), (Kind::Forbidden, "S0414"), "{nobody}");
+    let mine = site.sign_off(&dev, &vouch("dev-mon01-infra-test-01")).await.unwrap_err();
+    assert_eq!(mine.code, "S0402", "{mine}");
+}
