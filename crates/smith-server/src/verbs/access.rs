@@ -66,10 +66,13 @@ impl Site {
 
     pub async fn revoke_token(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
         let what = format!("revoke token {id}");
-        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
-        let command = AccessCommand::RevokeToken { token: TokenId(id), reason: reason.to_owned() };
-        self.submit(caller, &what, Command::Access(command)).await.map(drop)
+        let revoked = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+            self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
+            let command = AccessCommand::RevokeToken { token: TokenId(id), reason: reason.to_owned() };
+            self.submit(caller, &what, Command::Access(command)).await
+        });
+        revoked.await.map(drop)
     }
 
     /// Who knows this secret, as long as its token holds.

@@ -33,14 +33,16 @@ impl Site {
     /// Starts a week of the settings, with a new build or one that is there.
     pub async fn start_cycle(&self, caller: &Caller, request: &StartCycle) -> Result<Cycle, Denied> {
         let what = format!("start the week {}", request.week);
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        let plan = self.week(&request.week)?.plan.clone();
-        let pipelines = self.check_week(&plan).await?;
-        self.covers_week(caller, (&plan, &pipelines), &what).await?;
-        let build = request.build.map(BuildNumber);
-        let reason = request.reason.clone();
-        let command = CycleCommand::Start { plan: Box::new(plan), due: None, build, reason };
-        let made = self.submit(caller, &what, Command::Cycle(command)).await?;
+        let made = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            let plan = self.week(&request.week)?.plan.clone();
+            let pipelines = self.check_week(&plan).await?;
+            self.covers_week(caller, (&plan, &pipelines), &what).await?;
+            let (plan, build) = (Box::new(plan), request.build.map(BuildNumber));
+            let command = CycleCommand::Start { plan, due: None, build, reason: request.reason.clone() };
+            self.submit(caller, &what, Command::Cycle(command)).await
+        });
+        let made = made.await?;
         let broken = || Denied::new(Kind::Broken, "S0440", "the request was accepted and made no cycle");
         self.cycle(made.cycle.ok_or_else(broken)?.0)
     }
@@ -54,10 +56,10 @@ impl Site {
         reason: Option<String>,
     ) -> Result<Cycle, Denied> {
         let what = format!("approve a gate of cycle {id}");
-        self.noted_result(caller, &what, caller.must(Role::Approver, &what)).await?;
         let gate = self.core.read(|state| gate_of(&find(state, id)?.plan, id, gate))?;
         let cycle = CycleId(id);
-        self.steer_cycle(caller, id, &what, CycleCommand::ApproveGate { cycle, gate, reason }).await
+        let command = CycleCommand::ApproveGate { cycle, gate, reason };
+        self.steer_cycle(caller, (id, Role::Approver), &what, command).await
     }
 
     pub async fn rerun_link(
@@ -68,9 +70,9 @@ impl Site {
         reason: Option<String>,
     ) -> Result<Cycle, Denied> {
         let what = format!("run {link} of cycle {id} again");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let (cycle, link) = (CycleId(id), self.link(id, link)?);
-        self.steer_cycle(caller, id, &what, CycleCommand::Rerun { cycle, link, reason }).await
+        self.steer_cycle(caller, (id, Role::Operator), &what, CycleCommand::Rerun { cycle, link, reason })
+            .await
     }
 
     pub async fn skip_link(
@@ -81,32 +83,35 @@ impl Site {
         reason: &str,
     ) -> Result<Cycle, Denied> {
         let what = format!("leave out {link} of cycle {id}");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let (cycle, link, reason) = (CycleId(id), self.link(id, link)?, reason.to_owned());
-        self.steer_cycle(caller, id, &what, CycleCommand::Skip { cycle, link, reason }).await
+        self.steer_cycle(caller, (id, Role::Operator), &what, CycleCommand::Skip { cycle, link, reason })
+            .await
     }
 
     pub async fn stop_cycle(&self, caller: &Caller, id: u32, reason: &str) -> Result<Cycle, Denied> {
         let what = format!("stop cycle {id}");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let (cycle, reason) = (CycleId(id), reason.to_owned());
-        self.steer_cycle(caller, id, &what, CycleCommand::Stop { cycle, reason }).await
+        self.steer_cycle(caller, (id, Role::Operator), &what, CycleCommand::Stop { cycle, reason }).await
     }
 
     async fn steer_cycle(
         &self,
         caller: &Caller,
-        id: u32,
+        (id, role): (u32, Role),
         what: &str,
         command: CycleCommand,
     ) -> Result<Cycle, Denied> {
-        let plan = self.core.read(|state| Ok::<_, Denied>(find(state, id)?.plan.clone()))?;
-        // Whoever may everywhere need not wait for files that may be wrong just now.
-        if caller.environments != Environments::All {
-            let pipelines = self.check_week(&plan).await?;
-            self.covers_week(caller, (&plan, &pipelines), what).await?;
-        }
-        self.submit(caller, what, Command::Cycle(command)).await?;
+        let steered = self.once(caller, what, async {
+            self.noted_result(caller, what, caller.must(role, what)).await?;
+            let plan = self.core.read(|state| Ok::<_, Denied>(find(state, id)?.plan.clone()))?;
+            // Whoever may everywhere need not wait for files that may be wrong just now.
+            if caller.environments != Environments::All {
+                let pipelines = self.check_week(&plan).await?;
+                self.covers_week(caller, (&plan, &pipelines), what).await?;
+            }
+            self.submit(caller, what, Command::Cycle(command)).await
+        });
+        steered.await?;
         self.cycle(id)
     }
 

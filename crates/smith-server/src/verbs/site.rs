@@ -37,6 +37,33 @@ pub struct Site {
 const FILES_MAX: usize = 1_000;
 
 impl Site {
+    /// Does what a request asks for, unless the same one was carried out under its key before: then its first answer is
+    /// given, whatever has become since of who asks and of what was asked for.
+    pub(super) async fn once(
+        &self,
+        caller: &Caller,
+        what: &str,
+        work: impl Future<Output = Result<Made, Denied>>,
+    ) -> Result<Made, Denied> {
+        match self.before(caller) {
+            None => work.await,
+            Some(Ok(made)) => Ok(made),
+            Some(Err(denied)) => Err(self.noted(caller, what, denied).await),
+        }
+    }
+
+    /// What came of the request with the caller's key.
+    fn before(&self, caller: &Caller) -> Option<Result<Made, Denied>> {
+        let key = caller.key.as_ref()?;
+        self.core.read(|state| {
+            let kept = state.access.request(caller.name(), &key.key, state.at)?;
+            if kept.digest == key.digest {
+                return Some(Ok(Made::before(&kept.answer)));
+            }
+            Some(Err(Rejection::KeyReused { key: key.key.clone() }.into()))
+        })
+    }
+
     /// Has a command carried out; with the caller's key only once.
     pub(super) async fn submit(&self, caller: &Caller, what: &str, command: Command) -> Result<Made, Denied> {
         let command = match &caller.key {

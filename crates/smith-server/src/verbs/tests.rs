@@ -153,6 +153,45 @@ async fn a_key_makes_one_project_of_a_request_however_often_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_carried_out_gets_its_first_answer_whatever_would_be_said_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let keyed = |name: &str, key: &str, roles: &[&str]| Caller {
+        key: Some(Key { key: key.to_owned(), digest: digest(key.as_bytes()) }),
+        ..who(name, roles)
+    };
+    let (ana, cy) = (["operator", "admin"], ["approver"]);
+    let start = config(725, "devOnly", None);
+    let machines = patch("725", "prod-syd01-carrier1-worker-*");
+    let reboot = patch("", "dev-mon01-infra-test-01");
+    let first = site.start(&keyed("ana", "a", &ana), &start).await.unwrap();
+    let second = site.request(&keyed("ana", "b", &ana), &machines).await.unwrap();
+    let third = site.reboot(&keyed("ana", "c", &ana), &reboot).await.unwrap();
+    let yes = &Decision::default();
+    site.approve(&keyed("cy", "d", &cy), "CHG0000002", yes).await.unwrap();
+    let why = smith_api::Reasoned { reason: None };
+    site.pause(&keyed("ana", "e", &ana), 1, &why).await.unwrap();
+    site.withdraw(&keyed("ana", "f", &ana), 725, "bad").await.unwrap();
+    // The config is gone, the build withdrawn, and nobody of them may anything any more.
+    std::fs::remove_file(folder.path().join("pipelines/devOnly.yaml")).unwrap();
+    assert_eq!(site.start(&keyed("ana", "a", &[]), &start).await.unwrap().project, first.project);
+    assert_eq!(site.request(&keyed("ana", "b", &[]), &machines).await.unwrap().project, second.project);
+    assert_eq!(site.reboot(&keyed("ana", "c", &[]), &reboot).await.unwrap().project, third.project);
+    assert_eq!(site.approve(&keyed("cy", "d", &[]), "CHG0000002", yes).await.unwrap().approvals, ["cy"]);
+    assert_eq!(site.pause(&keyed("ana", "e", &[]), 1, &why).await.unwrap().state, "paused");
+    assert_eq!(site.withdraw(&keyed("ana", "f", &[]), 725, "bad").await.unwrap().state, "withdrawn");
+    let new = site.withdraw(&keyed("ana", "g", &[]), 725, "bad").await.unwrap_err();
+    assert_eq!((new.kind, new.code), (Kind::Forbidden, "S0413"), "{new}");
+    let reused = Caller { key: keyed("ana", "z", &[]).key, ..who("ana", &[]) };
+    let reused = Caller { key: reused.key.map(|key| Key { key: "a".to_owned(), ..key }), ..reused };
+    assert_eq!(
+        site.start(&reused, &start).await.unwrap_err().code,
+        "S0415",
+        "another request under a known key"
+    );
+}
+
+#[tokio::test]
 async fn a_config_or_step_that_is_not_there_is_answered_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let (_life, site) = site(folder.path()).await;
