@@ -20,16 +20,24 @@ impl Site {
     pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let part = part(query.after.as_deref(), query.limit)?;
         let filter = self.filter(query)?;
-        let journal = self.core.journal();
-        let read = tokio::task::spawn_blocking(move || page(&journal, &filter, part)).await;
+        let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            page(&journal, &filter, part)
+        })
+        .await;
         read.map_err(|_| broken("the reading of the journal ended early"))?
     }
 
     /// The newest rows, so many of them, in order.
     pub async fn audit_last(&self, query: &AuditQuery, last: u32) -> Result<Vec<AuditLine>, Denied> {
         let filter = self.filter(query)?;
-        let journal = self.core.journal();
-        let read = tokio::task::spawn_blocking(move || newest(&journal, &filter, last as usize)).await;
+        let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            newest(&journal, &filter, last as usize)
+        })
+        .await;
         read.map_err(|_| broken("the reading of the journal ended early"))?
     }
 

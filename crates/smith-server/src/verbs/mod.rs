@@ -16,6 +16,7 @@ mod made;
 mod page;
 mod projects;
 mod reboot;
+mod refusals;
 mod request;
 mod site;
 #[cfg(test)]

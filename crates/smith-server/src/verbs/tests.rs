@@ -401,3 +401,30 @@ async fn what_matches_nothing_yet_is_for_those_who_may_everywhere() {
     let mine = site.sign_off(&dev, &vouch("dev-mon01-infra-test-01")).await.unwrap_err();
     assert_eq!(mine.code, "S0402", "{mine}");
 }
+
+#[tokio::test]
+async fn whoever_is_refused_again_and_again_does_not_fill_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let (eve, bob) = (who("eve", &[]), who("bob", &[]));
+    for _ in 0..50 {
+        assert_eq!(site.withdraw(&eve, 725, "bad").await.unwrap_err().code, "S0413");
+    }
+    assert_eq!(site.withdraw(&bob, 725, "bad").await.unwrap_err().code, "S0413");
+    let refused = async || {
+        let lines = site.audit(&AuditQuery::default()).await.unwrap().items;
+        let of_eve = lines.into_iter().filter(|line| line.kind == "access.refused");
+        of_eve.map(|line| (line.by, line.words)).collect::<Vec<_>>()
+    };
+    let lines = refused().await;
+    assert_eq!(lines.iter().map(|(by, _)| by.as_str()).collect::<Vec<_>>(), ["eve", "bob"]);
+    site.note_refusals().await;
+    let (by, words) = refused().await.pop().unwrap();
+    assert_eq!(by, "eve");
+    assert!(
+        words.starts_with("refused 49 more times within a minute, at last: withdraw build 725"),
+        "{words}"
+    );
+    site.note_refusals().await;
+    assert_eq!(refused().await.len(), 3, "nothing is told twice");
+}

@@ -48,6 +48,7 @@ pub async fn serve(doors: Vec<Door>, app: App, stop: impl Future<Output = ()>) {
     app.end();
     stopping.send_replace(true);
     while attended.join_next().await.is_some() {}
+    app.site().note_refusals().await;
 }
 
 async fn attend(door: Door, router: Router, places: Arc<Semaphore>, mut stopping: watch::Receiver<bool>) {
