@@ -101,6 +101,16 @@ impl Site {
     }
 }
 
+impl Site {
+    /// Whether the token whose secret has this digest still lets its holder in.
+    pub(crate) fn holds(&self, digest: &Digest) -> bool {
+        self.core.read(|state| {
+            let known = state.access.find(digest);
+            known.is_some_and(|token| token.is_valid(state.at.max(now())))
+        })
+    }
+}
+
 fn now() -> smith_domain::time::Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     smith_domain::time::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

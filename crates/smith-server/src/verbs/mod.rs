@@ -23,6 +23,7 @@ mod site;
 mod tests;
 mod train_text;
 
+pub(crate) use access::digest;
 pub use caller::{Caller, Environments, Key};
 pub use denied::{Denied, Kind};
 pub use keeper::Keeper;
