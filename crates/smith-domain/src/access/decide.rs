@@ -33,6 +33,8 @@ pub enum AccessCommand {
     NoteRefusal {
         what: String,
         why: String,
+        /// How many came since the last one that was noted, this among them; none where it is the first.
+        more: u32,
     },
 }
 
@@ -113,8 +115,8 @@ pub(crate) fn decide(
             Ok(AccessEvent::TokenIssued { token, name, roles, environments, expires, digest, owner, issuer })
         }
         AccessCommand::RevokeToken { token, reason } => revoke(access, token, reason),
-        AccessCommand::NoteRefusal { what, why } => {
-            Ok(AccessEvent::Refused { what: shortened(&what), why: shortened(&why) })
+        AccessCommand::NoteRefusal { what, why, more } => {
+            Ok(AccessEvent::Refused { what: shortened(&what), why: shortened(&why), more })
         }
     }
 }

@@ -41,7 +41,14 @@ pub enum AccessEvent {
     Refused {
         what: String,
         why: String,
+        /// So many more of the same actor came in the minute after the first, of which this is the last.
+        #[serde(default, skip_serializing_if = "is_none")]
+        more: u32,
     },
+}
+
+fn is_none(more: &u32) -> bool {
+    *more == 0
 }
 
 impl AccessEvent {

@@ -292,9 +292,9 @@ fn requests_are_forgotten_after_a_week_and_the_oldest_when_there_are_too_many() 
 #[test]
 fn a_refusal_is_recorded_in_one_short_line() {
     let mut state = State::default();
-    let note = AccessCommand::NoteRefusal { what: "a\nb".to_owned(), why: "é".repeat(9999) };
+    let note = AccessCommand::NoteRefusal { what: "a\nb".to_owned(), why: "é".repeat(9999), more: 7 };
     let events = tell(&mut state, Command::Access(note), at(1)).expect("recorded");
-    let [Event::Access(AccessEvent::Refused { what, why })] = events.as_slice() else {
+    let [Event::Access(AccessEvent::Refused { what, why, more: 7 })] = events.as_slice() else {
         panic!("expected a refusal, found {events:?}")
     };
     assert_eq!((what.as_str(), why.chars().count()), ("a b", 512));

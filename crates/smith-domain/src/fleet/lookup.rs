@@ -124,7 +124,7 @@ impl Fleet {
         regions
     }
 
-    fn missing(&self, selector: &Selector) -> Vec<Missing> {
+    pub(super) fn missing(&self, selector: &Selector) -> Vec<Missing> {
         let mut terms = Vec::new();
         named(selector.expr(), &mut terms);
         let mut missing: Vec<Missing> = terms.into_iter().flat_map(|term| self.missing_of(term)).collect();

@@ -18,6 +18,7 @@ mod natural;
 mod nearest;
 mod observe;
 mod ordered;
+mod reach;
 mod reading;
 mod selector;
 mod snapshot;
@@ -42,6 +43,7 @@ pub use merge::{MergeError, SeenMachine, SourceReading, merge};
 pub use naming::{MAX_PATTERN, NamePattern, Naming, NamingError, Template, Zones};
 pub use natural::natural_cmp;
 pub use observe::{ObservePolicy, READ_NOTED_EVERY, Shrunk};
+pub use reach::Reach;
 pub use reading::{MachineTwice, MergeWarning, Reading};
 pub use selector::{
     MAX_DEPTH, MAX_EXPANSION, MAX_LENGTH, MAX_REGEX, MAX_REGEXES, Matcher, Selector, SelectorError,

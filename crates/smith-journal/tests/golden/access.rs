@@ -40,7 +40,16 @@ pub(super) fn examples() -> Vec<Event> {
         AccessEvent::TokenRevoked { token, reason: "left the squad".to_owned() },
         kept("rollout/12 change/3"),
         kept(""),
-        AccessEvent::Refused { what: "pause project 12".to_owned(), why: "a viewer only looks".to_owned() },
+        AccessEvent::Refused {
+            what: "pause project 12".to_owned(),
+            why: "a viewer only looks".to_owned(),
+            more: 0,
+        },
+        AccessEvent::Refused {
+            what: "pause project 12".to_owned(),
+            why: "a viewer only looks".to_owned(),
+            more: 41,
+        },
     ];
     events.into_iter().map(Event::from).collect()
 }

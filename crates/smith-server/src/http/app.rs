@@ -17,9 +17,6 @@ use crate::verbs::{Denied, Kind, Site};
 /// of them at once would only make each slower.
 const AT_ONCE: usize = 128;
 
-/// Audits that are read at once: each folds the whole journal, which keeps a core busy for seconds where it has a million rows.
-const AUDITS_AT_ONCE: usize = 2;
-
 /// Rows of the newest ones unless somebody asks for another number, and at most: those of a page.
 const NEWEST: u32 = 100;
 const NEWEST_MAX: u32 = 1_000;
@@ -43,7 +40,6 @@ struct Shared {
     hub: Hub,
     metrics: Metrics,
     places: Semaphore,
-    audits: Semaphore,
     /// Where it listens, once it does.
     addresses: OnceLock<Vec<String>>,
     ending: watch::Sender<bool>,
@@ -53,9 +49,9 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let (ending, ended) = watch::channel(false);
         let hub = Hub::new(parts.site.core.clone(), ended);
-        let (places, audits) = (Semaphore::new(AT_ONCE), Semaphore::new(AUDITS_AT_ONCE));
+        let places = Semaphore::new(AT_ONCE);
         let (metrics, addresses) = (Metrics::new(), OnceLock::new());
-        Self(Arc::new(Shared { parts, hub, metrics, places, audits, addresses, ending }))
+        Self(Arc::new(Shared { parts, hub, metrics, places, addresses, ending }))
     }
 
     /// Everything that is served.
@@ -87,15 +83,13 @@ impl App {
         &self.0.places
     }
 
-    /// Rows of the journal, once it is this request's turn.
+    /// Rows of the journal.
     pub(super) async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
-        let _turn = self.0.audits.acquire().await;
         self.site().audit(query).await
     }
 
-    /// An export for an auditor, once it is this request's turn.
+    /// An export for an auditor.
     pub(super) async fn export(&self, query: &ExportQuery) -> Result<Vec<u8>, Denied> {
-        let _turn = self.0.audits.acquire().await;
         self.site().export(query).await
     }
 
@@ -110,7 +104,6 @@ impl App {
             let text = "expected no `after` where the newest rows are asked for, found one";
             return Err(Denied::new(Kind::Invalid, "S0417", text));
         }
-        let _turn = self.0.audits.acquire().await;
         self.site().audit_last(query, last).await
     }
 

@@ -278,8 +278,9 @@ impl Api {
     pub(super) fn router(self, app: &App) -> Router {
         let known = self
             .known
-            .route_layer(from_fn_with_state(app.clone(), authenticate))
-            .route_layer(from_fn_with_state(app.clone(), bounded));
+            // Whoever is not known is sent away before anything else is done for them.
+            .route_layer(from_fn_with_state(app.clone(), bounded))
+            .route_layer(from_fn_with_state(app.clone(), authenticate));
         self.open
             .merge(known)
             .fallback(no_such_route)

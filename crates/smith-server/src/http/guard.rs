@@ -4,20 +4,25 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::timeout;
 
 use super::app::App;
 use super::auth::AskedBy;
 use super::etag::tagged;
 use super::fault::{Fault, FaultCode};
+use super::take::{BODY_MAX, cut_off, too_long};
 
 /// A request is given up on after this. The slowest verb waits ten seconds for the numbers of a train's changes.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// A body is there after this. A megabyte needs less over the slowest of lines.
+const BODY_WAIT: Duration = Duration::from_secs(15);
 
 /// How long a request waits for its turn while others are answered.
 const TURN_WAIT: Duration = Duration::from_secs(5);
@@ -56,6 +61,15 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
 
 /// Around everything that asks a site: at most so many at once, and none for ever.
 pub(super) async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+    // A body that trickles in keeps nobody from being answered.
+    let request = match timeout(BODY_WAIT, whole(request)).await {
+        Ok(Ok(request)) => request,
+        Ok(Err(fault)) => return fault.into_response(),
+        Err(_) => {
+            let text = format!("expected a whole body within {} seconds, found a part", BODY_WAIT.as_secs());
+            return Fault::new(StatusCode::REQUEST_TIMEOUT, "S0424", text).into_response();
+        }
+    };
     let Ok(Ok(_place)) = timeout(TURN_WAIT, app.places().acquire()).await else {
         let text = "expected a turn within five seconds, found as many requests before this one as are answered at once";
         return Fault::new(StatusCode::SERVICE_UNAVAILABLE, "S0428", text).into_response();
@@ -69,6 +83,20 @@ pub(super) async fn bounded(State(app): State<App>, request: Request, next: Next
                 .into_response()
         }
     }
+}
+
+/// The request with its body read, as far as bodies go.
+async fn whole(request: Request) -> Result<Request, Fault> {
+    let (parts, body) = request.into_parts();
+    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| cut_off(&error))?;
+        if bytes.len() + chunk.len() > BODY_MAX {
+            return Err(too_long());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
 pub(super) async fn no_such_route(request: Request) -> Fault {

@@ -26,7 +26,7 @@ mod tests;
 
 pub use app::{App, Parts};
 pub use chat::{Chat, Said};
-pub use doors::{Door, DoorError, Origin, open_tcp, open_unix, serve};
+pub use doors::{Door, DoorError, Manners, Origin, open_tcp, open_unix, serve, serve_with};
 pub use errors::error_pages;
 pub use fault::Fault;
 pub use peers::{Peer, Peers, master_names};

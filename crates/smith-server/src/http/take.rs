@@ -58,14 +58,8 @@ async fn take<S: Send + Sync>(request: Request, state: &S) -> Result<(Caller, By
     let kind = content_type(request.headers());
     let what = format!("{} {}\n", request.method(), request.uri());
     let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let text = format!("expected a body of at most {BODY_MAX} bytes, found a longer one");
-            Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "S0422", text)
-        }
-        _ => {
-            let text = format!("expected a whole body, found that {}", rejection.body_text());
-            Fault::new(StatusCode::BAD_REQUEST, "S0424", text)
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => too_long(),
+        _ => cut_off(&rejection.body_text()),
     })?;
     if !bytes.is_empty() {
         kind?;
@@ -76,6 +70,15 @@ async fn take<S: Send + Sync>(request: Request, state: &S) -> Result<(Caller, By
         Some(key) => Some(Key { key, digest: digest().map_err(|error| unkeyed(&error.to_string()))? }),
     };
     Ok((Caller { key, ..caller }, bytes))
+}
+
+pub(super) fn too_long() -> Fault {
+    let text = format!("expected a body of at most {BODY_MAX} bytes, found a longer one");
+    Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "S0422", text)
+}
+
+pub(super) fn cut_off(why: &dyn std::fmt::Display) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "S0424", format!("expected a whole body, found that {why}"))
 }
 
 pub(super) fn nobody() -> Fault {

@@ -66,10 +66,13 @@ impl Site {
 
     pub async fn revoke_token(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
         let what = format!("revoke token {id}");
-        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
-        let command = AccessCommand::RevokeToken { token: TokenId(id), reason: reason.to_owned() };
-        self.submit(caller, &what, Command::Access(command)).await.map(drop)
+        let revoked = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+            self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
+            let command = AccessCommand::RevokeToken { token: TokenId(id), reason: reason.to_owned() };
+            self.submit(caller, &what, Command::Access(command)).await
+        });
+        revoked.await.map(drop)
     }
 
     /// Who knows this secret, as long as its token holds.
@@ -94,6 +97,16 @@ impl Site {
                 some => Environments::These(some.to_vec()),
             };
             Ok(Caller { actor, environments, key: None })
+        })
+    }
+}
+
+impl Site {
+    /// Whether the token whose secret has this digest still lets its holder in.
+    pub(crate) fn holds(&self, digest: &Digest) -> bool {
+        self.core.read(|state| {
+            let known = state.access.find(digest);
+            known.is_some_and(|token| token.is_valid(state.at.max(now())))
         })
     }
 }

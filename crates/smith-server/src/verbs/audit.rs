@@ -24,16 +24,24 @@ impl Site {
     pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let part = part(query.after.as_deref(), query.limit)?;
         let filter = self.filter(query)?;
-        let journal = self.core.journal();
-        let read = tokio::task::spawn_blocking(move || page(&journal, &filter, part)).await;
+        let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            page(&journal, &filter, part)
+        })
+        .await;
         read.map_err(|_| broken("the reading of the journal ended early"))?
     }
 
     /// The newest rows, so many of them, in order.
     pub async fn audit_last(&self, query: &AuditQuery, last: u32) -> Result<Vec<AuditLine>, Denied> {
         let filter = self.filter(query)?;
-        let journal = self.core.journal();
-        let read = tokio::task::spawn_blocking(move || newest(&journal, &filter, last as usize)).await;
+        let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            newest(&journal, &filter, last as usize)
+        })
+        .await;
         read.map_err(|_| broken("the reading of the journal ended early"))?
     }
 
@@ -52,9 +60,10 @@ impl Site {
         let marks = marks(query.checkpoints.as_deref())?;
         let scope = if query.everything { Scope::Everything } else { Scope::Chosen };
         let packages = query.packages.then(|| BlobFolder::beside(&self.data()));
-        let journal = self.core.journal();
+        let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
         let made = wall();
         let written = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let packages = packages.as_ref();
             exported(&journal, ExportOrder { filter, scope, marks, packages, made })
         });

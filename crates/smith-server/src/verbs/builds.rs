@@ -34,10 +34,13 @@ impl Site {
 
     pub async fn withdraw(&self, caller: &Caller, number: u32, reason: &str) -> Result<Build, Denied> {
         let what = format!("withdraw build {number}");
-        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
-        let command = BuildCommand::Withdraw { build: BuildNumber(number), reason: reason.to_owned() };
-        self.submit(caller, &what, Command::Build(command)).await?;
+        let withdrawn = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+            self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
+            let command = BuildCommand::Withdraw { build: BuildNumber(number), reason: reason.to_owned() };
+            self.submit(caller, &what, Command::Build(command)).await
+        });
+        withdrawn.await?;
         self.build(number)
     }
 
@@ -54,17 +57,20 @@ impl Site {
         request: &SetChannel,
     ) -> Result<Channel, Denied> {
         let what = format!("set channel {channel} of {} to build {}", request.region, request.build);
-        let role = if request.change.is_some() { Role::Operator } else { Role::Admin };
-        self.noted_result(caller, &what, caller.must(role, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
-        let command = BuildCommand::SetChannel {
-            channel: channel.to_owned(),
-            region: request.region.clone(),
-            build: BuildNumber(request.build),
-            change: request.change.clone(),
-            reason: request.reason.clone(),
-        };
-        self.submit(caller, &what, Command::Build(command)).await?;
+        let set = self.once(caller, &what, async {
+            let role = if request.change.is_some() { Role::Operator } else { Role::Admin };
+            self.noted_result(caller, &what, caller.must(role, &what)).await?;
+            self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
+            let command = BuildCommand::SetChannel {
+                channel: channel.to_owned(),
+                region: request.region.clone(),
+                build: BuildNumber(request.build),
+                change: request.change.clone(),
+                reason: request.reason.clone(),
+            };
+            self.submit(caller, &what, Command::Build(command)).await
+        });
+        set.await?;
         Ok(Channel { channel: channel.to_owned(), region: request.region.clone(), build: request.build })
     }
 

@@ -2,6 +2,7 @@
 
 use smith_domain::access::{ADMIN, Digest, MASTER};
 use smith_domain::actor::Actor;
+use smith_domain::fleet::Reach;
 
 use super::denied::{Denied, Kind};
 use smith_api::Role;
@@ -73,6 +74,14 @@ impl Caller {
         let text =
             format!("{} may not {what}: expected every environment, found {}", self.name(), mine.join(", "));
         Err(Denied::new(Kind::Forbidden, "S0414", text))
+    }
+
+    /// Whether what a selector or a region may ever mean is theirs.
+    pub(super) fn must_reach(&self, reach: &Reach, what: &str) -> Result<(), Denied> {
+        match reach {
+            Reach::Environments(named) => self.must_cover(named.iter().map(String::as_str), what),
+            Reach::Anywhere => self.must_everywhere(what),
+        }
     }
 
     /// Whether all of these environments are theirs. Machines of no environment are for those who may everywhere.

@@ -52,11 +52,8 @@ impl Site {
 
     pub async fn cancel(&self, caller: &Caller, number: &str, given: &Decision) -> Result<Change, Denied> {
         let what = format!("cancel {number}");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        self.covers_change(caller, number, &what).await?;
         let command = ChangeCommand::Cancel { number: number.to_owned(), reason: reason(given)? };
-        self.submit(caller, &what, Command::Change(command)).await?;
-        self.change(number)
+        self.decided(caller, (number, Role::Operator), &what, command).await
     }
 
     /// The change of a step is for those who may where its project works, one of a train for those who may everywhere.
@@ -75,10 +72,23 @@ impl Site {
         command: ChangeCommand,
     ) -> Result<Change, Denied> {
         let what = format!("{verb} {number}");
+        self.decided(caller, (number, Role::Approver), &what, command).await
+    }
+
+    async fn decided(
+        &self,
+        caller: &Caller,
+        (number, role): (&str, Role),
+        what: &str,
+        command: ChangeCommand,
+    ) -> Result<Change, Denied> {
         self.change(number)?;
-        self.noted_result(caller, &what, caller.must(Role::Approver, &what)).await?;
-        self.covers_change(caller, number, &what).await?;
-        self.submit(caller, &what, Command::Change(command)).await?;
+        let done = self.once(caller, what, async {
+            self.noted_result(caller, what, caller.must(role, what)).await?;
+            self.covers_change(caller, number, what).await?;
+            self.submit(caller, what, Command::Change(command)).await
+        });
+        done.await?;
         self.change(number)
     }
 
@@ -89,15 +99,18 @@ impl Site {
     /// `raise train …` with the text of the template.
     pub async fn raise_train(&self, caller: &Caller, request: &RaiseTrain) -> Result<TrainRaised, Denied> {
         let what = "raise a train";
-        self.noted_result(caller, what, caller.must(Role::Operator, what)).await?;
-        self.noted_result(caller, what, caller.must_everywhere(what)).await?;
-        let (form, channel) = parse_train(&request.template).map_err(|error| {
-            Denied::new(Kind::Invalid, "S0410", error.to_string()).maybe_hint(error.hint())
-        })?;
-        let rule = self.requests.train_rule();
-        let (form, reason) = (Box::new(form), request.reason.clone());
-        let command = ChangeCommand::RaiseTrain { form, rule, channel, reason };
-        let made = self.submit(caller, what, Command::Change(command)).await?;
+        let made = self.once(caller, what, async {
+            self.noted_result(caller, what, caller.must(Role::Operator, what)).await?;
+            self.noted_result(caller, what, caller.must_everywhere(what)).await?;
+            let (form, channel) = parse_train(&request.template).map_err(|error| {
+                Denied::new(Kind::Invalid, "S0410", error.to_string()).maybe_hint(error.hint())
+            })?;
+            let rule = self.requests.train_rule();
+            let (form, reason) = (Box::new(form), request.reason.clone());
+            let command = ChangeCommand::RaiseTrain { form, rule, channel, reason };
+            self.submit(caller, what, Command::Change(command)).await
+        });
+        let made = made.await?;
         let broken = || Denied::new(Kind::Broken, "S0410", "the request was accepted and made no train");
         let id = made.train.ok_or_else(broken)?;
         self.until(CHANGES_WAIT, |state| {
@@ -116,11 +129,8 @@ impl Site {
 
     pub async fn start_train(&self, caller: &Caller, request: &StartTrain) -> Result<Vec<Change>, Denied> {
         let what = format!("start train {}", request.changes.join(" "));
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let (numbers, reason) = (request.changes.clone(), request.reason.clone());
-        let command = ChangeCommand::StartTrain { numbers, reason };
-        self.submit(caller, &what, Command::Change(command)).await?;
+        self.move_train(caller, &what, ChangeCommand::StartTrain { numbers, reason }).await?;
         request.changes.iter().map(|number| self.change(number)).collect()
     }
 
@@ -130,8 +140,6 @@ impl Site {
         request: &CompleteTrain,
     ) -> Result<Vec<Change>, Denied> {
         let what = format!("complete train {}", request.changes.join(" "));
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let passed = if request.test_passed { "passed" } else { "did not pass" };
         let evidence = Evidence {
             summary: request
@@ -142,8 +150,17 @@ impl Site {
             test_passed: Some(request.test_passed),
         };
         let command = ChangeCommand::CompleteTrain { numbers: request.changes.clone(), evidence };
-        self.submit(caller, &what, Command::Change(command)).await?;
+        self.move_train(caller, &what, command).await?;
         request.changes.iter().map(|number| self.change(number)).collect()
+    }
+
+    async fn move_train(&self, caller: &Caller, what: &str, command: ChangeCommand) -> Result<(), Denied> {
+        let moved = self.once(caller, what, async {
+            self.noted_result(caller, what, caller.must(Role::Operator, what)).await?;
+            self.noted_result(caller, what, caller.must_everywhere(what)).await?;
+            self.submit(caller, what, Command::Change(command)).await
+        });
+        moved.await.map(drop)
     }
 }
 

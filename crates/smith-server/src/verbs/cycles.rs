@@ -48,14 +48,16 @@ impl Site {
     /// Starts a week of the settings, with a new build or one that is there.
     pub async fn start_cycle(&self, caller: &Caller, request: &StartCycle) -> Result<Cycle, Denied> {
         let what = format!("start the week {}", request.week);
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        let plan = self.week(&request.week)?.plan.clone();
-        let pipelines = self.check_week(&plan).await?;
-        self.covers_all(caller, &pipelines, &what).await?;
-        let build = request.build.map(BuildNumber);
-        let reason = request.reason.clone();
-        let command = CycleCommand::Start { plan: Box::new(plan), due: None, build, reason };
-        let made = self.submit(caller, &what, Command::Cycle(command)).await?;
+        let made = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            let plan = self.week(&request.week)?.plan.clone();
+            let pipelines = self.check_week(&plan).await?;
+            self.covers_week(caller, (&plan, &pipelines), &what).await?;
+            let (plan, build) = (Box::new(plan), request.build.map(BuildNumber));
+            let command = CycleCommand::Start { plan, due: None, build, reason: request.reason.clone() };
+            self.submit(caller, &what, Command::Cycle(command)).await
+        });
+        let made = made.await?;
         let broken = || Denied::new(Kind::Broken, "S0440", "the request was accepted and made no cycle");
         self.cycle(made.cycle.ok_or_else(broken)?.0)
     }
@@ -69,10 +71,10 @@ impl Site {
         reason: Option<String>,
     ) -> Result<Cycle, Denied> {
         let what = format!("approve a gate of cycle {id}");
-        self.noted_result(caller, &what, caller.must(Role::Approver, &what)).await?;
         let gate = self.core.read(|state| gate_of(&find(state, id)?.plan, id, gate))?;
         let cycle = CycleId(id);
-        self.steer_cycle(caller, id, &what, CycleCommand::ApproveGate { cycle, gate, reason }).await
+        let command = CycleCommand::ApproveGate { cycle, gate, reason };
+        self.steer_cycle(caller, (id, Role::Approver), &what, command).await
     }
 
     pub async fn rerun_link(
@@ -83,9 +85,9 @@ impl Site {
         reason: Option<String>,
     ) -> Result<Cycle, Denied> {
         let what = format!("run {link} of cycle {id} again");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let (cycle, link) = (CycleId(id), self.link(id, link)?);
-        self.steer_cycle(caller, id, &what, CycleCommand::Rerun { cycle, link, reason }).await
+        self.steer_cycle(caller, (id, Role::Operator), &what, CycleCommand::Rerun { cycle, link, reason })
+            .await
     }
 
     pub async fn skip_link(
@@ -96,38 +98,49 @@ impl Site {
         reason: &str,
     ) -> Result<Cycle, Denied> {
         let what = format!("leave out {link} of cycle {id}");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let (cycle, link, reason) = (CycleId(id), self.link(id, link)?, reason.to_owned());
-        self.steer_cycle(caller, id, &what, CycleCommand::Skip { cycle, link, reason }).await
+        self.steer_cycle(caller, (id, Role::Operator), &what, CycleCommand::Skip { cycle, link, reason })
+            .await
     }
 
     pub async fn stop_cycle(&self, caller: &Caller, id: u32, reason: &str) -> Result<Cycle, Denied> {
         let what = format!("stop cycle {id}");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let (cycle, reason) = (CycleId(id), reason.to_owned());
-        self.steer_cycle(caller, id, &what, CycleCommand::Stop { cycle, reason }).await
+        self.steer_cycle(caller, (id, Role::Operator), &what, CycleCommand::Stop { cycle, reason }).await
     }
 
     async fn steer_cycle(
         &self,
         caller: &Caller,
-        id: u32,
+        (id, role): (u32, Role),
         what: &str,
         command: CycleCommand,
     ) -> Result<Cycle, Denied> {
-        let plan = self.core.read(|state| Ok::<_, Denied>(find(state, id)?.plan.clone()))?;
-        // Whoever may everywhere need not wait for files that may be wrong just now.
-        if caller.environments != Environments::All {
-            let pipelines = self.check_week(&plan).await?;
-            self.covers_all(caller, &pipelines, what).await?;
-        }
-        self.submit(caller, what, Command::Cycle(command)).await?;
+        let steered = self.once(caller, what, async {
+            self.noted_result(caller, what, caller.must(role, what)).await?;
+            let plan = self.core.read(|state| Ok::<_, Denied>(find(state, id)?.plan.clone()))?;
+            // Whoever may everywhere need not wait for files that may be wrong just now.
+            if caller.environments != Environments::All {
+                let pipelines = self.check_week(&plan).await?;
+                self.covers_week(caller, (&plan, &pipelines), what).await?;
+            }
+            self.submit(caller, what, Command::Cycle(command)).await
+        });
+        steered.await?;
         self.cycle(id)
     }
 
-    /// What a week starts must be theirs to start.
-    async fn covers_all(&self, caller: &Caller, pipelines: &[Pipeline], what: &str) -> Result<(), Denied> {
+    /// What a week starts must be theirs to start, and every machine of a region is served by the channel that it moves there.
+    async fn covers_week(
+        &self,
+        caller: &Caller,
+        (plan, pipelines): (&WeekPlan, &[Pipeline]),
+        what: &str,
+    ) -> Result<(), Denied> {
         let covered = self.core.read(|state| {
+            for region in &plan.regions {
+                caller.must_reach(&state.fleet.reach_of_region(region), what)?;
+            }
             pipelines.iter().try_for_each(|one| covers(caller, state, one, &Scope::Pipeline, what))
         });
         self.noted_result(caller, what, covered).await

@@ -69,26 +69,32 @@ impl Site {
 
     pub async fn exempt(&self, caller: &Caller, request: &Exempt) -> Result<Exemption, Denied> {
         let what = format!("exempt {}", request.select);
-        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let terms = fleet::Exemption {
             select: selector(&request.select)?,
             reason: request.reason.clone(),
             owner: request.owner.clone(),
             until: moment(&request.until)?,
         };
-        let command = FleetCommand::Exempt(terms.clone());
-        let made = self.submit(caller, &what, Command::Fleet(command)).await?;
+        let made = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+            self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
+            let command = FleetCommand::Exempt(terms.clone());
+            self.submit(caller, &what, Command::Fleet(command)).await
+        });
+        let made = made.await?;
         let broken = || Denied::new(Kind::Broken, "S0417", "the request was accepted and made no exemption");
         Ok(exemption(made.exemption.ok_or_else(broken)?, &terms))
     }
 
     pub async fn end_exemption(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
         let what = format!("end exemption {id}");
-        self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
-        self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
-        let command = FleetCommand::EndExemption { exemption: ExemptionId(id), reason: reason.to_owned() };
-        self.submit(caller, &what, Command::Fleet(command)).await.map(drop)
+        let ended = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
+            self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
+            let (exemption, reason) = (ExemptionId(id), reason.to_owned());
+            self.submit(caller, &what, Command::Fleet(FleetCommand::EndExemption { exemption, reason })).await
+        });
+        ended.await.map(drop)
     }
 }
 

@@ -21,6 +21,7 @@ mod made;
 mod page;
 mod projects;
 mod reboot;
+mod refusals;
 mod request;
 mod site;
 mod sources;
@@ -30,6 +31,7 @@ mod sources_tests;
 mod tests;
 mod train_text;
 
+pub(crate) use access::digest;
 pub use caller::{Caller, Environments, Key};
 pub use denied::{Denied, Kind};
 pub use keeper::Keeper;

@@ -17,8 +17,9 @@ use smith_domain::time::Span;
 
 use super::caller::{Caller, Environments};
 use super::denied::{Denied, Kind};
+use super::made::Made;
 use super::page::part;
-use super::request::{Asked, Work, environments_of, pipeline_of};
+use super::request::{Asked, Work, pipeline_of};
 use super::site::Site;
 use crate::answers::{project, project_expected, project_line, state_word};
 use crate::config::nearest;
@@ -80,39 +81,39 @@ impl Site {
     /// `patch BUILD config:NAME [step: …]`
     pub async fn start(&self, caller: &Caller, request: &Start) -> Result<Started, Denied> {
         let what = format!("start {} with build {}", request.config, request.build);
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        let pipeline = self.pipeline(&request.config).await?;
-        let scope = match &request.step {
-            None => Scope::Pipeline,
-            Some(step) => Scope::Step { step: step_of(&pipeline, step)? },
-        };
-        let covered = self.core.read(|state| covers(caller, state, &pipeline, &scope, &what));
-        self.noted_result(caller, &what, covered).await?;
-        let build = BuildNumber(request.build);
-        let command = RolloutCommand::Start {
-            pipeline: Box::new(pipeline),
-            build,
-            scope,
-            reason: request.reason.clone(),
-        };
-        let made = self.submit(caller, &what, Command::Rollout(command)).await?;
-        self.started(made.rollout).await
+        let made = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            let pipeline = self.pipeline(&request.config).await?;
+            let scope = match &request.step {
+                None => Scope::Pipeline,
+                Some(step) => Scope::Step { step: step_of(&pipeline, step)? },
+            };
+            let covered = self.core.read(|state| covers(caller, state, &pipeline, &scope, &what));
+            self.noted_result(caller, &what, covered).await?;
+            let (pipeline, build) = (Box::new(pipeline), BuildNumber(request.build));
+            let command = RolloutCommand::Start { pipeline, build, scope, reason: request.reason.clone() };
+            self.submit(caller, &what, Command::Rollout(command)).await
+        });
+        self.started(made.await?.rollout).await
     }
 
     /// `smith-patch BUILD machines: LIST outage:MINUTES`
     pub async fn request(&self, caller: &Caller, request: &PatchRequest) -> Result<Started, Denied> {
         let what = format!("patch {} with build {}", request.machines, request.build);
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        let selector = selector(&request.machines)?;
-        let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
-        let asked = self.core.read(|state| -> Result<Asked, Denied> {
-            Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
-        })?;
-        let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
-        self.noted_result(caller, &what, covered).await?;
-        let build = self.build_named(&request.build, asked.region.as_deref())?;
-        let outage = Span::mins(u64::from(request.outage));
-        self.begin_request(caller, &what, (&asked, Work::Patch), (build, outage), &request.reason).await
+        let made = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            let selector = selector(&request.machines)?;
+            let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
+            let asked = self.core.read(|state| -> Result<Asked, Denied> {
+                Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
+            })?;
+            let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
+            self.noted_result(caller, &what, covered).await?;
+            let build = self.build_named(&request.build, asked.region.as_deref())?;
+            let outage = Span::mins(u64::from(request.outage));
+            self.begin_request(caller, &what, (&asked, Work::Patch), (build, outage), &request.reason).await
+        });
+        self.started(made.await?.rollout).await
     }
 
     /// Starts the rollout of a request under a name of its own.
@@ -123,9 +124,9 @@ impl Site {
         (asked, work): (&Asked, Work),
         (build, outage): (BuildNumber, Span),
         reason: &Option<String>,
-    ) -> Result<Started, Denied> {
+    ) -> Result<Made, Denied> {
         let mut tries = 0;
-        let made = loop {
+        loop {
             let number = self.core.read(|state| state.rollouts.next_id().0) + tries;
             let pipeline = Box::new(pipeline_of(number, asked, &self.requests, work)?);
             let (scope, reason) = (Scope::Request { outage }, reason.clone());
@@ -133,10 +134,9 @@ impl Site {
             match self.submit(caller, what, Command::Rollout(command)).await {
                 // Another request came in between and has the name.
                 Err(denied) if denied.code == "S0411" && tries < NAME_TRIES => tries += 1,
-                answer => break answer?,
+                answer => return answer,
             }
-        };
-        self.started(made.rollout).await
+        }
     }
 
     /// What was started, with the change of its first step if the desk is quick.
@@ -229,39 +229,38 @@ impl Site {
         request: &Approve,
     ) -> Result<ProjectLine, Denied> {
         let what = format!("approve {} of project {id}", request.step);
-        self.noted_result(caller, &what, caller.must(Role::Approver, &what)).await?;
-        let (step, gate) = self.core.read(|state| -> Result<_, Denied> {
-            let rollout = find(state, id)?;
-            let step = step_name(rollout, &request.step)?;
-            let gate = match &request.gate {
-                Some(gate) => gate.clone(),
-                None => only_gate(rollout, &step)?,
-            };
-            Ok((step, gate))
-        })?;
-        self.covers_project(caller, id, &what).await?;
-        let command = RolloutCommand::ApproveGate {
-            rollout: RolloutId(id),
-            step,
-            gate,
-            reason: request.reason.clone(),
-        };
-        self.submit(caller, &what, Command::Rollout(command)).await?;
+        let approved = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Approver, &what)).await?;
+            let (step, gate) = self.core.read(|state| -> Result<_, Denied> {
+                let rollout = find(state, id)?;
+                let step = step_name(rollout, &request.step)?;
+                let gate = match &request.gate {
+                    Some(gate) => gate.clone(),
+                    None => only_gate(rollout, &step)?,
+                };
+                Ok((step, gate))
+            })?;
+            self.covers_project(caller, id, &what).await?;
+            let (rollout, reason) = (RolloutId(id), request.reason.clone());
+            let command = RolloutCommand::ApproveGate { rollout, step, gate, reason };
+            self.submit(caller, &what, Command::Rollout(command)).await
+        });
+        approved.await?;
         self.core.read(|state| Ok(project_line(state, find(state, id)?)))
     }
 
     /// Somebody vouches for machines that nobody has proven healthy.
     pub async fn sign_off(&self, caller: &Caller, request: &Skip) -> Result<(), Denied> {
         let what = format!("sign off {}", request.machines);
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
         let machines = selector(&request.machines)?;
-        let covered = self.core.read(|state| {
-            let named = environments_of(&state.fleet, state.fleet.select(&machines));
-            caller.must_cover(named.iter().map(String::as_str), &what)
+        let signed = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            let reach = self.core.read(|state| state.fleet.reach(&machines));
+            self.noted_result(caller, &what, caller.must_reach(&reach, &what)).await?;
+            let command = RolloutCommand::SignOff { machines, reason: request.reason.clone() };
+            self.submit(caller, &what, Command::Rollout(command)).await
         });
-        self.noted_result(caller, &what, covered).await?;
-        let command = RolloutCommand::SignOff { machines, reason: request.reason.clone() };
-        self.submit(caller, &what, Command::Rollout(command)).await.map(drop)
+        signed.await.map(drop)
     }
 
     async fn steer(
@@ -272,9 +271,12 @@ impl Site {
         command: RolloutCommand,
     ) -> Result<ProjectLine, Denied> {
         let what = format!("{verb} project {id}");
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        self.covers_project(caller, id, &what).await?;
-        self.submit(caller, &what, Command::Rollout(command)).await?;
+        let steered = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            self.covers_project(caller, id, &what).await?;
+            self.submit(caller, &what, Command::Rollout(command)).await
+        });
+        steered.await?;
         self.core.read(|state| Ok(project_line(state, find(state, id)?)))
     }
 
@@ -386,7 +388,8 @@ fn only_gate(rollout: &Rollout, step: &StepName) -> Result<String, Denied> {
     }
 }
 
-/// Whether somebody may touch everything that a pipeline, or one step of it, selects.
+/// Whether somebody may touch everything that a pipeline, or one step of it, may ever select: machines that come while it
+/// runs are taken, too.
 pub(super) fn covers(
     caller: &Caller,
     state: &State,
@@ -397,14 +400,13 @@ pub(super) fn covers(
     if caller.environments == Environments::All {
         return Ok(());
     }
-    let mut named = BTreeSet::new();
     for (at, step) in (0_u16..).zip(&pipeline.steps) {
         if matches!(scope, Scope::Step { step } if *step != at) {
             continue;
         }
         for bag in step.phases.iter().flat_map(|phase| &phase.bags) {
-            named.extend(environments_of(&state.fleet, state.fleet.select(&bag.select)));
+            caller.must_reach(&state.fleet.reach(&bag.select), what)?;
         }
     }
-    caller.must_cover(named.iter().map(String::as_str), what)
+    Ok(())
 }

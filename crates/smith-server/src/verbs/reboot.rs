@@ -15,20 +15,23 @@ impl Site {
     /// `reboot MACHINE…`, under the same changes as a patch of the same machines. The build may be left empty.
     pub async fn reboot(&self, caller: &Caller, request: &PatchRequest) -> Result<Started, Denied> {
         let what = format!("reboot {}", request.machines);
-        self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-        let selector = selector(&request.machines)?;
-        let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
-        let asked = self.core.read(|state| -> Result<Asked, Denied> {
-            Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
-        })?;
-        let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
-        self.noted_result(caller, &what, covered).await?;
-        let build = match request.build.as_str() {
-            "" => self.build_for_reboots(asked.region.as_deref())?,
-            named => self.build_named(named, asked.region.as_deref())?,
-        };
-        let outage = Span::mins(u64::from(request.outage));
-        self.begin_request(caller, &what, (&asked, Work::Reboot), (build, outage), &request.reason).await
+        let made = self.once(caller, &what, async {
+            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
+            let selector = selector(&request.machines)?;
+            let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
+            let asked = self.core.read(|state| -> Result<Asked, Denied> {
+                Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
+            })?;
+            let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
+            self.noted_result(caller, &what, covered).await?;
+            let build = match request.build.as_str() {
+                "" => self.build_for_reboots(asked.region.as_deref())?,
+                named => self.build_named(named, asked.region.as_deref())?,
+            };
+            let outage = Span::mins(u64::from(request.outage));
+            self.begin_request(caller, &what, (&asked, Work::Reboot), (build, outage), &request.reason).await
+        });
+        self.started(made.await?.rollout).await
     }
 
     /// Machines are checked against some build even where nothing is installed: the one that production is at, or the newest.

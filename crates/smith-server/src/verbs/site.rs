@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smith_domain::access::AccessCommand;
+use smith_domain::actor::Actor;
 use smith_domain::decide::{Command, Rejection};
 use smith_domain::pipeline::Pipeline;
 use smith_domain::state::State;
@@ -15,6 +16,7 @@ use super::caller::Caller;
 use super::denied::{Denied, Kind};
 use super::keeper::Keeper;
 use super::made::Made;
+use super::refusals::{Note, Told};
 use super::request::RequestRules;
 use crate::config::nearest;
 use crate::config::pipeline::load_folder;
@@ -37,6 +39,33 @@ pub struct Site {
 const FILES_MAX: usize = 1_000;
 
 impl Site {
+    /// Does what a request asks for, unless the same one was carried out under its key before: then its first answer is
+    /// given, whatever has become since of who asks and of what was asked for.
+    pub(super) async fn once(
+        &self,
+        caller: &Caller,
+        what: &str,
+        work: impl Future<Output = Result<Made, Denied>>,
+    ) -> Result<Made, Denied> {
+        match self.before(caller) {
+            None => work.await,
+            Some(Ok(made)) => Ok(made),
+            Some(Err(denied)) => Err(self.noted(caller, what, denied).await),
+        }
+    }
+
+    /// What came of the request with the caller's key.
+    fn before(&self, caller: &Caller) -> Option<Result<Made, Denied>> {
+        let key = caller.key.as_ref()?;
+        self.core.read(|state| {
+            let kept = state.access.request(caller.name(), &key.key, state.at)?;
+            if kept.digest == key.digest {
+                return Some(Ok(Made::before(&kept.answer)));
+            }
+            Some(Err(Rejection::KeyReused { key: key.key.clone() }.into()))
+        })
+    }
+
     /// Has a command carried out; with the caller's key only once.
     pub(super) async fn submit(&self, caller: &Caller, what: &str, command: Command) -> Result<Made, Denied> {
         let command = match &caller.key {
@@ -54,14 +83,45 @@ impl Site {
         }
     }
 
-    /// A no that belongs into the record is recorded before it is given.
+    /// A no that belongs into the record is recorded before it is given; further ones of the same actor are counted, and
+    /// recorded as a number after a minute.
     pub(super) async fn noted(&self, caller: &Caller, what: &str, denied: Denied) -> Denied {
-        if denied.is_for_the_record() {
-            let note = AccessCommand::NoteRefusal { what: what.to_owned(), why: denied.to_string() };
-            // Where nothing can be recorded, the no is given all the same.
-            let _ = self.core.submit(caller.actor.clone(), Command::Access(note)).await;
+        if !denied.is_for_the_record() {
+            return denied;
+        }
+        let told = Told { what: what.to_owned(), why: denied.to_string() };
+        match self.keeper.refusals.add(caller.name(), told.clone(), Instant::now()) {
+            Note::Now => self.note(caller.name(), 0, told).await,
+            Note::Counted => {}
+            Note::Later => {
+                let (site, actor) = (self.clone(), caller.name().to_owned());
+                tokio::spawn(async move {
+                    let rest = site.keeper.refusals.left(&actor, Instant::now());
+                    tokio::time::sleep(rest).await;
+                    site.note_counted(&actor).await;
+                });
+            }
         }
         denied
+    }
+
+    /// Records what was counted and not told yet. A server that ends does so at last.
+    pub async fn note_refusals(&self) {
+        for actor in self.keeper.refusals.actors() {
+            self.note_counted(&actor).await;
+        }
+    }
+
+    async fn note_counted(&self, actor: &str) {
+        if let Some((more, told)) = self.keeper.refusals.take(actor, Instant::now()) {
+            self.note(actor, more, told).await;
+        }
+    }
+
+    async fn note(&self, actor: &str, more: u32, told: Told) {
+        let note = AccessCommand::NoteRefusal { what: told.what, why: told.why, more };
+        // Where nothing can be recorded, the no is given all the same.
+        let _ = self.core.submit(Actor::person(actor), Command::Access(note)).await;
     }
 
     /// Waits until the state shows something, or no longer than that.

@@ -153,6 +153,45 @@ async fn a_key_makes_one_project_of_a_request_however_often_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_carried_out_gets_its_first_answer_whatever_would_be_said_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let keyed = |name: &str, key: &str, roles: &[&str]| Caller {
+        key: Some(Key { key: key.to_owned(), digest: digest(key.as_bytes()) }),
+        ..who(name, roles)
+    };
+    let (ana, cy) = (["operator", "admin"], ["approver"]);
+    let start = config(725, "devOnly", None);
+    let machines = patch("725", "prod-syd01-carrier1-worker-*");
+    let reboot = patch("", "dev-mon01-infra-test-01");
+    let first = site.start(&keyed("ana", "a", &ana), &start).await.unwrap();
+    let second = site.request(&keyed("ana", "b", &ana), &machines).await.unwrap();
+    let third = site.reboot(&keyed("ana", "c", &ana), &reboot).await.unwrap();
+    let yes = &Decision::default();
+    site.approve(&keyed("cy", "d", &cy), "CHG0000002", yes).await.unwrap();
+    let why = smith_api::Reasoned { reason: None };
+    site.pause(&keyed("ana", "e", &ana), 1, &why).await.unwrap();
+    site.withdraw(&keyed("ana", "f", &ana), 725, "bad").await.unwrap();
+    // The config is gone, the build withdrawn, and nobody of them may anything any more.
+    std::fs::remove_file(folder.path().join("pipelines/devOnly.yaml")).unwrap();
+    assert_eq!(site.start(&keyed("ana", "a", &[]), &start).await.unwrap().project, first.project);
+    assert_eq!(site.request(&keyed("ana", "b", &[]), &machines).await.unwrap().project, second.project);
+    assert_eq!(site.reboot(&keyed("ana", "c", &[]), &reboot).await.unwrap().project, third.project);
+    assert_eq!(site.approve(&keyed("cy", "d", &[]), "CHG0000002", yes).await.unwrap().approvals, ["cy"]);
+    assert_eq!(site.pause(&keyed("ana", "e", &[]), 1, &why).await.unwrap().state, "paused");
+    assert_eq!(site.withdraw(&keyed("ana", "f", &[]), 725, "bad").await.unwrap().state, "withdrawn");
+    let new = site.withdraw(&keyed("ana", "g", &[]), 725, "bad").await.unwrap_err();
+    assert_eq!((new.kind, new.code), (Kind::Forbidden, "S0413"), "{new}");
+    let reused = Caller { key: keyed("ana", "z", &[]).key, ..who("ana", &[]) };
+    let reused = Caller { key: reused.key.map(|key| Key { key: "a".to_owned(), ..key }), ..reused };
+    assert_eq!(
+        site.start(&reused, &start).await.unwrap_err().code,
+        "S0415",
+        "another request under a known key"
+    );
+}
+
+#[tokio::test]
 async fn a_config_or_step_that_is_not_there_is_answered_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let (_life, site) = site(folder.path()).await;
@@ -339,4 +378,53 @@ async fn a_channel_is_set_under_a_change_for_it_or_by_an_admin_who_says_why() {
     let stage = site.set_channel(&ana, "stage", &to("ap-south", Some("CHG0000001"), None)).await.unwrap_err();
     assert_eq!(stage.code, "S0408", "{stage}");
     site.set_channel(&ana, "prod", &to("ap-south", Some("CHG0000001"), None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_matches_nothing_yet_is_for_those_who_may_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    for (name, machines) in [("onlyDev", "environment=dev role=db"), ("unknown", "role=db")] {
+        let text = PIPELINE
+            .replace("devOnly", name)
+            .replace("machines: environment=dev", &format!("machines: {machines}"));
+        std::fs::write(folder.path().join(format!("pipelines/{name}.yaml")), text).unwrap();
+    }
+    let environments = Environments::These(vec!["dev".to_owned()]);
+    let dev = Caller { environments, ..who("dev", &["operator"]) };
+    let wide = site.start(&dev, &config(725, "unknown", None)).await.unwrap_err();
+    assert_eq!((wide.kind, wide.code), (Kind::Forbidden, "S0414"), "{wide}");
+    site.start(&dev, &config(725, "onlyDev", None)).await.unwrap();
+    let vouch = |machines: &str| smith_api::Skip { machines: machines.to_owned(), reason: "seen".to_owned() };
+    let nobody = site.sign_off(&dev, &vouch("prod-gone-1")).await.unwrap_err();
+    assert_eq!((nobody.kind, nobody.code), (Kind::Forbidden, "S0414"), "{nobody}");
+    let mine = site.sign_off(&dev, &vouch("dev-mon01-infra-test-01")).await.unwrap_err();
+    assert_eq!(mine.code, "S0402", "{mine}");
+}
+
+#[tokio::test]
+async fn whoever_is_refused_again_and_again_does_not_fill_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let (eve, bob) = (who("eve", &[]), who("bob", &[]));
+    for _ in 0..50 {
+        assert_eq!(site.withdraw(&eve, 725, "bad").await.unwrap_err().code, "S0413");
+    }
+    assert_eq!(site.withdraw(&bob, 725, "bad").await.unwrap_err().code, "S0413");
+    let refused = async || {
+        let lines = site.audit(&AuditQuery::default()).await.unwrap().items;
+        let of_eve = lines.into_iter().filter(|line| line.kind == "access.refused");
+        of_eve.map(|line| (line.by, line.words)).collect::<Vec<_>>()
+    };
+    let lines = refused().await;
+    assert_eq!(lines.iter().map(|(by, _)| by.as_str()).collect::<Vec<_>>(), ["eve", "bob"]);
+    site.note_refusals().await;
+    let (by, words) = refused().await.pop().unwrap();
+    assert_eq!(by, "eve");
+    assert!(
+        words.starts_with("refused 49 more times within a minute, at last: withdraw build 725"),
+        "{words}"
+    );
+    site.note_refusals().await;
+    assert_eq!(refused().await.len(), 3, "nothing is told twice");
 }

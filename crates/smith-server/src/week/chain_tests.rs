@@ -101,6 +101,10 @@ async fn a_week_goes_from_a_build_to_the_last_pipeline() {
     assert_eq!((slip.code, slip.hint.as_deref()), ("S0440", Some("did you mean prod?")));
     assert_eq!(site.start_cycle(&who("eve", &[]), &start("prod")).await.unwrap_err().code, "S0413");
     assert_eq!(site.cycle(1).unwrap_err().hint.as_deref(), Some("no week was started yet"));
+    // The channel serves whatever machines there are in its regions, and of those nobody knows anything yet.
+    let environments = Environments::These(["dev", "canary", "rest"].map(str::to_owned).into());
+    let some = Caller { environments, ..ana.clone() };
+    assert_eq!(site.start_cycle(&some, &start("prod")).await.unwrap_err().code, "S0414");
     // A recipe with a mistake is for a person.
     fs::write(world.path("recipe.yaml"), "locla: []\n").unwrap();
     assert_eq!(site.start_cycle(&ana, &start("prod")).await.unwrap().cycle, 1);

@@ -27,6 +27,9 @@ pub(super) fn words(state: &State, event: &AccessEvent) -> String {
         AccessEvent::RequestKept { actor, key, answer, .. } => {
             format!("request {key} of {actor} is carried out: {answer}")
         }
-        AccessEvent::Refused { what, why } => format!("refused: {what}: {why}"),
+        AccessEvent::Refused { what, why, more: 0 } => format!("refused: {what}: {why}"),
+        AccessEvent::Refused { what, why, more } => {
+            format!("refused {more} more times within a minute, at last: {what}: {why}")
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! Where the server listens, and how it stops.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
-use smith_server::http::{DoorError, open_tcp, open_unix};
+use smith_server::http::{DoorError, Manners, open_tcp, open_unix};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 
-use super::site::served;
+use super::site::{served, served_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_is_for_its_owner_and_group_and_goes_with_the_server() {
@@ -106,4 +107,95 @@ async fn what_does_not_end_is_cut() {
     let mut rest = Vec::new();
     stuck.read_to_end(&mut rest).await.unwrap_or_default();
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+}
+
+fn manners() -> Manners {
+    let wait = Duration::from_secs(60);
+    Manners { connections: 8, unknown: 4, headers: wait, writes: wait }
+}
+
+/// One request over a connection that stays open; answers its status line.
+async fn asked(stream: &mut TcpStream, secret: &str) -> String {
+    let request = format!("GET /v1/status HTTP/1.1\r\nHost: smith\r\nAuthorization: Bearer {secret}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 16 * 1024];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut answer)).await;
+    let read = read.expect("an answer within ten seconds").unwrap();
+    String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_do_not_say_who_they_are_lock_nobody_out() {
+    let served = served_with(manners(), BTreeMap::new()).await;
+    let secret = served.token("ci", &["viewer"], &[]).await;
+    let mut known = TcpStream::connect(served.tcp).await.unwrap();
+    assert_eq!(asked(&mut known, &secret).await, "HTTP/1.1 200 OK");
+    // Far more than there are places, and each of them would wait for a minute.
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(TcpStream::connect(served.tcp).await.unwrap());
+    }
+    let mut new = TcpStream::connect(served.tcp).await.unwrap();
+    assert_eq!(asked(&mut new, &secret).await, "HTTP/1.1 200 OK");
+    assert_eq!(asked(&mut known, &secret).await, "HTTP/1.1 200 OK", "who is known stays");
+    assert_eq!(served.get("/v1/status").await.status, 200);
+    // Wrong tokens make nobody known.
+    for stream in &mut silent[36..] {
+        let _ = stream.write_all(b"GET /v1/status HTTP/1.1\r\nAuthorization: Bearer smith_0\r\n\r\n").await;
+    }
+    let mut another = TcpStream::connect(served.tcp).await.unwrap();
+    assert_eq!(asked(&mut another, &secret).await, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_at_one_door_keeps_nobody_out_at_another() {
+    let served = served_with(manners(), BTreeMap::new()).await;
+    let secret = served.token("ci", &["viewer"], &[]).await;
+    let mut crowd = Vec::new();
+    for _ in 0..8 {
+        let mut one = TcpStream::connect(served.tcp).await.unwrap();
+        assert_eq!(asked(&mut one, &secret).await, "HTTP/1.1 200 OK");
+        crowd.push(one);
+    }
+    let answered = tokio::time::timeout(Duration::from_secs(10), served.get("/v1/status")).await;
+    assert_eq!(answered.expect("the socket has places of its own").status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_trickle_in_keep_nobody_from_being_answered() {
+    let served = served().await;
+    let secret = served.token("ci", &["operator"], &[]).await;
+    let head = format!(
+        "POST /v1/projects HTTP/1.1\r\nHost: smith\r\nAuthorization: Bearer {secret}\r\nContent-Type: \
+         application/json\r\nContent-Length: 100\r\n\r\n{{"
+    );
+    let mut slow = Vec::new();
+    // More than are answered at once.
+    for _ in 0..140 {
+        let mut one = TcpStream::connect(served.tcp).await.unwrap();
+        one.write_all(head.as_bytes()).await.unwrap();
+        slow.push(one);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    assert_eq!(served.get("/v1/status").await.status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_are_idle_or_take_nothing_are_cut() {
+    let wait = Duration::from_millis(200);
+    let manners = Manners { headers: wait, writes: wait, ..Manners::default() };
+    let served = served_with(manners, BTreeMap::new()).await;
+    let secret = served.token("ci", &["viewer"], &[]).await;
+    let mut idle = TcpStream::connect(served.tcp).await.unwrap();
+    assert_eq!(asked(&mut idle, &secret).await, "HTTP/1.1 200 OK");
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(10), idle.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "an idle connection is closed");
+    // Requests without end, and nobody reads the answers: at some time the other side is gone.
+    let mut deaf = TcpStream::connect(served.tcp).await.unwrap();
+    let request = b"GET /openapi.json HTTP/1.1\r\nHost: smith\r\n\r\n";
+    let cut = async { while deaf.write_all(request).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(30), cut).await.expect("a client that takes nothing is cut");
 }

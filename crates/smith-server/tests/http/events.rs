@@ -184,3 +184,30 @@ async fn only_so_many_listen_at_once() {
     }
     panic!("no place became free");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_soon_after_its_token_and_one_caller_has_some() {
+    let served = served().await;
+    let secret = served.token("ci", &["viewer"], &[]).await;
+    let open = async || {
+        let request = served.ask_tcp(Method::GET, "/v1/events").bearer_auth(&secret);
+        request.send().await.unwrap()
+    };
+    let mut stream = Stream { response: open().await, rest: String::new() };
+    assert!(stream.block().await.unwrap().contains("retry: 2000"));
+    let mut others = Vec::new();
+    for _ in 1..32 {
+        others.push(open().await);
+    }
+    assert!(others.iter().all(|one| one.status() == 200));
+    let full = super::site::whole(served.ask_tcp(Method::GET, "/v1/events").bearer_auth(&secret)).await;
+    assert_eq!(full.problem(), (503, "S0429".to_owned()));
+    assert_eq!(served.ask(Method::GET, "/v1/events").send().await.unwrap().status(), 200, "others may");
+    drop(others);
+    let revoked = served.post("/v1/tokens/0/revoke", json!({"reason": "left"})).await;
+    assert!(revoked.status < 300, "{revoked:?}");
+    // Within seconds, although nothing more happens.
+    while let Some(block) = stream.block().await {
+        assert!(!block.contains("build."), "{block}");
+    }
+}

@@ -14,7 +14,7 @@ use smith_domain::id::BuildNumber;
 use smith_server::core::{Core, Life, Start, start};
 use smith_server::desk::BuiltIn;
 use smith_server::driver::Executor;
-use smith_server::http::{App, Chat, Parts, Peers, Said, open_tcp, open_unix, serve};
+use smith_server::http::{App, Chat, Manners, Parts, Peers, Said, open_tcp, open_unix, serve_with};
 use smith_server::inventory::{load, load_config};
 use smith_server::verbs::{Caller, Denied, Kind, RequestRules, Site};
 use tokio::sync::oneshot;
@@ -77,6 +77,10 @@ pub(crate) async fn served() -> Served {
 }
 
 pub(crate) async fn served_for(peers: BTreeMap<u32, smith_server::http::Peer>) -> Served {
+    served_with(Manners::default(), peers).await
+}
+
+pub(crate) async fn served_with(manners: Manners, peers: BTreeMap<u32, smith_server::http::Peer>) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     std::fs::create_dir(folder.path().join("pipelines")).unwrap();
@@ -111,7 +115,7 @@ pub(crate) async fn served_for(peers: BTreeMap<u32, smith_server::http::Peer>) -
     let address = tcp.address().strip_prefix("http://").unwrap().parse().unwrap();
     let doors = vec![open_unix(&socket).await.unwrap(), tcp];
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(doors, app, async move {
+    let serving = tokio::spawn(serve_with(manners, doors, app, async move {
         let _ = stopped.await;
     }));
     let (life, stop, serving) = (Some(life), Some(stop), Some(serving));

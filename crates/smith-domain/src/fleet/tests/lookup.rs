@@ -92,3 +92,36 @@ fn refusals_say_what_was_found_and_what_may_have_been_meant() {
         assert!(found.contains(hint), "{text}: hint {found:?}");
     }
 }
+
+#[test]
+fn a_selector_reaches_wherever_it_may_ever_mean_a_machine() {
+    let mut fleet = fleet_from_text(FLEET, Timestamp(0)).unwrap();
+    let left = FLEET.replace("prod-lon04-carrier3-worker-[01-03]", "").replace("lab-2", "");
+    fleet.observe_text(&left, Timestamp(1)).unwrap();
+    let into = |environments: &[&str]| {
+        Reach::Environments(environments.iter().map(|one| (*one).to_owned()).collect())
+    };
+    for (text, reach) in [
+        ("prod-dal10-*", into(&["prod"])),
+        ("prod-dal10-* or lab-1", into(&["", "prod"])),
+        // It has left, and may come back.
+        ("prod-lon04-carrier3-worker-01", into(&["prod"])),
+        ("lab-2", into(&[""])),
+        ("not environment=prod", into(&[""])),
+        ("number=1001", into(&["prod"])),
+        // It says itself where it reaches, whoever matches now.
+        ("environment=dev", into(&["dev"])),
+        ("environment=dev,stage role=worker", into(&["dev", "stage"])),
+        ("environment=dev or environment=prod", into(&["dev", "prod"])),
+        // Nobody knows yet whom it will mean.
+        ("role=haproxy-new", Reach::Anywhere),
+        ("lab-77", Reach::Anywhere),
+        ("lab-1 lab-77", Reach::Anywhere),
+        ("stage-*", Reach::Anywhere),
+        ("environment=d*", Reach::Anywhere),
+    ] {
+        assert_eq!(fleet.reach(&select(text)), reach, "{text}");
+    }
+    assert_eq!(fleet.reach_of_region("us-south"), into(&["prod"]));
+    assert_eq!(fleet.reach_of_region("eu-de"), Reach::Anywhere);
+}

@@ -109,7 +109,7 @@ pub async fn open_tcp(address: SocketAddr) -> Result<Door, DoorError> {
 }
 
 /// A connection that came in.
-pub(super) enum Guest {
+pub(super) enum Came {
     Unix(UnixStream),
     Tcp(TcpStream),
 }
@@ -125,18 +125,18 @@ impl Door {
         }
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Guest, Origin)> {
+    pub(super) async fn accept(&self) -> io::Result<(Came, Origin)> {
         match self {
             Self::Unix(door) => {
                 let (stream, _) = door.listener.accept().await?;
                 let uid = stream.peer_cred()?.uid();
-                Ok((Guest::Unix(stream), Origin::Unix { uid }))
+                Ok((Came::Unix(stream), Origin::Unix { uid }))
             }
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
                 // Answers are small and whole; waiting for more of them would only make them late.
                 stream.set_nodelay(true)?;
-                Ok((Guest::Tcp(stream), Origin::Tcp { from }))
+                Ok((Came::Tcp(stream), Origin::Tcp { from }))
             }
         }
     }

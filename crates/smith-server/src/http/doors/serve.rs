@@ -1,7 +1,6 @@
 //! Answers at doors until it is told to stop, then lets what has begun come to its end.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,19 +11,37 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
 
-use super::door::{Door, Guest, Origin};
+use super::door::{Came, Door, Origin};
+use super::hall::{Guest, Hall};
+use super::patient::Patient;
 use crate::http::app::App;
 
-/// Connections at once, over all doors; more of them wait in the kernel. Streams of events are a quarter at most.
-const CONNECTIONS_MAX: usize = 1024;
+/// How many may come in at a door, and how long is waited for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Manners {
+    /// Connections at once at each door; more of them wait in the kernel. Streams of events are at most half.
+    pub connections: usize,
+    /// Those of them by which nobody was let in yet. Who they are is said in the first request, so they are many only when
+    /// somebody means harm.
+    pub unknown: usize,
+    /// A client says within this what it wants, at first and after each answer, or is gone.
+    pub headers: Duration,
+    /// A client that takes no byte for so long is gone, too.
+    pub writes: Duration,
+}
 
-/// A client says within this what it wants, or is gone.
-const HEADERS_WAIT: Duration = Duration::from_secs(20);
+impl Default for Manners {
+    fn default() -> Self {
+        let (headers, writes) = (Duration::from_secs(20), Duration::from_secs(60));
+        Self { connections: 512, unknown: 128, headers, writes }
+    }
+}
+
 const HEADERS_MAX: usize = 64;
 /// Bytes of a request line and headers together.
 const HEAD_MAX: usize = 64 * 1024;
@@ -37,20 +54,26 @@ const ACCEPT_REST: Duration = Duration::from_millis(200);
 
 /// Answers at all doors until `stop` is there; returns when everything that had begun has ended, or was ended.
 pub async fn serve(doors: Vec<Door>, app: App, stop: impl Future<Output = ()>) {
+    serve_with(Manners::default(), doors, app, stop).await;
+}
+
+/// The same with other limits.
+pub async fn serve_with(manners: Manners, doors: Vec<Door>, app: App, stop: impl Future<Output = ()>) {
     app.listens_at(doors.iter().map(Door::address).collect());
     let (stopping, stopped) = watch::channel(false);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut attended = JoinSet::new();
     for door in doors {
-        attended.spawn(attend(door, app.router(), Arc::clone(&places), stopped.clone()));
+        attended.spawn(attend(door, app.router(), manners, stopped.clone()));
     }
     stop.await;
     app.end();
     stopping.send_replace(true);
     while attended.join_next().await.is_some() {}
+    app.site().note_refusals().await;
 }
 
-async fn attend(door: Door, router: Router, places: Arc<Semaphore>, mut stopping: watch::Receiver<bool>) {
+async fn attend(door: Door, router: Router, manners: Manners, mut stopping: watch::Receiver<bool>) {
+    let hall = Hall::new(manners.connections, manners.unknown);
     let mut guests = JoinSet::new();
     let stopped = stopping.clone();
     let mut stop = pin!(async move {
@@ -58,27 +81,31 @@ async fn attend(door: Door, router: Router, places: Arc<Semaphore>, mut stopping
         let _ = stopping.wait_for(|stopping| *stopping).await;
     });
     loop {
+        let came = tokio::select! {
+            () = &mut stop => break,
+            Some(_) = guests.join_next() => continue,
+            came = door.accept() => came,
+        };
+        let (came, origin) = match came {
+            Ok(came) => came,
+            Err(error) => {
+                tracing::warn!(target: "smith::http", %error, "a connection could not be taken");
+                sleep(ACCEPT_REST).await;
+                continue;
+            }
+        };
+        // Somebody is at the door before anybody has to make room.
         let place = tokio::select! {
             () = &mut stop => break,
-            place = Arc::clone(&places).acquire_owned() => place,
+            place = hall.place() => place,
         };
-        let Ok(place) = place else { break };
-        tokio::select! {
-            () = &mut stop => break,
-            Some(_) = guests.join_next() => {}
-            guest = door.accept() => match guest {
-                Ok((Guest::Unix(io), origin)) => {
-                    guests.spawn(converse(io, origin, router.clone(), stopped.clone(), place));
-                }
-                Ok((Guest::Tcp(io), origin)) => {
-                    guests.spawn(converse(io, origin, router.clone(), stopped.clone(), place));
-                }
-                Err(error) => {
-                    tracing::warn!(target: "smith::http", %error, "a connection could not be taken");
-                    sleep(ACCEPT_REST).await;
-                }
-            },
-        }
+        let Some(place) = place else { break };
+        let visit = Visit { origin, guest: hall.enter(place), manners, router: router.clone() };
+        let stopped = stopped.clone();
+        match came {
+            Came::Unix(io) => guests.spawn(converse(io, visit, stopped)),
+            Came::Tcp(io) => guests.spawn(converse(io, visit, stopped)),
+        };
     }
     drop(door);
     let all = async { while guests.join_next().await.is_some() {} };
@@ -88,29 +115,40 @@ async fn attend(door: Door, router: Router, places: Arc<Semaphore>, mut stopping
     }
 }
 
-async fn converse<IO>(
-    io: IO,
+/// One connection, and what is known of it.
+struct Visit {
     origin: Origin,
+    guest: Guest,
+    manners: Manners,
     router: Router,
-    mut stopping: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
-) where
+}
+
+async fn converse<IO>(io: IO, visit: Visit, mut stopping: watch::Receiver<bool>)
+where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let Visit { origin, guest, manners, router } = visit;
+    let inside = guest.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(origin.clone());
+        request.extensions_mut().insert(inside.clone());
         let mut router = router.clone();
         async move { router.call(request).await }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WAIT)
+        .header_read_timeout(manners.headers)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+    let io = TokioIo::new(Patient::new(io, manners.writes));
+    let mut connection = pin!(http.serve_connection(io, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
+        () = guest.is_sent_away() => {
+            tracing::debug!(target: "smith::http", "a connection makes room for another");
+            return;
+        }
         _ = stopping.wait_for(|stopping| *stopping) => None,
     };
     let ended = match ended {

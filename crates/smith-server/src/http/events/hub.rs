@@ -1,6 +1,7 @@
 //! Puts what is recorded into words once for all listeners.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::http::StatusCode;
 use tokio::sync::broadcast::error::RecvError;
@@ -12,6 +13,9 @@ use crate::http::fault::Fault;
 
 /// Streams that are read at once. Each costs a connection and some kilobytes, and all of them share the words.
 const LISTENERS_MAX: usize = 256;
+
+/// Streams of one caller: a person has some windows open, and a service reads one.
+const OF_ONE_MAX: usize = 32;
 
 /// Batches that a slow listener may be behind before it reads the journal instead.
 const BEHIND_MAX: usize = 256;
@@ -27,6 +31,8 @@ pub(in crate::http) struct Hub {
     core: Core,
     lines: broadcast::Sender<Lines>,
     places: Arc<Semaphore>,
+    /// How many streams each caller reads.
+    of_each: Arc<Mutex<BTreeMap<String, usize>>>,
     ending: watch::Receiver<bool>,
     begun: OnceLock<()>,
 }
@@ -34,7 +40,8 @@ pub(in crate::http) struct Hub {
 impl Hub {
     pub(in crate::http) fn new(core: Core, ending: watch::Receiver<bool>) -> Self {
         let lines = broadcast::channel(BEHIND_MAX).0;
-        Self { core, lines, places: Arc::new(Semaphore::new(LISTENERS_MAX)), ending, begun: OnceLock::new() }
+        let (places, of_each) = (Arc::new(Semaphore::new(LISTENERS_MAX)), Arc::default());
+        Self { core, lines, places, of_each, ending, begun: OnceLock::new() }
     }
 
     pub(in crate::http) fn listeners(&self) -> usize {
@@ -49,11 +56,21 @@ impl Hub {
         self.ending.clone()
     }
 
-    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            let text = format!("expected at most {LISTENERS_MAX} streams of events at once, found one more");
+    /// A place for one more stream of this caller.
+    pub(super) fn place(&self, caller: &str) -> Result<Place, Fault> {
+        let full = |most: usize, whose: &str| {
+            let text = format!("expected at most {most} streams of events {whose}, found one more");
             Fault::new(StatusCode::SERVICE_UNAVAILABLE, "S0429", text)
-        })
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| full(LISTENERS_MAX, "at once"))?;
+        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = of_each.entry(caller.to_owned()).or_default();
+        if *count == OF_ONE_MAX {
+            return Err(full(OF_ONE_MAX, &format!("of {caller}")));
+        }
+        *count += 1;
+        Ok(Place { _place: place, of_each: Arc::clone(&self.of_each), caller: caller.to_owned() })
     }
 
     /// All that is recorded from now on. What the view has seen before this returns may be missing.
@@ -64,6 +81,24 @@ impl Hub {
             drop(tokio::spawn(tell(self.core.clone(), news, self.lines.clone(), self.ending.clone())));
         });
         lines
+    }
+}
+
+/// The place of a stream, free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _place: OwnedSemaphorePermit,
+    of_each: Arc<Mutex<BTreeMap<String, usize>>>,
+    caller: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        match of_each.get_mut(&self.caller) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => drop(of_each.remove(&self.caller)),
+        }
     }
 }
 

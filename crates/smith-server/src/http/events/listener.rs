@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,8 +17,10 @@ use super::hub::{Hub, Lines};
 use super::line::{EventLine, line};
 use crate::core::{Core, History};
 use crate::http::app::App;
+use crate::http::auth::Pass;
 use crate::http::fault::Fault;
-use crate::http::take::{Params, Part};
+use crate::http::take::{Params, Part, nobody};
+use crate::verbs::Caller;
 
 /// Events between the listener's task and its connection. What does not fit waits.
 const AHEAD: usize = 64;
@@ -30,6 +33,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long a client should wait before it comes back.
 const COME_BACK: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the listener may still listen. A token that was revoked, or has ended, tells no more after
+/// this.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A client that takes nothing for so long is gone; it goes on where it stopped when it comes back.
 const STALLED: Duration = Duration::from_secs(60);
@@ -45,30 +52,32 @@ pub(in crate::http) struct EventQuery {
 /// Everything that is recorded.
 pub(in crate::http) async fn everything(
     State(app): State<App>,
+    who: Listening,
     Params(query): Params<EventQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    stream(app, None, &query, &headers)
+    stream((app, who), None, &query, &headers)
 }
 
 /// What is recorded about one project.
 pub(in crate::http) async fn of_project(
     State(app): State<App>,
+    who: Listening,
     Part(id): Part<u32>,
     Params(query): Params<EventQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     app.site().project(id)?;
-    stream(app, Some(id), &query, &headers)
+    stream((app, who), Some(id), &query, &headers)
 }
 
 fn stream(
-    app: App,
+    (app, who): (App, Listening),
     project: Option<u32>,
     query: &EventQuery,
     headers: &HeaderMap,
 ) -> Result<Response, Fault> {
-    let place = app.hub().place()?;
+    let place = app.hub().place(who.caller.name())?;
     // Listening begins before the head is looked at, so nothing falls between them.
     let live = app.hub().listen();
     let head = app.site().core.view().head();
@@ -87,7 +96,10 @@ fn stream(
         let _place = place;
         let mut listener = Listener { after, project, to };
         // However it ends, the client comes back and goes on behind the last event that it has got.
-        let _ = listener.attend(app.hub(), live).await;
+        tokio::select! {
+            _ = listener.attend(app.hub(), live) => {}
+            () = who.is_over(&app) => {}
+        }
     });
     let events = stream::unfold(told, |mut told| async {
         let event: Event = told.recv().await?;
@@ -98,6 +110,32 @@ fn stream(
     // Proxies must not collect events before they pass them on.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// Who listens, and by which token.
+pub(in crate::http) struct Listening {
+    caller: Caller,
+    pass: Pass,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Listening {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        let caller = parts.extensions.get::<Caller>().cloned().ok_or_else(nobody)?;
+        let pass = parts.extensions.get::<Pass>().cloned().ok_or_else(nobody)?;
+        Ok(Self { caller, pass })
+    }
+}
+
+impl Listening {
+    /// Returns once the token lets nobody in any more.
+    async fn is_over(&self, app: &App) {
+        let Some(pass) = &self.pass.0 else { return std::future::pending().await };
+        while app.site().holds(pass) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
