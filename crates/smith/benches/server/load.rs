@@ -1,5 +1,7 @@
 //! Those who look on meanwhile: clients that ask for the project again and again, and one that hears everything.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
@@ -7,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use smith_api::Project;
 use smith_api::{Client, Hearing, Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -25,28 +29,38 @@ pub(crate) struct Load {
     stop: watch::Sender<bool>,
     project: Arc<AtomicU32>,
     clients: Vec<JoinHandle<Times>>,
+    /// Asks for what needs no look at anything, and so shows what the computer itself takes its time for.
+    control: JoinHandle<Times>,
     listener: Listener,
 }
 
 /// What was found.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// How long each answer took from the moment that it was to be asked for, in order.
-    times: Vec<Duration>,
+    pub(crate) answers: Answers,
+    pub(crate) control: Answers,
     pub(crate) events: u64,
     /// How long after the end of everything the stream had told it.
     pub(crate) behind: Duration,
 }
 
-impl Seen {
-    pub(crate) fn requests(&self) -> usize {
-        self.times.len()
-    }
+/// How long answers took, each from the moment that it was to be asked for; the shortest first.
+#[derive(Debug)]
+pub(crate) struct Answers(Vec<Duration>);
 
+impl Answers {
     /// The time within which so many of a thousand answers came, in milliseconds.
     pub(crate) fn permille(&self, permille: usize) -> f64 {
-        let at = (self.times.len() * permille).div_ceil(1_000).max(1) - 1;
-        self.times.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+        let at = (self.0.len() * permille).div_ceil(1_000).max(1) - 1;
+        self.0.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+    }
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [p50, p90, p99, all] = [500, 900, 990, 1_000].map(|permille| self.permille(permille));
+        let number = self.0.len();
+        write!(f, "{number} answers: p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, longest {all:.2} ms")
     }
 }
 
@@ -69,8 +83,9 @@ impl Load {
             let first = begun + every * number / CLIENTS;
             clients.push(runtime.spawn(ask(client, Arc::clone(&project), (first, every), stopped.clone())));
         }
+        let control = runtime.spawn(ask_nothing(server.socket.clone(), (begun, every), stopped));
         let listener = Listener::begin(Client::new(Server::Socket(server.socket.clone()), None)?)?;
-        Ok(Self { runtime, stop, project, clients, listener })
+        Ok(Self { runtime, stop, project, clients, control, listener })
     }
 
     /// Which project is asked for from now on.
@@ -85,10 +100,12 @@ impl Load {
         for client in self.clients {
             times.extend(self.runtime.block_on(client)??);
         }
+        let mut control = self.runtime.block_on(self.control)??;
         times.sort();
+        control.sort();
         let since = Instant::now();
         let events = self.listener.end(head)?;
-        Ok(Seen { times, events, behind: since.elapsed() })
+        Ok(Seen { answers: Answers(times), control: Answers(control), events, behind: since.elapsed() })
     }
 
     /// Ends without having heard everything: the server was killed.
@@ -114,6 +131,34 @@ async fn ask(
         let route = if turn % 2 == 0 { "queryproject" } else { "projects" };
         let path = format!("/v1/{route}/{}", project.load(Ordering::Relaxed));
         let _: Project = client.get(&path).await.map_err(|error| error.to_string())?;
+        times.push(at.elapsed());
+    }
+    Ok(times)
+}
+
+/// Asks whether the server lives, each time over a new connection, as a probe does.
+async fn ask_nothing(
+    socket: PathBuf,
+    (first, every): (Instant, Duration),
+    mut stop: watch::Receiver<bool>,
+) -> Times {
+    let mut times = Vec::new();
+    for turn in 0_u32.. {
+        let at = first + every * turn;
+        tokio::select! {
+            () = tokio::time::sleep_until(at.into()) => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+        let asked = async {
+            let mut stream = UnixStream::connect(&socket).await?;
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: smith\r\nConnection: close\r\n\r\n").await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.map(|_| answer)
+        };
+        let answer = asked.await.map_err(|error| error.to_string())?;
+        if !answer.starts_with("HTTP/1.1 200") {
+            return Err(format!("expected a server that lives, found {answer}"));
+        }
         times.push(at.elapsed());
     }
     Ok(times)
