@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How much of a rollout's time is not machines' time, from its journal.
 
-Reads the lines of `smith audit export JOURNAL` on standard input. In each cluster machines go one at a time, so the longest
+Reads the lines of `smith audit dump JOURNAL` on standard input. In each cluster machines go one at a time, so the longest
 chain is the cluster whose machines took longest together; that sum is what the rollout would take if deciding, recording, asking
 and hearing took no time at all. Times of machines are those that stand in the journal: from the moment that an action was asked
 for to its answer.

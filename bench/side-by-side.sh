@@ -231,7 +231,7 @@ for mode in $modes; do
     cmp "$dir/installed-ansible-$mode" "$dir/installed-smith" || fail "the machines do not have the same packages"
 done
 
-"$smith" audit export "$dir/server/data/journal.db" 2>/dev/null >"$dir/journal.lines"
+"$smith" audit dump "$dir/server/data/journal.db" 2>/dev/null >"$dir/journal.lines"
 printf '%s machines in %s clusters, one of a cluster at a time, %s packages each\n' \
     "$((clusters * machines))" "$clusters" "$("$smith" lab ssh "$(first)" 'dpkg-query -W | wc -l')"
 printf '%-18s %8s s\n' smith "$(printf %.1f "${times[smith]}")"
