@@ -156,3 +156,79 @@ fn a_data_folder_is_verified_with_its_lists() {
     let ran = smith(&["audit", "verify", folder.path().join("none").to_str().unwrap()]);
     assert_eq!(ran.code, 3, "{}", ran.err);
 }
+
+/// A server on a copy of the demo's journal; it goes when the test does.
+struct Served {
+    child: std::process::Child,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("data")).unwrap();
+        std::fs::copy(journal(), path("data/journal.db")).unwrap();
+        std::fs::write(path("smith.yaml"), "listen: {socket: s, http: no}\n").unwrap();
+        let mut server = Command::new(env!("CARGO_BIN_EXE_smith"));
+        server.arg("serve").arg("--config").arg(path("smith.yaml"));
+        server.arg("--data").arg(path("data")).arg("--socket").arg(path("s"));
+        let log = std::fs::File::create(path("log")).unwrap();
+        let child = server.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let served = Self { child, folder };
+        for _ in 0..600 {
+            if smith(&["status", "--server", &served.socket()]).code == 0 {
+                return served;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("{}", std::fs::read_to_string(served.folder.path().join("log")).unwrap());
+    }
+
+    fn socket(&self) -> String {
+        self.folder.path().join("s").to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_server_tells_the_same_rows_and_gives_exports_and_documents() {
+    let served = Served::start();
+    let (server, name) = (served.socket(), machine());
+    let ask = |arguments: &[&str]| json(&[arguments, &["--server", &server, "--json"]].concat());
+    let told = ask(&["audit", "show", "--machine", &name, "--rollout", "1", "--limit", "0"]);
+    assert_eq!(told.as_array().unwrap(), &shown(&["--machine", &name, "--rollout", "1"]));
+    let newest = ask(&["audit", "show", "--machine", &name, "--limit", "2"]);
+    assert_eq!(newest.as_array().unwrap().len(), 2);
+    let odd = ["audit", "show", "--actor", "zoë & co/#?", "--limit", "5"];
+    assert_eq!(ask(&odd), serde_json::json!([]));
+    let file = served.folder.path().join("export").to_str().unwrap().to_owned();
+    good(&["audit", "export", "--server", &server, "--rollout", "1", "--everything", "--out", &file]);
+    let report = json(&["audit", "verify", &file, "--json"]);
+    assert_eq!(
+        (&report["complete"], &report["chosen"]),
+        (&true.into(), &shown(&["--rollout", "1"]).len().into())
+    );
+    let documents = ask(&["audit", "evidence", "list"]);
+    let first = documents[0]["name"].as_str().unwrap_or_default().to_owned();
+    assert!(first.starts_with("project-1-"), "{documents}");
+    let text = good(&["audit", "evidence", "show", &first, "--server", &server]);
+    assert_eq!(smith_journal::sha256(text.as_bytes()).to_string(), documents[0]["sha256"]);
+    for (arguments, said) in [
+        (&["audit", "evidence", "show", "../data/journal.db"], "expected the name of a document"),
+        (&["audit", "evidence", "show", "none.md"], "expected the name of a document"),
+    ] {
+        let ran = smith(&[&arguments[..], &["--server", &server]].concat());
+        assert_eq!(ran.code, 5, "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    let ran = smith(&["audit", "packages", &name, "--server", &server]);
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    assert!(ran.err.contains("expected a patch that changed packages"), "{}", ran.err);
+}
