@@ -1,7 +1,6 @@
 //! What `smith init` asks, and what it takes where nobody answers.
 
 use std::io::BufRead;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -211,7 +210,7 @@ impl Host {
     pub(crate) fn read() -> Self {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("localhost").to_owned();
-        let uid = std::fs::metadata("/proc/self").map_or(u32::MAX, |metadata| metadata.uid());
+        let uid = rustix::process::geteuid().as_raw();
         let asked = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok());
         let accounts = accounts();
         let person = asked.filter(|_| uid == 0).unwrap_or(uid);

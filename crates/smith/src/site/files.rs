@@ -187,7 +187,7 @@ weeks:
     regions: [ap-south]
     test: buildTestDevToStage
     gates:
-      - {soak: 24h, since: end of patchStage}
+      - {soak: 24h, since: end of rebootStgiksOnly}
       - {approval: production, who: role:sre-lead}
     change: {approve: role:sre-lead}
     train:
