@@ -277,13 +277,7 @@ fn fitting(state: &State, errand: &Errand, outcome: &ErrandOutcome) -> ErrandOut
         }
         ErrandOutcome::Done if raises => failed("expected the number that was given, found none".to_owned()),
         ErrandOutcome::Refused { reason }
-            if matches!(
-                kind,
-                ErrandKind::RaiseChange(_)
-                    | ErrandKind::Notify(_)
-                    | ErrandKind::Call(..)
-                    | ErrandKind::Link(..)
-            ) =>
+            if matches!(kind, ErrandKind::RaiseChange(_) | ErrandKind::Notify(_) | ErrandKind::Link(..)) =>
         {
             ErrandOutcome::Refused { reason: shortened(reason) }
         }

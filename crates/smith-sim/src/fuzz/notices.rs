@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use smith_domain::change::{ChangeEvent, ChangeState};
 use smith_domain::cycle::{CycleEvent, Link};
-use smith_domain::event::Event;
+use smith_domain::event::{DriverEvent, Event};
+use smith_domain::fleet::FleetEvent;
 use smith_domain::notice::{About, NoticeEvent};
 use smith_domain::rollout::{Call, RolloutEvent};
 use smith_domain::state::State;
+
+/// What a clock may be off by before anybody is told.
+const MINUTE_MS: u64 = 60_000;
 
 /// How often each thing may still be told, counted from the events alone.
 #[derive(Debug, Default)]
@@ -38,7 +42,9 @@ impl Told {
         let waiting = state.changes.iter().filter(|change| change.state == ChangeState::Raised);
         let untold =
             waiting.filter(|change| !self.posted.contains_key(&About::ChangeWaits { change: change.id }));
-        untold.map(|change| format!("{} waits for approval and nobody was told", change.name())).collect()
+        let untold = untold.map(|change| format!("{} waits for approval and nobody was told", change.name()));
+        let clock = state.clock_difference().filter(|_| !self.posted.contains_key(&About::ClockDiffers));
+        untold.chain(clock.map(|found| format!("{found}, and nobody was told"))).collect()
     }
 }
 
@@ -73,6 +79,15 @@ fn comes_about(state: &State, event: &Event) -> Vec<About> {
         }
         Event::Cycle(CycleEvent::Ended { cycle } | CycleEvent::Stopped { cycle, .. }) => {
             vec![About::CycleEnded { cycle: *cycle }]
+        }
+        Event::Driver(DriverEvent::ClockJumped { wall, steady })
+            if (wall.0 - steady.0 - state.clock_offset).unsigned_abs() >= MINUTE_MS =>
+        {
+            vec![About::ClockDiffers]
+        }
+        Event::Fleet(FleetEvent::SourcesShrank { sources }) => {
+            let sources = sources.iter().map(|one| one.source.clone());
+            sources.map(|source| About::SourceShrank { source }).collect()
         }
         Event::Rollout(_)
         | Event::Fleet(_)
