@@ -150,7 +150,7 @@ mod tests {
         let (view, estimates) = (view_of(&state), Estimates::default());
         let made = estimates.of(&view, ONE).unwrap();
         assert!(made.likely > NOW.steady, "{made:?}");
-        let old = Estimate { likely: Timestamp(77), ..made.clone() };
+        let old = Estimate { likely: Timestamp(77), ..made };
         let stage = |state: &State| Stage::of(state.rollouts.get(ONE).unwrap());
         estimates.keep(ONE, stage(&state), Some(old.clone()), Duration::from_secs(60));
         assert_eq!(estimates.of(&view, ONE), Some(old.clone()));
