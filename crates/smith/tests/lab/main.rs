@@ -16,6 +16,7 @@ mod key;
 mod killed;
 mod machines;
 mod patching;
+mod process;
 mod removal;
 mod reports;
 mod server;

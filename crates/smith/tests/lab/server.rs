@@ -28,16 +28,15 @@ impl<'w> Serving<'w> {
     /// Serves the pipeline over these machines of the lab.
     pub(crate) fn new(world: &'w World, site: &Site<'_>, pipeline: &str, machines: &[&str]) -> Self {
         let pipelines = [("all.yaml".to_owned(), pipeline.to_owned())];
-        Self::with(world, site, &pipelines, &entries(world, machines), machines.len())
+        Self::with(world, site, &pipelines, machines)
     }
 
-    /// Serves the pipelines over an inventory of so many machines.
+    /// Serves the pipelines over them.
     pub(crate) fn with(
         world: &'w World,
         site: &Site<'_>,
         pipelines: &[(String, String)],
-        inventory: &str,
-        machines: usize,
+        machines: &[&str],
     ) -> Self {
         let folder = site.path("server");
         for name in ["pipelines", "inventory"] {
@@ -62,10 +61,11 @@ impl<'w> Serving<'w> {
         );
         fs::write(folder.join("smith.yaml"), settings).unwrap();
         fs::copy(lab.join("inventory/sources.yaml"), folder.join("inventory/sources.yaml")).unwrap();
-        fs::write(folder.join("inventory/machines.yaml"), inventory).unwrap();
+        fs::write(folder.join("inventory/machines.yaml"), entries(world, machines)).unwrap();
         let mut serving = Self { world, folder, child: None };
         serving.start();
-        let counted = if machines == 1 { "1 machine," } else { &format!("{machines} machines,") };
+        let counted =
+            if machines.len() == 1 { "1 machine," } else { &format!("{} machines,", machines.len()) };
         world.eventually("the build and the machines", || {
             let status = serving.good(&["status"]);
             (status.contains(counted) && status.contains("1 build")).then_some(())
