@@ -42,13 +42,13 @@ pids=()
 clean() {
     trap - EXIT
     ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
-    [[ ! -e $lab/lab.json ]] || "$smith" lab down >/dev/null
+    [[ ! -e $lab/lab.json ]] || "$smith" lab down --yes >/dev/null
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
 
 lab_up() {
-    [[ ! -e $lab/lab.json ]] || "$smith" lab down >/dev/null
+    [[ ! -e $lab/lab.json ]] || "$smith" lab down --yes >/dev/null
     "$smith" lab up --clusters "$clusters" --machines "$machines" --regions 2 --suite "$release" --agent "$agent" \
         >/dev/null 2>"$dir/lab.log" || fail "the lab could not be made: $(tail -3 "$dir/lab.log")"
     "$smith" lab list --json >"$dir/lab.json"

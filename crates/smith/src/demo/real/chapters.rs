@@ -326,6 +326,11 @@ impl Acts<'_, '_, '_> {
         self.watch.world.stage.answered(&files.join("\n"))?;
         let journal = self.watch.world.place.journal().display().to_string();
         self.watch.world.show(&["audit", "verify", &journal])?;
+        // What an auditor gets, who has neither the journal nor the server.
+        let export = self.watch.world.place.run("auditor.smith").display().to_string();
+        let about = ["--journal", &journal, "--machine", FAILS, "--with-packages", "--out", &export];
+        self.watch.world.show(&[&["audit", "export"], &about[..]].concat())?;
+        self.watch.world.show(&["audit", "verify", &export])?;
         Ok(if all_same { Exit::Good } else { Exit::Finding })
     }
 

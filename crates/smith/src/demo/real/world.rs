@@ -54,7 +54,7 @@ impl<'p> World<'p> {
         self.interrupted.store(false, Ordering::Relaxed);
         self.children.end()?;
         if self.place.lab_file("lab.json").exists() {
-            self.good(&["lab", "down"])?;
+            self.good(&["lab", "down", "--yes"])?;
         }
         Ok(())
     }
