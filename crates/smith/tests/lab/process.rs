@@ -176,7 +176,7 @@ fn pipelines() -> Vec<(String, String)> {
 
 #[test]
 fn the_whole_process_by_the_api() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = World::large() else { return };
     let fleet = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::write(fleet.path(), FLEET).unwrap();
     world.good(&["up", "--fleet", fleet.path().to_str().unwrap(), "--agent", package().to_str().unwrap()]);

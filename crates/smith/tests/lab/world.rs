@@ -1,10 +1,11 @@
 //! One lab of a test, which is removed with it, and what of it there is on this computer.
 
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// For anything that is about to happen on a machine; reached only where it never does.
@@ -13,9 +14,15 @@ const SOON: Duration = Duration::from_secs(30);
 /// The base is fetched by one test while the others wait.
 static FETCH: Mutex<()> = Mutex::new(());
 
+/// A large lab is alone: on a computer of many processors the labs of all tests together have more machines than root has inotify
+/// instances for.
+static ROOM: RwLock<()> = RwLock::new(());
+
 pub(crate) struct World {
     dir: tempfile::TempDir,
     name: String,
+    /// The last to go: by then the machines are gone.
+    _room: Box<dyn Debug + Sync>,
 }
 
 #[derive(Debug)]
@@ -28,13 +35,22 @@ pub(crate) struct Said {
 impl World {
     /// Nothing where there can be no lab, after saying why.
     pub(crate) fn new() -> Option<Self> {
+        Self::with(|| Box::new(ROOM.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// One that is alone.
+    pub(crate) fn large() -> Option<Self> {
+        Self::with(|| Box::new(ROOM.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn with(room: impl FnOnce() -> Box<dyn Debug + Sync>) -> Option<Self> {
         if let Err(error) = smith_lab::preflight() {
             eprintln!("skipped: {error}");
             return None;
         }
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let world = Self { dir, name: Self::name_of_its_own() };
-        let _fetch = FETCH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let world = Self { dir, name: Self::name_of_its_own(), _room: room() };
+        let _fetch = FETCH.lock().unwrap_or_else(PoisonError::into_inner);
         let cache = cache();
         let has_base = fs::read_dir(&cache).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok()));
         if !has_base {

@@ -58,12 +58,10 @@ pub(super) fn causes(known: Known<'_>) -> Vec<Likely> {
 /// Whether what was once the cause is known to be so no more.
 pub(super) fn is_over(known: Known<'_>, cause: &str) -> bool {
     let facts = |is_well: fn(&Facts) -> bool| known.facts.is_some_and(is_well);
-    let is_on_time = |facts: &Facts| facts.clock > 0 && facts.clock.abs_diff(known.now) <= SKEW_S;
     match cause {
         HELD_LOCK => machine(known, "package lock").is_some_and(|holder| holder == "free"),
         FULL => facts(|facts| !facts.disks.is_empty() && !facts.disks.iter().any(is_full)),
         HOLDS => facts(|facts| facts.holds.is_empty()),
-        CLOCK => known.facts.is_some_and(is_on_time),
         HALF | INTERRUPTED => facts(|facts| facts.audit.is_empty()),
         _ => false,
     }

@@ -9,7 +9,7 @@ use smith_repo::store::Store;
 
 use super::compare::Newest;
 use super::fleet::{FAILS, FAULT, MIRRORS};
-use super::hands::{ASKS, People, address};
+use super::hands::{ASKS, People, Who, address};
 use super::news::listen;
 use super::place::{read, size, write};
 use super::recipe::PROFILES;
@@ -220,8 +220,9 @@ impl Acts<'_, '_, '_> {
     fn week_begins(&mut self, had: u64) -> Result<(), Failure> {
         self.chapter()?;
         for (_, region) in MIRRORS {
-            self.watch
-                .asks(&format!("set channel prod region:{region} build:1 reason: what production has"))?;
+            // Without a change only an admin says what a channel names.
+            let line = format!("set channel prod region:{region} build:1 reason: what production has");
+            self.watch.people.say(&mut self.watch.world.stage, Who::Root, &line)?;
         }
         self.watch.asks("gaps")?;
         let reason = "the weekly patches";

@@ -37,6 +37,8 @@ pub(super) struct People {
 pub(super) enum Who {
     Asks,
     Approves,
+    /// Whoever has the server's computer.
+    Root,
 }
 
 impl Who {
@@ -44,6 +46,7 @@ impl Who {
         match self {
             Self::Asks => ASKS,
             Self::Approves => APPROVES,
+            Self::Root => "root",
         }
     }
 }
@@ -72,7 +75,7 @@ impl People {
         // May approve as well: just not what they ask for themselves.
         let asks = client(token(ASKS, &["operator", "approver", "sre-lead"])?)?;
         let approves = client(token(APPROVES, &["approver", "sre-lead"])?)?;
-        let viewer = token("viewer", &["viewer"])?;
+        let viewer = token("onlooker", &["viewer"])?;
         Ok(Self { runtime, root, asks, approves, viewer, address })
     }
 
@@ -89,6 +92,7 @@ impl People {
         match who {
             Who::Asks => &self.asks,
             Who::Approves => &self.approves,
+            Who::Root => &self.root,
         }
     }
 
