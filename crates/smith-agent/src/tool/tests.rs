@@ -59,14 +59,15 @@ fn nothing_of_the_environment_gets_through() {
 
 /// A program that notes in its folder that it was asked to stop, and the child that it has, as apt has dpkg.
 const LIKE_APT: &str =
-    "trap 'echo asked >> asked' INT; (sleep 1; echo child >> done) & wait; wait; echo end >> done";
+    "trap 'echo asked >> asked' INT; (sleep 4; echo child >> done) & wait; wait; echo end >> done";
 
 #[test]
 fn what_works_under_apt_is_let_finish() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("cd {}; {LIKE_APT}", folder.path().display());
     let mut late = Vec::new();
-    let ran = Run::new("sh", Duration::from_millis(100))
+    // On a busy machine a shell may take most of this until it listens.
+    let ran = Run::new("sh", Duration::from_secs(2))
         .args(["-c", &script])
         .at_limit(AtLimit::Finish)
         .output_to(&folder.path().join("log"))
