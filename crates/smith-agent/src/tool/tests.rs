@@ -66,9 +66,10 @@ fn what_works_under_apt_is_let_finish() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("cd {}; {LIKE_APT}", folder.path().display());
     let mut late = Vec::new();
-    // On a busy machine a shell may take most of this until it listens.
-    let ran = Run::new("sh", Duration::from_secs(2))
-        .args(["-c", &script])
+    // On a busy machine a shell may take most of this until it listens; and none listens to what its caller ignores, as what
+    // runs in the background may.
+    let ran = Run::new("env", Duration::from_secs(2))
+        .args(["--default-signal=INT", "sh", "-c", &script])
         .at_limit(AtLimit::Finish)
         .output_to(&folder.path().join("log"))
         .run_watched(|overdue| late.extend(overdue))
