@@ -197,7 +197,7 @@ fn fullest(state: &State, rollout: &Rollout, number: u16) -> Option<Reason> {
     Some(full(state, rollout.key(number), bound))
 }
 
-fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason> {
+pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason> {
     match job.state {
         JobState::Waiting | JobState::Again | JobState::Aside => waiting(state, rollout, job),
         JobState::Active(active) => vec![match active.turn {

@@ -4,14 +4,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use smith_api::{AuditLine, AuditQuery, ExportQuery, Page};
 use smith_domain::id::{BuildNumber, RolloutId};
-use smith_domain::time::Timestamp;
 use smith_journal::{BlobFolder, ProofError, Scope, Seq};
 use smith_repo::fetch::chain;
 
+use super::access::now;
 use super::denied::{Denied, Kind};
 use super::page::{Part, part};
 use super::projects::find;
@@ -61,7 +60,7 @@ impl Site {
         let scope = if query.everything { Scope::Everything } else { Scope::Chosen };
         let packages = query.packages.then(|| BlobFolder::beside(&self.data()));
         let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
-        let made = wall();
+        let made = now();
         let written = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let packages = packages.as_ref();
@@ -84,7 +83,8 @@ impl Site {
         if let Some(change) = &query.change {
             self.core.read(|state| super::changes::find(state, change).map(drop))?;
         }
-        let now = wall();
+        // What people mean by seven days ago is by the clock on the wall.
+        let now = now();
         let at = |text: &Option<String>, edge| {
             let at = text.as_deref().map(|text| moment(text, edge, now)).transpose();
             at.map_err(|error| Denied::new(Kind::Invalid, "S0417", error.to_string()))
@@ -99,12 +99,6 @@ impl Site {
             until: at(&query.until, Edge::Until)?,
         })
     }
-}
-
-/// What people mean by seven days ago is by the clock on the wall.
-fn wall() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Rows of checkpoints that an export is compared with: one a week for twenty years.

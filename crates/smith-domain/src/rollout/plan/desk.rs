@@ -152,8 +152,9 @@ pub(super) fn failed_words(state: &State, key: StepKey) -> String {
     let mut text = String::new();
     let mut bad = rollout.jobs.iter().filter(is_bad);
     for job in bad.by_ref().take(NAMED_MAX) {
-        let why = why::machine_in(state, key.rollout, job.machine);
-        let reasons: Vec<String> = why.reasons.iter().map(|reason| reason.line(state)).collect();
+        // What became of this job: a later step that takes the machine again has reasons of its own.
+        let reasons = why::of_job(state, rollout, job);
+        let reasons: Vec<String> = reasons.iter().map(|reason| reason.line(state)).collect();
         let why: String = reasons.join(", ").chars().take(SAID_CHARS).collect();
         text.push_str(&format!("; {}: {why}", state.fleet.machine(job.machine).name()));
     }
