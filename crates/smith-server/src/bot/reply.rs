@@ -190,7 +190,7 @@ pub(super) fn cycle_line(one: &Cycle) -> String {
     format!("Cycle: {cycle} Week: {week} to channel {channel}{build}, `{state}` {when} by {by}")
 }
 
-/// A cycle whose state was changed, and what it waits for now.
+/// A cycle whose state was changed, and what it waits for then.
 pub(super) fn cycle_moved(one: &Cycle) -> String {
     let mut lines = vec![cycle_line(one)];
     lines.extend(one.waits.iter().map(|wait| format!("waits: {wait}")));
