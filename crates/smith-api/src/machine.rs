@@ -83,6 +83,6 @@ pub struct Exempt {
     pub select: String,
     pub reason: String,
     pub owner: String,
-    /// A moment: `2026-12-01T00:00:00Z`.
+    /// A day, at whose beginning in UTC it ends, or a moment: `2026-12-01`, `2026-12-01T00:00:00Z`.
     pub until: String,
 }

@@ -139,7 +139,15 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
     }
     match command {
         Command::Fleet(command) => {
-            let events = state.fleet.decide(command, now.steady)?;
+            // What is exempt has its end in the calendar; how long ago something was seen is measured.
+            let at = match &command {
+                FleetCommand::Exempt(_) => state.clock(now),
+                FleetCommand::Observe { .. }
+                | FleetCommand::NoteShrunk { .. }
+                | FleetCommand::ConfirmSource { .. }
+                | FleetCommand::EndExemption { .. } => now.steady,
+            };
+            let events = state.fleet.decide(command, at)?;
             Ok(events.into_iter().map(Event::from).collect())
         }
         Command::Build(command) => Ok(vec![build(state, actor, command)?.into()]),

@@ -11,7 +11,7 @@ use crate::rollout::{Action, CauseKind, GaugeId, Halt, How};
 use crate::time::Timestamp;
 
 pub(crate) use find::of_job;
-pub use find::{machine, machine_in, rollout, step};
+pub use find::{job, machine, machine_in, rollout, step};
 
 /// What stands between a thing and its end. Every unfinished thing has at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]

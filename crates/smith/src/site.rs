@@ -4,4 +4,4 @@ mod answers;
 mod files;
 
 pub(crate) use answers::{Answers, Given, Host, ask};
-pub(crate) use files::{File, OF_PACKAGE, all as files};
+pub(crate) use files::{File, OF_PACKAGE, PROFILES, Sources, all as files};

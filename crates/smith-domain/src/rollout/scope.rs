@@ -14,6 +14,9 @@ use crate::state::State;
 /// Machines in one event. A thousand numbers are a few kilobytes; the fleet of a million is a thousand events.
 const CHUNK: usize = 1000;
 
+/// Runs of a step. They are numbered by sixteen bits, and so is the one behind the last.
+const RUNS_MAX: usize = u16::MAX as usize;
+
 /// The names of the fields of a run, its phase, and signs between them.
 const RUN_BYTES: usize = 32;
 
@@ -52,7 +55,7 @@ pub fn of_step(state: &State, rollout: &Rollout, step: u16) -> Result<Vec<RunSco
         }
         runs.extend(split(state, number, phase, bags));
         let found = u32::try_from(runs.len()).unwrap_or(u32::MAX);
-        if found > u32::from(u16::MAX) || weight(&runs) > EVENT_MAX {
+        if runs.len() > RUNS_MAX || weight(&runs) > EVENT_MAX {
             return Err(Halt::TooManyRuns { phase: u16::try_from(number).unwrap_or(u16::MAX), found });
         }
     }
@@ -73,15 +76,16 @@ pub(crate) fn specs(runs: &[RunScope]) -> Vec<Vec<RunSpec>> {
     size::pieces(runs.iter().map(|run| run.spec.clone()).collect(), runs.len(), run_weight)
 }
 
-/// Machines that have come since the step was scoped: each goes to the first bag that selects it.
-pub fn newcomers(state: &State, rollout: &Rollout, step: u16) -> Vec<RunScope> {
+/// Machines that have come since the step was scoped: each goes to the first bag that selects it. Where their runs cannot be
+/// numbered any more, none of them is taken.
+pub fn newcomers(state: &State, rollout: &Rollout, step: u16) -> Result<Vec<RunScope>, Halt> {
     let mut candidates: Vec<MachineId> = state
         .fleet
         .changed_since(rollout.step(step).cursor)
         .filter(|machine| state.fleet.is_present(*machine))
         .collect();
     if candidates.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let name = |machine: MachineId| state.fleet.machine(machine).name();
     candidates.sort_by(|a, b| natural_cmp(name(*a), name(*b)));
@@ -104,13 +108,21 @@ pub fn newcomers(state: &State, rollout: &Rollout, step: u16) -> Vec<RunScope> {
             runs.extend(split(state, number, phase, bags));
         }
     }
-    runs
+    let known = rollout.step(step).runs.len();
+    match runs.get(RUNS_MAX.saturating_sub(known)) {
+        None => Ok(runs),
+        Some(first_over) => {
+            let found = u32::try_from(known + runs.len()).unwrap_or(u32::MAX);
+            Err(Halt::TooManyRuns { phase: first_over.spec.phase, found })
+        }
+    }
 }
 
 /// The events that take these machines; `first` is the number of the first run.
 pub(crate) fn events(rollout: &Rollout, step: u16, first: u16, runs: &[RunScope]) -> Vec<RolloutEvent> {
     let mut events = Vec::new();
-    for (run, scope) in (first..).zip(runs) {
+    // In this order nobody asks for a number behind that of the last run.
+    for (scope, run) in runs.iter().zip(first..) {
         for (bag, machines) in (0..).zip(&scope.bags) {
             events.extend(machines.chunks(CHUNK).map(|chunk| RolloutEvent::Scoped {
                 rollout: rollout.id,

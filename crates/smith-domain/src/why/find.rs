@@ -33,6 +33,11 @@ pub fn machine_in(state: &State, rollout: RolloutId, machine: MachineId) -> Why 
     found.unwrap_or_else(|| Why { rollout: Some(rollout), reasons: vec![Reason::NotInScope] })
 }
 
+/// What became of a machine in the step of its job, or why that has not ended: whatever later steps want of the machine.
+pub fn job(state: &State, rollout: &Rollout, job: &Job) -> Why {
+    Why { rollout: Some(rollout.id), reasons: of_job(state, rollout, job) }
+}
+
 fn in_rollout(state: &State, rollout: &Rollout, machine: MachineId) -> Option<Why> {
     let job = rollout.job_of(machine);
     let reasons = match job.filter(|job| !job.state.has_ended()) {

@@ -93,7 +93,7 @@ fn machine(state: &State, rollout: &Rollout, job: &Job) -> MachineEvidence {
     MachineEvidence {
         machine: state.fleet.machine(job.machine).name().to_owned(),
         outcome: outcome.to_owned(),
-        note: why::machine_in(state, rollout.id, job.machine).line(state),
+        note: why::job(state, rollout, job).line(state),
         packages: packages(rollout, job.machine).map(ToString::to_string),
     }
 }

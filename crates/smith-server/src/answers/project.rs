@@ -206,7 +206,7 @@ fn failures(state: &State, rollout: &Rollout) -> Vec<Failed> {
     let one = |job: &smith_domain::rollout::Job| Failed {
         machine: state.fleet.machine(job.machine).name().to_owned(),
         step: rollout.rule(job.step).id.to_string(),
-        why: why::machine_in(state, rollout.id, job.machine).line(state),
+        why: why::job(state, rollout, job).line(state),
     };
     failed.map(one).collect()
 }

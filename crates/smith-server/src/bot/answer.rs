@@ -1,7 +1,7 @@
 //! Lines carried out.
 
 use smith_api::{
-    Approve, AuditQuery, Change, CompleteTrain, Decision, Named, PageQuery, PatchRequest, Project,
+    Approve, AuditQuery, Change, CompleteTrain, Decision, Named, Page, PageQuery, PatchRequest, Project,
     ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start, StartTrain, Started, Step,
 };
 
@@ -16,7 +16,7 @@ use crate::verbs::{Caller, Denied, Key, Kind, Site};
 /// Carries out what people say to it.
 #[derive(Debug, Clone)]
 pub struct Bot {
-    site: Site,
+    pub(super) site: Site,
 }
 
 /// What a page of the API has at most; a list of the bot shows fewer and counts the rest.
@@ -26,7 +26,7 @@ const PAGE: u32 = 1_000;
 const AUDIT: u32 = 20;
 const AUDIT_MAX: u32 = 200;
 
-type Answer = Result<String, Denied>;
+pub(super) type Answer = Result<String, Denied>;
 
 impl Bot {
     pub fn new(site: Site) -> Self {
@@ -64,10 +64,12 @@ impl Bot {
             }
             Line::Gaps => Ok(reply::gaps(&site.gaps().await?)),
             Line::Audit(audit) => self.audit(audit).await,
-            Line::Builds => Ok(reply::builds(&self.all_builds()?)),
+            Line::Builds => Ok(reply::builds(&all_of(|page| self.site.builds(page))?)),
             Line::Channels => Ok(reply::channels(&site.channels())),
             Line::Clock => Ok(reply::clock(&site.clock()?)),
             Line::Sources => Ok(reply::sources(&site.sources())),
+            Line::Cycle(line) => Box::pin(self.cycle(caller, line)).await,
+            Line::Exemption(line) => Box::pin(self.exemption(caller, line)).await,
             Line::Work(work) => Box::pin(self.work(caller, work)).await,
             Line::Desk(desk) => Box::pin(self.desk(caller, desk)).await,
         }
@@ -301,19 +303,6 @@ impl Bot {
         }
     }
 
-    /// The newest builds are the ones that are spoken of.
-    fn all_builds(&self) -> Result<Vec<smith_api::Build>, Denied> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.site.builds(&PageQuery { after, limit: Some(PAGE) })?;
-            all.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                return Ok(all);
-            }
-        }
-    }
-
     async fn audit(&self, audit: &Audit) -> Answer {
         let last = audit.last.unwrap_or(AUDIT).min(AUDIT_MAX);
         let query = AuditQuery {
@@ -328,6 +317,19 @@ impl Bot {
             limit: None,
         };
         Ok(reply::audit(&self.site.audit_last(&query, last).await?))
+    }
+}
+
+/// All items of a list. Its pages begin with the oldest, and the newest are the ones that are spoken of.
+pub(super) fn all_of<T>(page: impl Fn(&PageQuery) -> Result<Page<T>, Denied>) -> Result<Vec<T>, Denied> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let found = page(&PageQuery { after, limit: Some(PAGE) })?;
+        all.extend(found.items);
+        after = found.next;
+        if after.is_none() {
+            return Ok(all);
+        }
     }
 }
 

@@ -97,6 +97,15 @@ impl<'t> Args<'t> {
         self.free.pop()
     }
 
+    /// Whether this word is next; then it is taken.
+    pub(super) fn says(&mut self, word: &str) -> bool {
+        let is_next = self.peek().is_some_and(|found| bare(found).eq_ignore_ascii_case(word));
+        if is_next {
+            self.next();
+        }
+        is_next
+    }
+
     /// Everything was used.
     pub(super) fn done(&self) -> Read<()> {
         match self.peek() {
@@ -184,6 +193,10 @@ impl<'t> Args<'t> {
             Some(reason) => Ok(Some(reason)),
             None => self.rest_text("a reason"),
         }
+    }
+
+    pub(super) fn must_have_reason(&mut self) -> Read<String> {
+        self.reason()?.ok_or_else(|| self.missing("`reason: …`"))
     }
 
     fn text_of(&self, words: &[Word], what: &str) -> Read<String> {

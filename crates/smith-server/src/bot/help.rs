@@ -1,6 +1,7 @@
 //! `help`, and `help WORD`.
 
 use super::key::KEYS;
+use super::parse::begins;
 use super::verb::{VERBS, Verb};
 use crate::config::nearest;
 use crate::verbs::{Denied, Kind};
@@ -14,12 +15,14 @@ pub(super) fn overview() -> String {
 
 /// One verb, or everything that has a key or a word in its name.
 pub(super) fn about(word: &str) -> Result<String, Denied> {
-    let is_it = |verb: &&Verb| verb.name == word || verb.others.contains(&word);
+    // The first word of several commands stands for all of them, also where it is one by itself.
+    let is_first = VERBS.iter().flat_map(Verb::names).any(|name| begins(name, word));
+    let is_it = |verb: &&Verb| verb.name == word || (!is_first && verb.others.contains(&word));
     if let Some(verb) = VERBS.iter().find(is_it) {
         return Ok(one(verb));
     }
     let part = |verb: &&Verb| {
-        verb.name.split([' ', '-']).any(|part| part == word)
+        verb.names().any(|name| name.split([' ', '-']).any(|part| part == word))
             || verb.keys.iter().any(|key| key.name().eq_ignore_ascii_case(word))
     };
     let parts: Vec<String> = VERBS.iter().filter(part).map(one).collect();

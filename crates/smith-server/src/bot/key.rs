@@ -19,6 +19,7 @@ pub(super) enum Key {
     Change,
     Build,
     Region,
+    Owner,
     By,
     Since,
     Until,
@@ -33,7 +34,7 @@ pub(super) enum Takes {
     Words,
 }
 
-pub(super) const KEYS: [Key; 19] = [
+pub(super) const KEYS: [Key; 20] = [
     Key::Config,
     Key::Step,
     Key::Gate,
@@ -49,6 +50,7 @@ pub(super) const KEYS: [Key; 19] = [
     Key::Change,
     Key::Build,
     Key::Region,
+    Key::Owner,
     Key::By,
     Key::Since,
     Key::Until,
@@ -73,6 +75,7 @@ impl Key {
             Key::Change => "change",
             Key::Build => "build",
             Key::Region => "region",
+            Key::Owner => "owner",
             Key::By => "by",
             Key::Since => "since",
             Key::Until => "until",
@@ -98,6 +101,7 @@ impl Key {
             Key::Change => "the number of a change",
             Key::Build => "the number of a build",
             Key::Region => "the name of a region",
+            Key::Owner => "the name of who answers for it",
             Key::By => "the name of a person or a service",
             Key::Since | Key::Until => "a day such as 2026-11-20 or a moment",
             Key::Last => "a number of lines",
@@ -117,6 +121,7 @@ impl Key {
             | Key::Change
             | Key::Build
             | Key::Region
+            | Key::Owner
             | Key::By
             | Key::Since
             | Key::Until
@@ -139,7 +144,8 @@ impl Key {
         if let Some((name, _)) = word.split_once(':') {
             return exact(name).or_else(|| exact(nearest(name, keys.iter().map(|key| key.name()))?));
         }
-        // An attribute may be called nearly as a key.
-        exact(word.split_once('=').map_or(word, |(name, _)| name))
+        // An attribute may be called nearly as a key, and machines have an owner as well.
+        let Some((name, _)) = word.split_once('=') else { return exact(word) };
+        exact(name).filter(|key| *key != Key::Owner)
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use smith_domain::fleet::Selector;
 
+use super::cycle::CycleLine;
+use super::exemption::ExemptionLine;
+
 /// One line, or a few with a template. It prints as [`parse`](super::parse) reads it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -21,6 +24,8 @@ pub enum Line {
     Channels,
     Clock,
     Sources,
+    Cycle(CycleLine),
+    Exemption(ExemptionLine),
     Work(Work),
     Desk(Desk),
 }

@@ -6,7 +6,9 @@
 mod answer;
 mod args;
 mod clean;
+mod cycle;
 mod error;
+mod exemption;
 mod help;
 mod key;
 mod lex;
@@ -19,7 +21,9 @@ mod tests;
 mod verb;
 
 pub use answer::Bot;
+pub use cycle::{CycleLine, Which};
 pub use error::ParseError;
+pub use exemption::ExemptionLine;
 pub use line::{
     Audit, ChangeNumber, Channel, Completion, Desk, Line, Request, Ruling, Steering, TestPassed, Work,
 };

@@ -48,17 +48,19 @@ const HEAD: usize = 200;
 
 fn find(text: &str, words: &[Word]) -> Result<(&'static Verb, usize), ParseError> {
     let said: Vec<String> = words.iter().map(plain).collect();
+    // The longest name counts: `cycle` alone is a verb, too.
     let mut best: Option<(&'static Verb, usize)> = None;
     for verb in &VERBS {
-        for name in std::iter::once(&verb.name).chain(verb.others) {
+        for name in verb.names() {
             let parts: Vec<&str> = name.split(' ').collect();
             let is_it = said.len() >= parts.len() && parts.iter().zip(&said).all(|(part, said)| part == said);
-            if is_it {
-                best = words.get(parts.len() - 1).map(|last| (verb, last.span.end));
+            if is_it && best.is_none_or(|(_, length)| parts.len() > length) {
+                best = Some((verb, parts.len()));
             }
         }
     }
-    best.ok_or_else(|| unknown(text, words, &said))
+    let found = best.and_then(|(verb, length)| Some((verb, words.get(length - 1)?.span.end)));
+    found.ok_or_else(|| unknown(text, words, &said))
 }
 
 fn plain(word: &Word) -> String {
@@ -89,7 +91,7 @@ fn unknown(text: &str, words: &[Word], said: &[String]) -> ParseError {
 }
 
 /// Whether a verb of two words begins so.
-fn begins(name: &str, first: &str) -> bool {
+pub(super) fn begins(name: &str, first: &str) -> bool {
     name.split_once(' ').is_some_and(|(begin, _)| begin == first)
 }
 
@@ -210,10 +212,10 @@ pub(super) fn cancel(args: &mut Args<'_>) -> Read {
 
 fn rule(args: &mut Args<'_>, ruling: Ruling) -> Read {
     let changes = args.changes()?;
-    let reason = args.reason()?;
-    if reason.is_none() && ruling != Ruling::Approve {
-        return Err(args.missing("`reason: …`"));
-    }
+    let reason = match ruling {
+        Ruling::Approve => args.reason()?,
+        Ruling::Reject | Ruling::Revoke | Ruling::Cancel => Some(args.must_have_reason()?),
+    };
     Ok(Line::Desk(Desk::Rule { ruling, changes, reason }))
 }
 
@@ -316,7 +318,7 @@ pub(super) fn gaps(_: &mut Args<'_>) -> Read {
 
 pub(super) fn withdraw(args: &mut Args<'_>) -> Read {
     let build = args.number(Key::Build.what())?;
-    let reason = args.reason()?.ok_or_else(|| args.missing("`reason: …`"))?;
+    let reason = args.must_have_reason()?;
     Ok(Line::Work(Work::Withdraw { build, reason }))
 }
 
@@ -355,8 +357,7 @@ pub(super) fn clock(_: &mut Args<'_>) -> Read {
 }
 
 pub(super) fn accept_clock(args: &mut Args<'_>) -> Read {
-    let reason = args.reason()?.ok_or_else(|| args.missing("`reason: …`"))?;
-    Ok(Line::Work(Work::AcceptClock { reason }))
+    Ok(Line::Work(Work::AcceptClock { reason: args.must_have_reason()? }))
 }
 
 pub(super) fn sources(_: &mut Args<'_>) -> Read {
@@ -365,8 +366,7 @@ pub(super) fn sources(_: &mut Args<'_>) -> Read {
 
 pub(super) fn confirm_source(args: &mut Args<'_>) -> Read {
     let source = args.word("the name of a source of the inventory")?;
-    let reason = args.reason()?.ok_or_else(|| args.missing("`reason: …`"))?;
-    Ok(Line::Work(Work::ConfirmSource { source, reason }))
+    Ok(Line::Work(Work::ConfirmSource { source, reason: args.must_have_reason()? }))
 }
 
 pub(super) fn channels(_: &mut Args<'_>) -> Read {

@@ -28,6 +28,8 @@ impl fmt::Display for Line {
             }
             Line::WhyProject { project } => write!(f, "why {project}"),
             Line::Lookup { select: machines } => write!(f, "lookup {}", unkeyed(machines.as_str())),
+            Line::Cycle(line) => line.fmt(f),
+            Line::Exemption(line) => line.fmt(f),
             Line::Work(work) => write_work(f, work),
             Line::Desk(desk) => write_desk(f, desk),
         }
@@ -167,7 +169,7 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
-fn spaced(f: &mut fmt::Formatter<'_>, key: Key, value: Option<&str>) -> fmt::Result {
+pub(super) fn spaced(f: &mut fmt::Formatter<'_>, key: Key, value: Option<&str>) -> fmt::Result {
     value.map_or(Ok(()), |value| write!(f, " {}: {}", key.name(), text(value)))
 }
 
@@ -177,7 +179,7 @@ pub(super) const STOPS: [char; 5] = ['.', ',', ';', '!', '?'];
 pub(super) const LIST_STOPS: [char; 4] = ['.', ',', ';', '!'];
 
 /// A single word: bare where it comes back as it is.
-fn word(value: &str) -> String {
+pub(super) fn word(value: &str) -> String {
     let is_word = !value.contains(char::is_whitespace) && !value.ends_with(STOPS) && !value.starts_with('#');
     if is_word { text(value) } else { quoted(value) }
 }
@@ -202,7 +204,7 @@ fn select(value: &str) -> String {
 }
 
 /// Machines without their key, where they are not taken for the ID of a project or the end of a sentence.
-fn unkeyed(value: &str) -> String {
+pub(super) fn unkeyed(value: &str) -> String {
     let plain = |word: &str| word.trim_end_matches(STOPS).trim_start_matches('#').to_owned();
     let is_number = |word: &str| plain(word).bytes().all(|byte| byte.is_ascii_digit());
     let keyed = value.split_whitespace().next().is_some_and(is_number)

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use smith_api::{
-    AuditLine, Build, Change, Channel, Clock, Gaps, Machine, Pipeline, ProjectLine, Source, Started,
+    AuditLine, Build, Change, Channel, Clock, Cycle, CycleLink, Exemption, Gaps, Machine, Pipeline,
+    ProjectLine, Source, Started, Week,
 };
 
 use crate::words::{count, counted};
@@ -138,6 +139,15 @@ pub(super) fn gaps(gaps: &Gaps) -> String {
     text
 }
 
+/// `exemption 2: role=appliance until 2026-12-31T00:00:00Z - ana: the vendor patches them`
+pub(super) fn exemptions(all: &[Exemption]) -> String {
+    let one = |one: &Exemption| {
+        let Exemption { exemption, select, reason, owner, until } = one;
+        format!("exemption {exemption}: {select} until {until} - {owner}: {reason}")
+    };
+    if all.is_empty() { "no machine is exempt".to_owned() } else { listed(all.iter().map(one)) }
+}
+
 pub(super) fn builds(builds: &[Build]) -> String {
     let one = |build: &Build| {
         let reason = build.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -154,6 +164,50 @@ pub(super) fn builds(builds: &[Build]) -> String {
 pub(super) fn channels(channels: &[Channel]) -> String {
     let one = |one: &Channel| format!("{} {}: Build `{}`", one.channel, one.region, one.build);
     if channels.is_empty() { "no channel was set".to_owned() } else { listed(channels.iter().map(one)) }
+}
+
+/// `prod: channel prod, 0 3 * * SUN Europe/London, next 2026-11-22T03:00:00Z - role:sre-oncall`
+pub(super) fn weeks(weeks: &[Week]) -> String {
+    if weeks.is_empty() {
+        return "the settings have no weeks".to_owned();
+    }
+    listed(weeks.iter().map(|one| {
+        let Week { week, channel, owner, schedule, next, .. } = one;
+        let schedule = schedule.as_deref().unwrap_or("by hand");
+        let next = next.as_ref().map(|next| format!(", next {next}")).unwrap_or_default();
+        format!("{week}: channel {channel}, {schedule}{next} - {owner}")
+    }))
+}
+
+/// `Cycle: 7 Week: prod to channel prod with Build `726`, `running` since 2026-11-22T03:00:04Z by smith`
+pub(super) fn cycle_line(one: &Cycle) -> String {
+    let Cycle { cycle, week, channel, build, by, started, ended, state, .. } = one;
+    let build = build.map(|build| format!(" with Build `{build}`")).unwrap_or_default();
+    let when = match ended {
+        None => format!("since {started}"),
+        Some(ended) => format!("at {ended}, begun {started}"),
+    };
+    format!("Cycle: {cycle} Week: {week} to channel {channel}{build}, `{state}` {when} by {by}")
+}
+
+/// A cycle whose state was changed, and what it waits for then.
+pub(super) fn cycle_moved(one: &Cycle) -> String {
+    let mut lines = vec![cycle_line(one)];
+    lines.extend(one.waits.iter().map(|wait| format!("waits: {wait}")));
+    lines.join("\n")
+}
+
+/// A cycle link by link.
+pub(super) fn cycle(one: &Cycle) -> String {
+    let link = |found: &CycleLink| {
+        let CycleLink { link, state, note, at } = found;
+        let at = at.as_ref().map(|at| format!(" {at}")).unwrap_or_default();
+        let note = note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
+        format!(" - {link}: `{state}`{at}{note}")
+    };
+    let mut lines = vec![cycle_moved(one)];
+    lines.extend(one.links.iter().map(link));
+    lines.join("\n")
 }
 
 pub(super) fn audit(lines: &[AuditLine]) -> String {

@@ -1,7 +1,9 @@
 //! The table of verbs: what they are called, what they take, and what `help` says.
 
 use super::args::Args;
+use super::cycle;
 use super::error::ParseError;
+use super::exemption;
 use super::key::Key;
 use super::line::Line;
 use super::parse;
@@ -19,8 +21,15 @@ pub(super) struct Verb {
     pub(super) parse: fn(&mut Args<'_>) -> Result<Line, ParseError>,
 }
 
+impl Verb {
+    /// Everything that it is called.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.others.iter().copied())
+    }
+}
+
 /// In the order in which `help` lists them.
-pub(super) static VERBS: [Verb; 34] = [
+pub(super) static VERBS: [Verb; 45] = [
     PATCH,
     SMITH_PATCH,
     SMITH_STATUS,
@@ -35,6 +44,14 @@ pub(super) static VERBS: [Verb; 34] = [
     START_TRAIN,
     COMPLETE_TRAIN,
     SET_CHANNEL,
+    cycle::WEEKS,
+    cycle::STATUS,
+    cycle::LIST,
+    cycle::START,
+    cycle::APPROVE,
+    cycle::RERUN,
+    cycle::SKIP,
+    cycle::STOP,
     PAUSE,
     UNPAUSE,
     RESUME,
@@ -45,6 +62,9 @@ pub(super) static VERBS: [Verb; 34] = [
     REBOOT,
     LOOKUP,
     GAPS,
+    exemption::LIST,
+    exemption::EXEMPT,
+    exemption::END,
     SIGN_OFF,
     WITHDRAW,
     AUDIT,

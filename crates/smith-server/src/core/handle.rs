@@ -87,6 +87,11 @@ impl Core {
         self.pulse.now()
     }
 
+    /// Which start of the machine this is: within one, the steady time goes on without a break.
+    pub fn boot(&self) -> &str {
+        self.pulse.boot()
+    }
+
     /// How long ago the driver's last turn came to its end. One that has nothing to do takes a turn every five seconds.
     pub fn last_turn(&self) -> Option<Duration> {
         self.pulse.age()

@@ -41,6 +41,10 @@ impl Pulse {
         Some(Now { steady: beat.steady + Span(run), wall: self.clock.read().wall })
     }
 
+    pub(super) fn boot(&self) -> &str {
+        self.clock.boot()
+    }
+
     fn last(&self) -> Option<Beat> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -56,20 +56,28 @@ impl SystemClock {
     }
 }
 
+impl SystemClock {
+    /// Which start of the machine this is.
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+}
+
 impl Default for SystemClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
+/// What the clock on the wall says, where nothing else is asked for.
+pub fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 impl Clock for SystemClock {
     fn read(&self) -> Reading {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let run = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Reading {
-            wall: Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
-            uptime: self.uptime_at_start.saturating_add(run),
-            boot: self.boot.clone(),
-        }
+        Reading { wall: wall(), uptime: self.uptime_at_start.saturating_add(run), boot: self.boot.clone() }
     }
 }

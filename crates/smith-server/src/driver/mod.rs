@@ -9,7 +9,7 @@ mod effect;
 mod timeline;
 mod turn;
 
-pub use clock::{Clock, Reading, SystemClock};
+pub use clock::{Clock, Reading, SystemClock, wall};
 pub use effect::{Effect, Executor, Mode, Target};
 pub use timeline::{Note, Timeline};
 pub use turn::{Answer, Driver, Input, OpenError, Stopped, Turn};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use smith_domain::actor::Actor;
 use smith_domain::decide::{BuildCommand, Command};
@@ -12,6 +12,7 @@ use smith_repo::pgp::{KeyFolder, Keyring, Policy, verify_detached};
 use smith_repo::store::Store;
 
 use crate::core::Core;
+use crate::driver::wall;
 
 /// How often the store is looked at: a folder is listed.
 const EVERY: Duration = Duration::from_secs(5);
@@ -68,7 +69,7 @@ fn check(store: &Store, number: smith_repo::name::BuildNumber) -> Result<(), Str
     let (json, signature) = (read("build.json")?, read("build.json.sig")?);
     let own = KeyFolder::new(&store.keys()).export().map_err(|error| error.to_string())?;
     let keyring = Keyring::parse(&own).map_err(|error| error.to_string())?;
-    let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::MAX);
+    let now = jiff::Timestamp::from_millisecond(wall().0).unwrap_or(jiff::Timestamp::MAX);
     verify_detached(&json, &signature, &keyring, &Policy::any(now)).map_err(|error| error.to_string())?;
     Ok(())
 }

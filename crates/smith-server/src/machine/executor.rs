@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use smith_agent::protocol::{DeadMan, Fence, Job, Name, Reply};
 use smith_domain::access::Digest;
@@ -23,7 +23,7 @@ use super::packages::patch_record;
 use super::shelf::{PATIENCE, Shelf};
 use super::upkeep::Upkeep;
 use super::verdict::{found_of, outcome_of, words_of};
-use crate::driver::{Effect, Executor, Input, Mode, Target};
+use crate::driver::{Effect, Executor, Input, Mode, Target, wall};
 
 /// What is the same for all machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +184,7 @@ async fn job(
         let why = "it was not looked up".to_owned();
         patch.ok_or(NoBuild { build: asked.build, machine, why })
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = u64::try_from(wall().0 / 1000).unwrap_or(0);
     job_for(settings, asked, patch, limit(left.saturating_sub(begun.elapsed())), now)
 }
 

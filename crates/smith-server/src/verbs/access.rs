@@ -11,6 +11,7 @@ use smith_domain::time::Span;
 use super::caller::{Caller, Environments};
 use super::denied::{Denied, Kind};
 use super::site::Site;
+pub(super) use crate::driver::wall as now;
 
 /// What a token of ours begins with, so that one in a log or a repository is recognised.
 const PREFIX: &str = "smith_";
@@ -48,7 +49,7 @@ impl Site {
             return Err(Denied::new(Kind::Invalid, "S0417", text));
         }
         let secret = secret()?;
-        let expires = self.core.read(|state| state.at) + Span::hours(u64::from(days) * 24);
+        let expires = self.core.read(|state| self.calendar(state)) + Span::hours(u64::from(days) * 24);
         let command = AccessCommand::IssueToken {
             name: request.name.clone(),
             roles: request.roles.clone(),
@@ -84,8 +85,7 @@ impl Site {
             let known = state.access.find(&digest(secret.as_bytes()));
             let known =
                 known.ok_or_else(|| unknown("expected a token that was issued here, found another"))?;
-            // Steady time stands still while nothing happens: the newest event may be days old.
-            if !known.is_valid(state.at.max(now())) {
+            if !known.is_valid(self.calendar(state)) {
                 return Err(unknown(
                     "expected a token that holds, found one that has expired or was revoked",
                 ));
@@ -106,14 +106,9 @@ impl Site {
     pub(crate) fn holds(&self, digest: &Digest) -> bool {
         self.core.read(|state| {
             let known = state.access.find(digest);
-            known.is_some_and(|token| token.is_valid(state.at.max(now())))
+            known.is_some_and(|token| token.is_valid(self.calendar(state)))
         })
     }
-}
-
-pub(super) fn now() -> smith_domain::time::Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    smith_domain::time::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The digest of a secret or of a request.

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smith_api::Start;
+use smith_api::{Exempt, NewToken, Start};
 use smith_domain::actor::Actor;
 use smith_domain::build::BuildEvent;
-use smith_domain::decide::{BuildCommand, Command};
+use smith_domain::decide::{BuildCommand, Command, decide};
+use smith_domain::event::Event;
 use smith_domain::fleet::text::parse_fleet;
-use smith_domain::fleet::{FleetCommand, ObservePolicy, Reading, SourceName};
+use smith_domain::fleet::{Exemption, FleetCommand, ObservePolicy, Reading, Selector, SourceName};
 use smith_domain::id::BuildNumber;
 use smith_domain::state::State;
-use smith_domain::time::{Span, Timestamp};
+use smith_domain::time::{Now, Span, Timestamp};
 use smith_journal::{Entry, Ledger as _, SqliteStore, StoreLedger};
 
 use super::keeper::Keeper;
@@ -39,21 +40,28 @@ fn pipeline() -> String {
     )
 }
 
-/// The journal of a driver that recorded its last event before the computer went down.
-fn before(journal: &Path) {
+/// The journal of a driver that recorded its last events before the computer went down.
+fn before(journal: &Path, events: Vec<Event>) {
     let mut ledger = StoreLedger::new(SqliteStore::open(journal).unwrap());
     ledger.take("before", wall() - Span::hours(4)).unwrap();
     ledger.open().unwrap();
-    let (at, actor) = (wall() - DOWN, Arc::from("smith"));
-    let event = BuildEvent::Verified { build: BuildNumber(724) }.into();
-    ledger.append(&State::default(), vec![Entry { at, actor, event }]).unwrap();
+    let entry = |event| Entry { at: wall() - DOWN, actor: Arc::from("smith"), event };
+    ledger.append(&State::default(), events.into_iter().map(entry).collect()).unwrap();
 }
 
-fn site(folder: &Path) -> (Life, Site) {
+fn observe(text: &str) -> Command {
+    let machines = parse_fleet(text).unwrap();
+    let count = u32::try_from(machines.len()).unwrap();
+    let reading = Reading::new([(SourceName::new("text").unwrap(), count)].into(), machines).unwrap();
+    let (confirmed, policy) = (BTreeSet::new(), ObservePolicy::default());
+    Command::Fleet(FleetCommand::Observe { reading, confirmed, policy })
+}
+
+fn site(folder: &Path, events: Vec<Event>) -> (Life, Site) {
     std::fs::create_dir(folder.join("pipelines")).unwrap();
     std::fs::write(folder.join("pipelines/tonight.yaml"), pipeline()).unwrap();
     let journal = folder.join("journal.db");
-    before(&journal);
+    before(&journal, events);
     let executors = |core: &Core| -> Box<dyn Executor + Send> { Box::new(BuiltIn::new(core.clone())) };
     let life = start(Begin { journal, owner: "test".to_owned(), executors: Box::new(executors) }).unwrap();
     let (core, pipelines) = (life.core().clone(), Arc::new(folder.join("pipelines")));
@@ -69,7 +77,8 @@ fn who(name: &str, roles: &[&str]) -> Caller {
 #[tokio::test]
 async fn after_hours_of_downtime_one_word_of_an_admin_opens_windows_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (_life, site) = site(folder.path());
+    let verified = BuildEvent::Verified { build: BuildNumber(724) };
+    let (_life, site) = site(folder.path(), vec![verified.into()]);
     let clock = site.clock().unwrap();
     assert!(clock.differs && (10_790..10_900).contains(&clock.ahead), "{clock:?}");
     assert!(clock.text.starts_with("the clock of the controller is 3h"), "{clock:?}");
@@ -80,15 +89,11 @@ async fn after_hours_of_downtime_one_word_of_an_admin_opens_windows_again() {
     });
     assert!(is_told, "people are told");
     // Schedules go by the time that has passed.
-    assert!(site.schedule_time().unwrap() < wall() - Span::mins(179));
+    assert!(site.schedule_time().unwrap().earlier() < wall() - Span::mins(179));
 
     let verified = Command::Build(BuildCommand::Verified { build: BuildNumber(725) });
     site.core.submit(Actor::smith(), verified).await.unwrap();
-    let machines = parse_fleet("web-1 env=prod").unwrap();
-    let reading = Reading::new([(SourceName::new("text").unwrap(), 1)].into(), machines).unwrap();
-    let (confirmed, policy) = (BTreeSet::new(), ObservePolicy::default());
-    let observe = Command::Fleet(FleetCommand::Observe { reading, confirmed, policy });
-    site.core.submit(Actor::smith(), observe).await.unwrap();
+    site.core.submit(Actor::smith(), observe("web-1 env=prod")).await.unwrap();
     let (config, step, reason) = ("tonight".to_owned(), None, None);
     site.start(&who("ana", &["operator"]), &Start { build: 725, config, step, reason }).await.unwrap();
     let why = site.why_project(1).unwrap().join("; ");
@@ -103,9 +108,62 @@ async fn after_hours_of_downtime_one_word_of_an_admin_opens_windows_again() {
     let clock = site.accept_clock(&root, "the host was down").await.unwrap();
     assert!(!clock.differs && clock.ahead == 0, "{clock:?}");
     assert!(site.attention().is_empty());
-    assert!(site.schedule_time().unwrap() > wall() - Span::mins(1));
+    assert!(site.schedule_time().unwrap().earlier() > wall() - Span::mins(1));
     let asked = site.until(Duration::from_secs(20), |state| {
         state.rollouts.iter().next()?.jobs.at_work().next().map(drop)
     });
     asked.await.expect("the window is open, so the machine is asked");
+}
+
+/// What a driver records of a command while both clocks agree.
+fn recorded(state: &mut State, command: Command, at: Timestamp) -> Vec<Event> {
+    let events = decide(state, &Actor::smith(), command, Now::same(at)).unwrap();
+    events.iter().for_each(|event| state.evolve(event, at));
+    events
+}
+
+#[tokio::test]
+async fn an_exemption_ends_by_the_calendar_whatever_time_has_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut state, down) = (State::default(), wall() - DOWN);
+    let mut events = recorded(&mut state, observe("old-1 env=dev\nold-2 env=dev\nold-3 env=dev"), down);
+    for (machine, until) in [("old-1", wall() - Span::hours(1)), ("old-2", wall() + Span::hours(1))] {
+        let (select, owner) = (Selector::parse(machine).unwrap(), "ana".to_owned());
+        let terms = Exemption { select, reason: "the vendor patches it".to_owned(), owner, until };
+        events.extend(recorded(&mut state, Command::Fleet(FleetCommand::Exempt(terms)), down));
+    }
+    let (_life, site) = site(folder.path(), events);
+    let root = Caller::admin("root");
+    let exempt = async |until: Timestamp| {
+        let (select, reason, owner) = ("old-3".to_owned(), "a test".to_owned(), "ana".to_owned());
+        site.exempt(&root, &Exempt { select, reason, owner, until: until.to_string() }).await
+    };
+    // One ended while the computer was down: whether or not the clock is believed, nobody leaves it out any longer.
+    for _ in 0..2 {
+        let gaps = site.gaps().await.unwrap();
+        assert_eq!((gaps.missed, gaps.exempt), (vec!["old-1".to_owned(), "old-3".to_owned()], 1));
+        let past = exempt(wall() - Span::mins(1)).await.unwrap_err();
+        assert_eq!((past.kind, past.code), (Kind::Invalid, "S0103"), "{past}");
+        site.accept_clock(&root, "the host was down").await.unwrap();
+    }
+    let made = exempt(wall() + Span::secs(90)).await.unwrap();
+    assert!(made.until.parse::<jiff::Timestamp>().unwrap() > jiff::Timestamp::now());
+    assert_eq!(site.gaps().await.unwrap().missed, ["old-1"]);
+}
+
+#[tokio::test]
+async fn a_token_lasts_as_many_days_as_were_asked_for_by_the_accepted_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let verified = BuildEvent::Verified { build: BuildNumber(724) };
+    let (_life, site) = site(folder.path(), vec![verified.into()]);
+    let root = Caller::admin("root");
+    site.accept_clock(&root, "the host was down").await.unwrap();
+    let (name, roles) = ("ci".to_owned(), vec!["operator".to_owned()]);
+    let request = NewToken { name, roles, environments: Vec::new(), days: Some(1), owner: None };
+    let made = site.issue_token(&root, &request).await.unwrap();
+    assert_eq!(site.bearer(&made.secret).unwrap().name(), "ci");
+    let expires: jiff::Timestamp = site.tokens(&root).unwrap()[0].expires.clone().unwrap().parse().unwrap();
+    let day = wall() + Span::hours(24);
+    let off = day.0.abs_diff(expires.as_millisecond());
+    assert!(off < 60_000, "it ends {off} ms off");
 }

@@ -60,7 +60,7 @@ impl Site {
 
     pub async fn gaps(&self) -> Result<Gaps, Denied> {
         let pipelines = self.all_pipelines().await?;
-        Ok(self.core.read(|state| answers::gaps(state, &pipelines, state.at)))
+        Ok(self.core.read(|state| answers::gaps(state, &pipelines, self.calendar(state))))
     }
 
     pub fn exemptions(&self) -> Vec<Exemption> {
@@ -108,14 +108,21 @@ fn exemption(id: ExemptionId, terms: &fleet::Exemption) -> Exemption {
     }
 }
 
-/// A moment such as `2026-12-01T00:00:00Z`.
-pub(super) fn moment(text: &str) -> Result<Timestamp, Denied> {
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(|at| Timestamp(at.as_millisecond())).map_err(|_| {
-        let text = format!("expected a moment such as 2026-12-01T00:00:00Z, found {text:?}");
+/// A moment such as `2026-12-01T00:00:00Z`, or a day, which is its beginning.
+fn moment(text: &str) -> Result<Timestamp, Denied> {
+    let day = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == DAY_LENGTH);
+    let day = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok()).map(|day| day.timestamp());
+    let at = day.or_else(|| text.parse::<jiff::Timestamp>().ok());
+    at.map(|at| Timestamp(at.as_millisecond())).ok_or_else(|| {
+        let text = format!(
+            "expected a day such as 2026-12-01 or a moment such as 2026-12-01T00:00:00Z, found {text:?}"
+        );
         Denied::new(Kind::Invalid, "S0417", text)
     })
 }
+
+/// Characters of a day: what is longer may say a time and a zone, which must not be lost.
+const DAY_LENGTH: usize = 10;
 
 /// One machine by its name or address, also when it has left.
 pub(super) fn machine_of(state: &State, text: &str) -> Result<MachineId, Denied> {

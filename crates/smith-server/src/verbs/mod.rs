@@ -33,6 +33,7 @@ mod train_text;
 
 pub(crate) use access::digest;
 pub use caller::{Caller, Environments, Key};
+pub(crate) use clock::ScheduleTime;
 pub use denied::{Denied, Kind};
 pub use keeper::Keeper;
 pub use made::Made;

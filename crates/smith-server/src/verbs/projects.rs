@@ -101,19 +101,30 @@ impl Site {
     pub async fn request(&self, caller: &Caller, request: &PatchRequest) -> Result<Started, Denied> {
         let what = format!("patch {} with build {}", request.machines, request.build);
         let made = self.once(caller, &what, async {
-            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-            let selector = selector(&request.machines)?;
-            let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
-            let asked = self.core.read(|state| -> Result<Asked, Denied> {
-                Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
-            })?;
-            let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
-            self.noted_result(caller, &what, covered).await?;
+            let asked = self.asked(caller, &what, request).await?;
             let build = self.build_named(&request.build, asked.region.as_deref())?;
             let outage = Span::mins(u64::from(request.outage));
             self.begin_request(caller, &what, (&asked, Work::Patch), (build, outage), &request.reason).await
         });
         self.started(made.await?.rollout).await
+    }
+
+    /// The machines of a request, where whoever asks may ask for them.
+    pub(super) async fn asked(
+        &self,
+        caller: &Caller,
+        what: &str,
+        request: &PatchRequest,
+    ) -> Result<Asked, Denied> {
+        self.noted_result(caller, what, caller.must(Role::Operator, what)).await?;
+        let selector = selector(&request.machines)?;
+        let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
+        let asked = self.core.read(|state| -> Result<Asked, Denied> {
+            Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
+        })?;
+        let covered = caller.must_cover(asked.environments.iter().map(String::as_str), what);
+        self.noted_result(caller, what, covered).await?;
+        Ok(asked)
     }
 
     /// Starts the rollout of a request under a name of its own.

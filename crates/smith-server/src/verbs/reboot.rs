@@ -1,14 +1,12 @@
 //! Reboots of single machines: requests that install nothing.
 
-use smith_api::{PatchRequest, Role, Started};
-use smith_domain::fleet::CrossRegion;
+use smith_api::{PatchRequest, Started};
 use smith_domain::id::BuildNumber;
 use smith_domain::time::Span;
 
 use super::caller::Caller;
 use super::denied::{Denied, Kind};
-use super::projects::selector;
-use super::request::{Asked, Work};
+use super::request::Work;
 use super::site::Site;
 
 impl Site {
@@ -16,14 +14,7 @@ impl Site {
     pub async fn reboot(&self, caller: &Caller, request: &PatchRequest) -> Result<Started, Denied> {
         let what = format!("reboot {}", request.machines);
         let made = self.once(caller, &what, async {
-            self.noted_result(caller, &what, caller.must(Role::Operator, &what)).await?;
-            let selector = selector(&request.machines)?;
-            let cross = if request.cross_region { CrossRegion::Allow } else { CrossRegion::Refuse };
-            let asked = self.core.read(|state| -> Result<Asked, Denied> {
-                Ok(Asked::of(&state.fleet, &state.fleet.lookup(&selector, cross)?))
-            })?;
-            let covered = caller.must_cover(asked.environments.iter().map(String::as_str), &what);
-            self.noted_result(caller, &what, covered).await?;
+            let asked = self.asked(caller, &what, request).await?;
             let build = match request.build.as_str() {
                 "" => self.build_for_reboots(asked.region.as_deref())?,
                 named => self.build_named(named, asked.region.as_deref())?,

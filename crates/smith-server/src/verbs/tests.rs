@@ -327,6 +327,49 @@ async fn the_evidence_of_a_step_names_every_machine_and_who_approved() {
     assert_eq!(json["machines"][0]["machine"], first);
 }
 
+/// The same machines twice, and nobody says yes to the second time.
+const TWICE: &str = "pipeline: twice
+title: twice
+owner: role:operator
+steps:
+  - step: patchDev
+    title: first
+    change: none
+    budget: 5
+    bags: [{bag: all, machines: 'prod-syd01-carrier1-worker-*'}]
+  - step: patchAgain
+    title: second
+    change: none
+    budget: 5
+    gates: [{approval: go on, who: role:approver}]
+    bags: [{bag: all, machines: 'prod-syd01-carrier1-worker-*', revisit: again}]
+";
+
+#[tokio::test]
+async fn a_failure_is_told_with_what_happened_in_its_own_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    std::fs::write(folder.path().join("pipelines/twice.yaml"), TWICE).unwrap();
+    site.start(&who("ana", &["operator"]), &config(725, "twice", None)).await.unwrap();
+    let [first, second] = ["prod-syd01-carrier1-worker-1001", "prod-syd01-carrier1-worker-1002"];
+    answer(&site, first, Outcome::Found(Work::Nothing), None).await;
+    answer(&site, first, Outcome::Done, None).await;
+    answer(&site, second, Outcome::Failed(CauseKind::KeyRefused), Some("another host")).await;
+    let ended = site
+        .until(Duration::from_secs(10), |state| step_evidence(state, state.rollouts.get(RolloutId(1))?, 0));
+    let evidence = ended.await.unwrap();
+    let project = site.project(1).unwrap();
+    // The machine itself waits for somebody who opens the second step.
+    let why = site.why(second, Some(1)).unwrap().why;
+    assert!(why.contains("waits for approval \"go on\""), "{why}");
+    let failures: Vec<_> = project.failures.iter().map(|one| (one.machine.as_str(), &*one.step)).collect();
+    assert_eq!(failures, [(second, "patchDev")]);
+    let told = &project.failures[0].why;
+    assert!(told.contains("another host") && !told.contains("go on"), "{told}");
+    assert_eq!(evidence.machines[1].note, *told, "the evidence of a step tells the same");
+    assert!(!evidence.machines[0].note.contains("go on"), "{evidence:?}");
+}
+
 #[tokio::test]
 async fn a_train_has_a_change_for_each_region() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use smith_domain::actor::Actor;
 use smith_domain::time::Timestamp;
 use tokio::runtime::Handle;
 
+use super::fixture;
 use super::schedule::look;
 use super::tests::World;
 use crate::config::settings::load_settings;
@@ -17,52 +18,20 @@ use crate::verbs::{Caller, Environments, Site};
 /// Longer than a link takes on a slow machine, and shorter than anybody wants to wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const SETTINGS: &str = "data: data
-store: store
-pipelines: pipelines
-weeks:
-  - week: prod
-    owner: role:operator
-    recipe: recipe.yaml
-    channel: prod
-    regions: [ap-south, us-south]
-    test: dev
-    gates:
-      - {soak: 1s, since: end of patch}
-      - {approval: go, who: role:lead}
-    change: {approve: role:lead}
-    train:
-      Squad: conductors
-      Service: redpill
-      Title: from {prod} to {build}
-      Details: tested in {epic}
-      Risk: low
-      PlannedStartTime: now
-      PlannedEndTime: now + 1h
-      StageDeployDate: '{stage-date}'
-      BackoutPlan: revert
-    canary: canary
-    rollouts: [rest]
-    schedule: {cron: 0 3 * * SUN, zone: Europe/London}
-";
-
 fn server(world: &World) -> Served {
     fs::create_dir_all(world.path("pipelines")).unwrap();
-    fs::write(world.path("smith.yaml"), SETTINGS).unwrap();
-    for name in ["dev", "canary", "rest"] {
-        pipeline(world, name);
-    }
+    let gates = "{soak: 1s, since: end of patch}, {approval: go, who: role:lead}";
+    let week = fixture::week("recipe.yaml", "ap-south, us-south", gates);
+    let schedule = "    schedule: {cron: 0 3 * * SUN, zone: Europe/London}\n";
+    let settings = format!("data: data\nstore: store\npipelines: pipelines\n{week}{schedule}");
+    fs::write(world.path("smith.yaml"), settings).unwrap();
+    fixture::PIPELINES.iter().for_each(|name| pipeline(world, name));
     let settings = load_settings(Some(&world.path("smith.yaml"))).unwrap();
     serve(&settings, &Handle::current(), |_| {}).unwrap()
 }
 
-/// A pipeline of no machines, which has succeeded as soon as it runs.
 fn pipeline(world: &World, name: &str) {
-    let text = format!(
-        "pipeline: {name}\ntitle: {name}\nowner: role:operator\nsteps:\n  - step: patch\n    title: {name}\n    \
-         change: none\n    bags: [{{bag: all, machines: environment={name}, if-empty: allow}}]\n"
-    );
-    fs::write(world.path(&format!("pipelines/{name}.yaml")), text).unwrap();
+    fs::write(world.path(&format!("pipelines/{name}.yaml")), fixture::pipeline(name)).unwrap();
 }
 
 fn who(name: &str, roles: &[&str]) -> Caller {

@@ -11,6 +11,8 @@ mod channel;
 mod channel_tests;
 mod compare;
 mod executor;
+#[cfg(test)]
+mod fixture;
 mod job;
 mod mirrors;
 mod place;

@@ -17,7 +17,7 @@ use smith_domain::time::{Span, Timestamp};
 
 use crate::config::settings::{IfMissed, Schedule, Week};
 use crate::files::write_whole;
-use crate::verbs::Site;
+use crate::verbs::{ScheduleTime, Site};
 
 /// How often it is looked what is due: a week that begins ten seconds late is on time.
 const EVERY: Duration = Duration::from_secs(10);
@@ -52,20 +52,33 @@ pub(super) struct Known(BTreeMap<String, Since>);
 struct Since {
     /// What the schedule says; another text is another schedule.
     schedule: String,
+    /// As calendars have it.
     at: i64,
+    /// The steady time then, and the start of the machine that it was counted in.
+    #[serde(default)]
+    steady: i64,
+    #[serde(default)]
+    boot: String,
 }
 
 impl Known {
     /// Since when this schedule is known, from now on if it is new or was edited.
-    pub(super) fn since(&mut self, week: &str, schedule: &Schedule, now: Timestamp) -> Timestamp {
-        let words = schedule.words();
-        match self.0.get(week) {
-            Some(since) if since.schedule == words => Timestamp(since.at),
-            Some(_) | None => {
-                self.0.insert(week.to_owned(), Since { schedule: words, at: now.0 });
-                now
-            }
+    ///
+    /// It may have been seen first by a clock that was wrong. Within one start of the machine it is known how long ago that was,
+    /// whatever the clock has said meanwhile; after another one nobody knows, and only a time that has not come is wrong for
+    /// certain.
+    pub(super) fn since(&mut self, week: &str, schedule: &Schedule, time: &ScheduleTime) -> Timestamp {
+        let (at, steady) = (time.calendar.0, time.now.steady.0);
+        let new = Since { schedule: schedule.words(), at, steady, boot: time.boot.clone() };
+        let since = self.0.entry(week.to_owned()).or_insert_with(|| new.clone());
+        if since.boot == new.boot {
+            since.at = time.calendar_of(Timestamp(since.steady)).0;
         }
+        let is_wrong = since.at > new.at && time.agrees();
+        if since.schedule != new.schedule || is_wrong {
+            *since = new;
+        }
+        Timestamp(since.at)
     }
 }
 
@@ -74,11 +87,11 @@ pub async fn keep_schedules(site: Site, data: PathBuf, tell: impl Fn(&str)) {
     let path = data.join("week").join("schedules.json");
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
-        let Some(now) = site.schedule_time() else {
+        let Some(time) = site.schedule_time() else {
             tokio::time::sleep(EVERY).await;
             continue;
         };
-        let round = match known(&path, &site.weeks, now) {
+        let round = match known(&path, &site.weeks, &time) {
             Ok(since) => since,
             Err(error) => {
                 said(&mut told, "schedules", format!("{}: {error}", path.display()), &tell);
@@ -86,7 +99,7 @@ pub async fn keep_schedules(site: Site, data: PathBuf, tell: impl Fn(&str)) {
             }
         };
         for (week, since) in round {
-            let trouble = look(&site, &week, since, now).await.err().unwrap_or_default();
+            let trouble = look(&site, &week, since, time.earlier()).await.err().unwrap_or_default();
             said(&mut told, &week.plan.name, trouble, &tell);
         }
         tokio::time::sleep(EVERY).await;
@@ -102,7 +115,7 @@ fn said(told: &mut BTreeMap<String, String>, about: &str, trouble: String, tell:
 
 /// The weeks that have a schedule, and since when it is known. That is kept on the disk, because a schedule that came due for
 /// the first time while nobody drove was missed like any other.
-fn known(path: &Path, weeks: &[Week], now: Timestamp) -> io::Result<Vec<(Week, Timestamp)>> {
+fn known(path: &Path, weeks: &[Week], time: &ScheduleTime) -> io::Result<Vec<(Week, Timestamp)>> {
     let before: Known = match fs::read(path) {
         // What cannot be read is as if it was not there: schedules count from now on.
         Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
@@ -114,7 +127,7 @@ fn known(path: &Path, weeks: &[Week], now: Timestamp) -> io::Result<Vec<(Week, T
     let mut found = Vec::new();
     for week in weeks {
         if let Some(schedule) = &week.schedule {
-            found.push((week.clone(), after.since(&week.plan.name, schedule, now)));
+            found.push((week.clone(), after.since(&week.plan.name, schedule, time)));
         }
     }
     if after != before {
@@ -148,6 +161,7 @@ pub(super) async fn look(site: &Site, week: &Week, since: Timestamp, now: Timest
 mod tests {
     use super::*;
     use smith_domain::calendar::Zone;
+    use smith_domain::time::Now;
 
     fn at(text: &str) -> Timestamp {
         Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
@@ -210,11 +224,91 @@ mod tests {
     fn a_schedule_counts_from_when_it_was_written_or_edited() {
         let (mut known, first, later) =
             (Known::default(), at("2026-11-20T00:00:00Z"), at("2026-11-23T00:00:00Z"));
-        assert_eq!(known.since("prod", &weekly(IfMissed::Start), first), first);
-        assert_eq!(known.since("prod", &weekly(IfMissed::Skip), later), first);
+        assert_eq!(known.since("prod", &weekly(IfMissed::Start), &right(first, "a")), first);
+        assert_eq!(known.since("prod", &weekly(IfMissed::Skip), &right(later, "a")), first);
         let daily = Schedule::new("0 3 * * *", Zone::utc(), IfMissed::Start, Span::hours(1)).unwrap();
-        assert_eq!(known.since("prod", &daily, later), later);
+        assert_eq!(known.since("prod", &daily, &right(later, "a")), later);
         let text = serde_json::to_string(&known).unwrap();
         assert_eq!(serde_json::from_str::<Known>(&text).unwrap(), known);
+    }
+
+    /// Both clocks are right, in this start of the machine.
+    fn right(at: Timestamp, boot: &str) -> ScheduleTime {
+        ScheduleTime { now: Now::same(at), calendar: at, boot: boot.to_owned() }
+    }
+
+    /// The steady time is so many hours behind the clock on the wall, which is right and which nobody has accepted.
+    fn unaccepted(wall: Timestamp, behind: i64, boot: &str) -> ScheduleTime {
+        let steady = Timestamp(wall.0 - behind * 3_600_000);
+        ScheduleTime { now: Now { steady, wall }, calendar: steady, boot: boot.to_owned() }
+    }
+
+    fn accepted(time: &ScheduleTime) -> ScheduleTime {
+        ScheduleTime { calendar: time.now.wall, ..time.clone() }
+    }
+
+    const YEAR: i64 = 24 * 365;
+
+    #[test]
+    fn a_schedule_that_was_seen_by_a_wrong_clock_counts_from_when_that_was() {
+        let (schedule, friday) = (weekly(IfMissed::Start), at("2026-11-20T12:00:00Z"));
+        let (sunday, before) = (at("2026-11-22T03:00:00Z"), at("2026-11-15T03:00:00Z"));
+        // The clock of a new server was years behind, or a year ahead, until it was set right ten minutes later.
+        for behind in [6 * YEAR, -YEAR] {
+            let first = unaccepted(friday, behind, "a").now.steady;
+            let mut known = Known::default();
+            assert_eq!(known.since("prod", &schedule, &right(first, "a")), first);
+            let waits = unaccepted(friday + Span::mins(10), behind, "a");
+            let since = known.since("prod", &schedule, &waits);
+            assert_eq!(due(&schedule, since, waits.earlier()), Due::Nothing, "{behind} hours behind");
+            let since = known.since("prod", &schedule, &accepted(&waits));
+            assert_eq!(since, friday, "{behind} hours behind");
+            assert_eq!(due(&schedule, since, before + Span::hours(1)), Due::Nothing);
+            assert_eq!(
+                due(&schedule, since, sunday),
+                Due::Start(sunday),
+                "it is not silent for the difference"
+            );
+            // It stays so when the machine starts again.
+            assert_eq!(known.since("prod", &schedule, &right(sunday, "b")), friday);
+        }
+    }
+
+    #[test]
+    fn what_came_due_while_the_computer_was_down_is_not_lost_with_the_accepted_clock() {
+        let (schedule, sunday) = (weekly(IfMissed::Start), at("2026-11-22T03:00:00Z"));
+        let (mut known, seen) = (Known::default(), at("2026-11-22T01:30:00Z"));
+        known.since("prod", &schedule, &right(seen, "a"));
+        let up = unaccepted(at("2026-11-22T05:00:00Z"), 3, "b");
+        let since = known.since("prod", &schedule, &up);
+        assert_eq!(due(&schedule, since, up.earlier()), Due::Nothing);
+        let up = accepted(&up);
+        let since = known.since("prod", &schedule, &up);
+        assert_eq!((since, due(&schedule, since, up.earlier())), (seen, Due::Start(sunday)));
+    }
+
+    #[test]
+    fn a_schedule_that_was_seen_in_a_time_to_come_counts_from_when_the_clock_is_believed() {
+        let (schedule, friday) = (weekly(IfMissed::Start), at("2026-11-20T12:00:00Z"));
+        let mut known = Known::default();
+        let first = unaccepted(friday, -YEAR, "a").now.steady;
+        known.since("prod", &schedule, &right(first, "a"));
+        // The computer was started anew before somebody set its clock.
+        let up = unaccepted(friday + Span::hours(1), -YEAR, "b");
+        let since = known.since("prod", &schedule, &up);
+        assert_eq!((since, due(&schedule, since, up.earlier())), (first, Due::Nothing));
+        let since = known.since("prod", &schedule, &accepted(&up));
+        assert_eq!(since, friday + Span::hours(1));
+        let sunday = at("2026-11-22T03:00:00Z");
+        assert_eq!(due(&schedule, since, sunday), Due::Start(sunday));
+    }
+
+    #[test]
+    fn what_was_written_down_before_steady_times_were_is_read() {
+        let schedule = weekly(IfMissed::Start).words();
+        let old = serde_json::json!({"prod": {"schedule": schedule, "at": 1_795_132_800_000_i64}});
+        let mut known: Known = serde_json::from_value(old).unwrap();
+        let later = right(at("2026-11-23T00:00:00Z"), "a");
+        assert_eq!(known.since("prod", &weekly(IfMissed::Start), &later), Timestamp(1_795_132_800_000));
     }
 }

@@ -1,13 +1,14 @@
 //! The store as links of the week use it: opened anew for each, with its keys and its mirrors.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use smith_repo::fetch::{Fetcher, Limits, chain};
 use smith_repo::mirror::{Mirror, Outcome, append_log, mirrors};
 use smith_repo::pgp::{KeyFolder, Keyring, Passphrase, Policy, SigningKeys, verify_detached};
 use smith_repo::store::Store;
+
+use crate::driver::wall;
 
 /// Why a link did not do what it was to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +99,5 @@ impl Believed {
 
 /// The time on the wall, in whole seconds as stores keep it.
 pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+    Timestamp::from_second(wall().0.div_euclid(1000)).unwrap_or(Timestamp::MAX)
 }

@@ -1,10 +1,12 @@
 //! What a driver asks, done on a machine behind a real sshd, and what it is told.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use smith_agent::protocol::{Action as Wish, Job, Patch};
+use smith_domain::access::Digest;
 use smith_domain::decide::Command;
 use smith_domain::errand::{ErrandId, ErrandKind};
 use smith_domain::fleet::{FleetEvent, MachineFacts};
@@ -131,6 +133,24 @@ async fn an_effect_becomes_a_job_and_its_end_a_report() {
     assert!(matches!(job.action, Wish::Check(patch) if patch.build == 1));
 }
 
+/// What a patch is reported with, where lists of packages are kept beside this folder.
+async fn patch_with(door: &Door, data: &Path) -> (Option<Digest>, Option<String>) {
+    let (sender, answers) = channel();
+    let settings =
+        Settings { packages: Some(BlobFolder::beside(data)), ..Settings::new("test".parse().unwrap()) };
+    let (kept, builds) = (Arc::new(Kept(sender)), Arc::new(OneBuild));
+    let mut executor =
+        MachineExecutor::new(Handle::current(), door.links(), builds, settings, kept, Errands::default());
+    executor.start(&state(door), effect(Mode::Act, 0, Action::Patch, 1));
+    let told = tokio::task::spawn_blocking(move || answers.recv_timeout(Duration::from_secs(20)));
+    let Command::Rollout(RolloutCommand::Report { packages, note, .. }) =
+        told.await.unwrap().unwrap().command
+    else {
+        panic!("expected a report");
+    };
+    (packages, note)
+}
+
 #[tokio::test]
 async fn what_a_patch_changed_is_kept_before_it_is_told() {
     if !sshd_is_there() {
@@ -142,19 +162,7 @@ async fn what_a_patch_changed_is_kept_before_it_is_told() {
     );
     let door = Door::with(&format!("{HELLO}began; {patched}")).await;
     let data = door.dir.path().join("data");
-    let (sender, answers) = channel();
-    let settings =
-        Settings { packages: Some(BlobFolder::beside(&data)), ..Settings::new("test".parse().unwrap()) };
-    let (kept, builds) = (Arc::new(Kept(sender)), Arc::new(OneBuild));
-    let mut executor =
-        MachineExecutor::new(Handle::current(), door.links(), builds, settings, kept, Errands::default());
-    executor.start(&state(&door), effect(Mode::Act, 0, Action::Patch, 1));
-    let told = tokio::task::spawn_blocking(move || answers.recv_timeout(Duration::from_secs(20)));
-    let Command::Rollout(RolloutCommand::Report { packages, note, .. }) =
-        told.await.unwrap().unwrap().command
-    else {
-        panic!("expected a report");
-    };
+    let (packages, note) = patch_with(&door, &data).await;
     assert_eq!(note.as_deref(), Some("1 package: openssl 1 -> 2"));
     let digest = packages.unwrap().as_str().parse().unwrap();
     let list = BlobFolder::beside(&data).get(digest).unwrap().unwrap();
@@ -164,19 +172,7 @@ async fn what_a_patch_changed_is_kept_before_it_is_told() {
     // Where nothing can be kept the machine goes on all the same, and the note says so.
     std::fs::remove_dir_all(&data).unwrap();
     std::fs::write(&data, "in the way").unwrap();
-    let (sender, answers) = channel();
-    let settings =
-        Settings { packages: Some(BlobFolder::beside(&data)), ..Settings::new("test".parse().unwrap()) };
-    let (kept, builds) = (Arc::new(Kept(sender)), Arc::new(OneBuild));
-    let mut executor =
-        MachineExecutor::new(Handle::current(), door.links(), builds, settings, kept, Errands::default());
-    executor.start(&state(&door), effect(Mode::Act, 0, Action::Patch, 1));
-    let told = tokio::task::spawn_blocking(move || answers.recv_timeout(Duration::from_secs(20)));
-    let Command::Rollout(RolloutCommand::Report { packages, note, .. }) =
-        told.await.unwrap().unwrap().command
-    else {
-        panic!("expected a report");
-    };
+    let (packages, note) = patch_with(&door, &data).await;
     assert_eq!(packages, None);
     assert!(note.unwrap().contains("the list of packages could not be kept: "));
 }

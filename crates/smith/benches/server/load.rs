@@ -81,9 +81,11 @@ impl Load {
                 Client::new(Server::Address(server.address.clone()), Some(token.clone()))?
             };
             let first = begun + every * number / CLIENTS;
-            clients.push(runtime.spawn(ask(client, Arc::clone(&project), (first, every), stopped.clone())));
+            let turns = Turns { turn: 0, first, every, stop: stopped.clone() };
+            clients.push(runtime.spawn(ask(client, Arc::clone(&project), turns)));
         }
-        let control = runtime.spawn(ask_nothing(server.socket.clone(), (begun, every), stopped));
+        let turns = Turns { turn: 0, first: begun, every, stop: stopped };
+        let control = runtime.spawn(ask_nothing(server.socket.clone(), turns));
         let listener = Listener::begin(Client::new(Server::Socket(server.socket.clone()), None)?)?;
         Ok(Self { runtime, stop, project, clients, control, listener })
     }
@@ -114,20 +116,30 @@ impl Load {
     }
 }
 
-/// Asks when its time has come, however long the answer before took, and reads each answer to its end.
-async fn ask(
-    client: Client,
-    project: Arc<AtomicU32>,
-    (first, every): (Instant, Duration),
-    mut stop: watch::Receiver<bool>,
-) -> Times {
-    let mut times = Vec::new();
-    for turn in 0_u32.. {
-        let at = first + every * turn;
+/// When something is asked: at the same distances, until it is stopped.
+struct Turns {
+    turn: u32,
+    first: Instant,
+    every: Duration,
+    stop: watch::Receiver<bool>,
+}
+
+impl Turns {
+    /// Waits until it is time, and tells which turn it is and when it was due.
+    async fn next(&mut self) -> Option<(u32, Instant)> {
+        let (turn, at) = (self.turn, self.first + self.every * self.turn);
+        self.turn += 1;
         tokio::select! {
-            () = tokio::time::sleep_until(at.into()) => {}
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep_until(at.into()) => Some((turn, at)),
+            _ = self.stop.wait_for(|stop| *stop) => None,
         }
+    }
+}
+
+/// Asks when its time has come, however long the answer before took, and reads each answer to its end.
+async fn ask(client: Client, project: Arc<AtomicU32>, mut turns: Turns) -> Times {
+    let mut times = Vec::new();
+    while let Some((turn, at)) = turns.next().await {
         let route = if turn % 2 == 0 { "queryproject" } else { "projects" };
         let path = format!("/v1/{route}/{}", project.load(Ordering::Relaxed));
         let _: Project = client.get(&path).await.map_err(|error| error.to_string())?;
@@ -137,18 +149,9 @@ async fn ask(
 }
 
 /// Asks whether the server lives, each time over a new connection, as a probe does.
-async fn ask_nothing(
-    socket: PathBuf,
-    (first, every): (Instant, Duration),
-    mut stop: watch::Receiver<bool>,
-) -> Times {
+async fn ask_nothing(socket: PathBuf, mut turns: Turns) -> Times {
     let mut times = Vec::new();
-    for turn in 0_u32.. {
-        let at = first + every * turn;
-        tokio::select! {
-            () = tokio::time::sleep_until(at.into()) => {}
-            _ = stop.wait_for(|stop| *stop) => break,
-        }
+    while let Some((_, at)) = turns.next().await {
         let asked = async {
             let mut stream = UnixStream::connect(&socket).await?;
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: smith\r\nConnection: close\r\n\r\n").await?;

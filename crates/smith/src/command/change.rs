@@ -5,7 +5,7 @@ use smith_api::{Change as Answer, Decision, Page, Project};
 use smith_server::answers;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, Sure, request_key};
+use crate::input::{ServerArgs, Sure};
 use crate::output::{self, Align, Coloured, Table};
 
 /// Look at change requests, and approve or reject them.
@@ -162,9 +162,8 @@ fn project(args: &Which) -> Result<Exit, Failure> {
 
 fn rule(args: &One, verb: &str) -> Result<Exit, Failure> {
     let which = &args.which;
-    let (path, key) = (format!("/v1/changes/{}/{verb}", which.number), request_key());
     let body = Decision { reason: args.reason.clone() };
-    let change = which.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+    let change = which.server.post(&format!("/v1/changes/{}/{verb}", which.number), &body)?;
     tell(&change, which.json)
 }
 

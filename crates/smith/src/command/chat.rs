@@ -6,7 +6,7 @@ use clap::Args;
 use smith_api::{Chat as Said, ChatAnswer};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key, unreadable};
+use crate::input::{ServerArgs, unreadable};
 use crate::output;
 
 /// Say a line to the bot: `patch 725 config:NAME`, `smith-status CHG0268453`, `help`.
@@ -60,9 +60,7 @@ pub(super) fn run(args: &Chat) -> Result<Exit, Failure> {
 
 fn say(args: &Chat, line: &str) -> Result<Exit, Failure> {
     let said = Said { line: line.to_owned() };
-    let key = request_key();
-    let answer: ChatAnswer =
-        args.server.ask(async |client| client.post("/v1/chat", &said, Some(&key)).await)?;
+    let answer: ChatAnswer = args.server.post("/v1/chat", &said)?;
     output::data(&format!("{}\n", answer.text.trim_end()))?;
     Ok(Exit::Good)
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use smith_api::{Clock as Answer, Reasoned};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key};
+use crate::input::ServerArgs;
 use crate::output::{self, BAD, GOOD, styled};
 
 /// Look at the server's clock, and accept it when it is right and windows wait for it.
@@ -52,10 +52,8 @@ pub(super) fn run(clock: &Clock) -> Result<Exit, Failure> {
             (answer, args.json)
         }
         Command::Accept(args) => {
-            let (body, key) = (Reasoned { reason: Some(args.reason.clone()) }, request_key());
-            let answer: Answer =
-                args.server.ask(async |client| client.post("/v1/clock/accept", &body, Some(&key)).await)?;
-            (answer, args.json)
+            let body = Reasoned { reason: Some(args.reason.clone()) };
+            (args.server.post("/v1/clock/accept", &body)?, args.json)
         }
     };
     if json {

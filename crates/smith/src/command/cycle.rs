@@ -6,7 +6,7 @@ use smith_api::{ApproveCycle, Cycle as Answer, Page, Reasoned, StartCycle, Steer
 
 use super::change::pages;
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, Sure, request_key};
+use crate::input::{ServerArgs, Sure};
 use crate::output::{self, Align, BAD, GOOD, Table, WAITS, moment_of, styled};
 
 /// Start the week by hand, look at it, and run its links again, leave them out, or stop.
@@ -187,8 +187,7 @@ pub(super) fn run(cycle: &Cycle) -> Result<Exit, Failure> {
 impl Ask {
     /// Has something done to a cycle, and tells how it stands then.
     fn put<B: Serialize + Sync>(&self, path: &str, body: &B) -> Result<Exit, Failure> {
-        let key = request_key();
-        let cycle: Answer = self.server.ask(async |client| client.post(path, body, Some(&key)).await)?;
+        let cycle: Answer = self.server.post(path, body)?;
         self.tell(&cycle)?;
         Ok(Exit::Good)
     }

@@ -1,10 +1,10 @@
 //! `smith exemption`: machines that are left unpatched on purpose, by whom and until when.
 
 use clap::{Args, Subcommand};
-use smith_api::{Exempt, Exemption as Answer, Page, Reasoned};
+use smith_api::{Exempt, Exemption as Answer, Page};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key};
+use crate::input::ServerArgs;
 use crate::output::{self, Align, Table};
 
 /// Leave machines out of patching for a time, on purpose; they are no gaps then.
@@ -37,7 +37,7 @@ struct Add {
     /// Names, addresses, patterns or a selector
     #[arg(required = true, value_name = "MACHINE")]
     machines: Vec<String>,
-    /// Until when: a day, or a moment such as 2026-12-01T00:00:00Z
+    /// Until when: a day, at whose beginning it ends, or a moment such as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "DAY")]
     until: String,
     /// Who answers for it
@@ -71,10 +71,7 @@ pub(super) fn run(exemption: &Exemption) -> Result<Exit, Failure> {
         Command::List(list) => run_list(list),
         Command::Add(add) => run_add(add),
         Command::End(end) => {
-            let (path, key) = (format!("/v1/exemptions/{}/end", end.exemption), request_key());
-            let body = Reasoned { reason: Some(end.reason.clone()) };
-            let _: serde_json::Value =
-                end.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+            end.server.done(&format!("/v1/exemptions/{}/end", end.exemption), &end.reason)?;
             output::note(&format!("exemption {} has ended", end.exemption));
             Ok(Exit::Good)
         }
@@ -103,18 +100,13 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
 }
 
 fn run_add(args: &Add) -> Result<Exit, Failure> {
-    // A day ends for the exemption when it begins, as it does for a token.
-    let is_day = args.until.len() == 10 && args.until.bytes().filter(|byte| *byte == b'-').count() == 2;
-    let until = if is_day { format!("{}T00:00:00Z", args.until) } else { args.until.clone() };
     let body = Exempt {
         select: args.machines.join(" "),
         reason: args.reason.clone(),
         owner: args.owner.clone(),
-        until,
+        until: args.until.clone(),
     };
-    let key = request_key();
-    let made: Answer =
-        args.server.ask(async |client| client.post("/v1/exemptions", &body, Some(&key)).await)?;
+    let made: Answer = args.server.post("/v1/exemptions", &body)?;
     if args.json {
         output::json(&made)?;
     } else {

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::Args;
+use smith_repo::upstream::{Closure, Filter};
 use smith_server::config::settings::{SettingsError, load_settings};
 
 use crate::failure::{Exit, Failure};
 use crate::input::Unwritable;
 use crate::output::{self, GOOD, WAITS, styled};
-use crate::site::{Answers, File, Given, Host, OF_PACKAGE, ask, files};
+use crate::site::{Answers, File, Given, Host, OF_PACKAGE, PROFILES, Sources, ask, files};
 
 /// Write a configuration to begin with: settings, an inventory, the pipelines of a weekly process, a recipe.
 ///
@@ -58,8 +59,9 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
                 .with_hint("`--yes` takes the usual answers; `--help` shows the options for others"));
         }
     };
-    let (recipe, left_out) = recipe(args)?;
-    let files = files(&answers, recipe.as_deref());
+    let (sources, left_out) = sources(args)?;
+    let has_recipe = sources.is_some();
+    let files = files(&answers, sources);
     refuse_replacing(args, &folder, &files)?;
     write(&folder, &files)?;
     make_key(&answers, &host)?;
@@ -71,22 +73,34 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
     for why in left_out {
         output::note(&format!("{} {why}", styled(WAITS, "left out of the recipe:")));
     }
-    output::data(&next(&answers, &folder, recipe.is_some(), &host))?;
+    output::data(&next(&answers, &folder, has_recipe, &host))?;
     Ok(Exit::Good)
 }
 
 /// What this machine's apt sources come to, and which of them cannot be an upstream.
-fn recipe(args: &Init) -> Result<(Option<String>, Vec<String>), Failure> {
+fn sources(args: &Init) -> Result<(Option<Sources>, Vec<String>), Failure> {
     if args.no_recipe {
         return Ok((None, Vec::new()));
     }
-    let (upstreams, unread) = super::build::apt_sources()?;
+    let (mut upstreams, unread) = super::build::apt_sources()?;
     let unread = unread.iter().map(|one| format!("{}:{}: {}", one.file, one.line, one.why)).collect();
     if upstreams.is_empty() {
         return Ok((None, unread));
     }
-    Ok((Some(smith_server::config::recipe::written(&upstreams)), unread))
+    // A status that cannot be read leaves a recipe of what every machine has.
+    let status = fs::read(STATUS).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let priorities = ["required", "important"].map(str::to_owned).to_vec();
+    let installed = status.iter().map(|_| PathBuf::from(PROFILES)).collect();
+    let take = Filter { priorities, installed, closure: Closure::Depends, ..Filter::default() };
+    for upstream in &mut upstreams {
+        upstream.filter = take.clone();
+    }
+    let recipe = smith_server::config::recipe::written(&upstreams);
+    Ok((Some(Sources { recipe, status }), unread))
 }
+
+/// What dpkg knows of the packages of this computer.
+const STATUS: &str = "/var/lib/dpkg/status";
 
 fn refuse_replacing(args: &Init, folder: &Path, files: &[File]) -> Result<(), Failure> {
     if args.replace {

@@ -1,10 +1,10 @@
 //! `smith token`: who may speak to the server over its address.
 
 use clap::{Args, Subcommand};
-use smith_api::{NewToken, Page, Reasoned, Token as Answer, TokenMade};
+use smith_api::{NewToken, Page, Token as Answer, TokenMade};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, Sure, request_key};
+use crate::input::{ServerArgs, Sure};
 use crate::output::{self, Align, Table};
 
 /// Make, list and revoke tokens for the server's address.
@@ -129,9 +129,7 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
 
 fn run_revoke(args: &Revoke) -> Result<Exit, Failure> {
     args.sure.or_ask(&format!("revoke token {}? whoever has it is shut out at once", args.token))?;
-    let (path, key) = (format!("/v1/tokens/{}/revoke", args.token), request_key());
-    let body = Reasoned { reason: Some(args.reason.clone()) };
-    let _: serde_json::Value = args.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+    args.server.done(&format!("/v1/tokens/{}/revoke", args.token), &args.reason)?;
     output::note(&format!("token {} lets nobody in any more", args.token));
     Ok(Exit::Good)
 }

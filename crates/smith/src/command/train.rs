@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use smith_api::{Change, CompleteTrain, Page, RaiseTrain, StartTrain, Train as Answer, TrainRaised};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key, unreadable};
+use crate::input::{ServerArgs, unreadable};
 use crate::output::{self, Align, Table};
 
 /// Raise, start and complete trains: changes of production, one for each region.
@@ -94,9 +94,7 @@ pub(super) fn run(train: &Train) -> Result<Exit, Failure> {
         Command::Raise(raise) => run_raise(raise),
         Command::Start(start) => {
             let body = StartTrain { changes: start.changes.clone(), reason: start.reason.clone() };
-            let key = request_key();
-            let done: Page<Change> =
-                start.server.ask(async |client| client.post("/v1/trains/start", &body, Some(&key)).await)?;
+            let done: Page<Change> = start.server.post("/v1/trains/start", &body)?;
             tell(&done.items, start.json)
         }
         Command::Complete(complete) => {
@@ -107,10 +105,7 @@ pub(super) fn run(train: &Train) -> Result<Exit, Failure> {
                 summary: complete.summary.clone(),
                 reason: complete.reason.clone(),
             };
-            let key = request_key();
-            let done: Page<Change> = complete
-                .server
-                .ask(async |client| client.post("/v1/trains/complete", &body, Some(&key)).await)?;
+            let done: Page<Change> = complete.server.post("/v1/trains/complete", &body)?;
             tell(&done.items, complete.json)
         }
     }
@@ -137,9 +132,7 @@ fn run_raise(args: &Raise) -> Result<Exit, Failure> {
         None => std::io::read_to_string(std::io::stdin())
             .map_err(|error| unreadable("a template", "standard input".as_ref(), error))?,
     };
-    let (body, key) = (RaiseTrain { template, reason: None }, request_key());
-    let raised: TrainRaised =
-        args.server.ask(async |client| client.post("/v1/trains", &body, Some(&key)).await)?;
+    let raised: TrainRaised = args.server.post("/v1/trains", &RaiseTrain { template, reason: None })?;
     if args.json {
         output::json(&raised)?;
     } else {

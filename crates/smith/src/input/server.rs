@@ -4,7 +4,9 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use smith_api::{Client, ClientError, Server};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use smith_api::{Client, ClientError, Reasoned, Server};
 use tokio::runtime::Builder;
 
 use crate::failure::{Exit, Failure};
@@ -47,6 +49,24 @@ impl ServerArgs {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error))?;
         Ok(runtime.block_on(conversation(client))?)
+    }
+}
+
+impl ServerArgs {
+    /// Has something done, once however often the connection breaks.
+    pub(crate) fn post<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
+        let key = request_key();
+        self.ask(async |client| client.post(path, body, Some(&key)).await)
+    }
+
+    /// Has something done for a reason. Nothing is answered but that it was.
+    pub(crate) fn done(&self, path: &str, reason: &str) -> Result<(), Failure> {
+        let body = Reasoned { reason: Some(reason.to_owned()) };
+        self.post::<_, IgnoredAny>(path, &body).map(drop)
     }
 }
 

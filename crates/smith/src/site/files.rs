@@ -26,7 +26,19 @@ const PIPELINES: [(&str, &str); 4] = [
     ("pipelines/supportOnly.yaml", include_str!("../../../../examples/pipelines/supportOnly.yaml")),
 ];
 
-pub(crate) fn all(answers: &Answers, recipe: Option<&str>) -> Vec<File> {
+/// What this computer's apt comes to.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) recipe: String,
+    /// Its dpkg status, as the first of those whose packages are taken.
+    pub(crate) status: Option<String>,
+}
+
+/// The profile of this computer, and the folder of all profiles as a recipe names it.
+const OWN_PROFILE: &str = "profiles/controller";
+pub(crate) const PROFILES: &str = "../profiles";
+
+pub(crate) fn all(answers: &Answers, sources: Option<Sources>) -> Vec<File> {
     let mut files = vec![
         File { path: "smith.yaml", text: settings(answers) },
         File { path: "smith.d/people.yaml", text: people(answers) },
@@ -37,8 +49,9 @@ pub(crate) fn all(answers: &Answers, recipe: Option<&str>) -> Vec<File> {
         files.push(File { path: "inventory/machines.yaml", text: MACHINES.to_owned() });
     }
     files.extend(PIPELINES.map(|(path, text)| File { path, text: text.to_owned() }));
-    if let Some(recipe) = recipe {
+    if let Some(Sources { recipe, status }) = sources {
         files.push(File { path: "recipes/site.yaml", text: format!("{RECIPE}{recipe}") });
+        files.extend(status.map(|text| File { path: OWN_PROFILE, text }));
         files.push(File { path: "smith.d/week.yaml", text: week(answers) });
     }
     files
@@ -172,8 +185,9 @@ machines: []
 #  - {name: 'prod-syd01-carrier1-worker-[1001-1010]', rack: r12}
 ";
 
-const RECIPE: &str = "# This machine's apt sources, all of them. That is much: `take` in docs/reference/recipes.md says less, and
-# `smith build create --lazy` leaves the files upstream until somebody asks for them.
+const RECIPE: &str = "# This machine's apt sources. Of them is taken what every machine has, what those have installed whose dpkg status lies in
+# profiles (now this one: add one of each kind, `ssh web-1 cat /var/lib/dpkg/status >profiles/web-1`), and what all that needs.
+# Without `take` a build has everything, which is tens of gigabytes; docs/reference/recipes.md has what it may say.
 ";
 
 /// Nothing starts by itself on the first Sunday: the schedule is for whoever has seen it work by hand.
@@ -204,5 +218,6 @@ weeks:
       BackoutPlan: Revert to previous value
     canary: rebootProductionAPSouth
     rollouts: [rebootProductionUSSouth, supportOnly]
+    # profiles: profiles      # each build is checked against these machines, once all of them are yours
     # schedule: {cron: 0 3 * * SUN, zone: ZONE, if-missed: start, within: 12h}
 ";

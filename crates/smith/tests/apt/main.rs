@@ -10,6 +10,7 @@
     reason = "a test stops where it fails, and says what it leaves out"
 )]
 
+mod begin;
 mod channel;
 mod peers;
 mod releases;

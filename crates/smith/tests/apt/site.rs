@@ -64,12 +64,17 @@ pub(crate) fn text(output: &Output) -> String {
 impl Site {
     /// A store with a key.
     pub(crate) fn new() -> Self {
+        let site = Self::empty();
+        site.new_key();
+        site
+    }
+
+    /// A folder.
+    pub(crate) fn empty() -> Self {
         // In memory, where it can be: what is tested is the order of things and not the disk.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let site = Self { folder: folder.unwrap() };
-        site.new_key();
-        site
+        Self { folder: folder.unwrap() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -35,6 +35,12 @@ fn a_site_to_begin_with_is_one_that_serves() {
     let config = text(&site.join("smith.yaml"));
     good(&["serve", "--config", &config, "--check"]);
     good(&["pipeline", "check", &text(&site.join("pipelines"))]);
+    // A recipe without `take` would be a whole distribution; there is none where this machine's apt has no sources.
+    if let Ok(recipe) = fs::read_to_string(site.join("recipes/site.yaml")) {
+        let takes = recipe.lines().filter(|line| line.trim().starts_with("take: {priorities: ")).count();
+        assert_eq!(takes, recipe.matches("- upstream: ").count(), "{recipe}");
+        assert_eq!(recipe.contains("installed:"), site.join("profiles/controller").exists(), "{recipe}");
+    }
     // What is there stays, and nothing beside it is written.
     fs::write(site.join("smith.d/notify.yaml"), "notify: []\n").unwrap();
     fs::remove_file(site.join("inventory/machines.yaml")).unwrap();

@@ -1,4 +1,4 @@
-//! Everything that the HTTP API offers has a command.
+//! Everything that the HTTP API offers has a command, and what changes something has a word in chat.
 
 use super::run::{root, smith};
 
@@ -86,14 +86,82 @@ const COMMANDS: &[(&str, &str)] = &[
     ("completeTrain", "train complete"),
 ];
 
-#[test]
-fn every_operation_of_the_api_has_a_command() {
+/// An operation of the API that changes something, and the word of chat that does it; `-` where there is none, with the reason.
+const WORDS: &[(&str, &str)] = &[
+    // It is what carries words.
+    ("say", "-"),
+    // The secret would stay in a chat's history for everybody to read; what is shown once belongs to a terminal.
+    ("issueToken", "-"),
+    // Tokens are known by the numbers that their list shows, and that list is for a terminal as well.
+    ("revokeToken", "-"),
+    ("exempt", "exempt"),
+    ("endExemption", "end exemption"),
+    ("withdrawBuild", "withdraw"),
+    ("approveChange", "approve"),
+    ("rejectChange", "reject"),
+    ("revokeChange", "revoke"),
+    ("cancelChange", "cancel"),
+    ("setChannel", "set channel"),
+    ("acceptClock", "accept clock"),
+    ("startCycle", "cycle start"),
+    ("approveCycle", "cycle approve"),
+    ("rerunLink", "cycle rerun"),
+    ("skipLink", "cycle skip"),
+    ("stopCycle", "cycle stop"),
+    ("startProject", "patch"),
+    ("abortProject", "abort"),
+    ("approveGate", "approve"),
+    ("pauseProject", "pause"),
+    ("unpauseProject", "unpause"),
+    ("resumeProject", "resume"),
+    ("retryProject", "retry"),
+    ("skipMachines", "skip"),
+    ("requestPatch", "smith-patch"),
+    ("requestReboot", "reboot"),
+    ("signOff", "sign-off"),
+    ("confirmSource", "confirm source"),
+    ("raiseTrain", "raise train"),
+    ("startTrain", "start train"),
+    ("completeTrain", "complete train"),
+];
+
+/// The method and the id of each operation that the API describes.
+fn operations() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join("docs/reference/openapi.json")).unwrap();
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
-    let ids: Vec<&str> = operations.filter_map(|one| one["operationId"].as_str()).collect();
-    assert!(ids.len() > 50, "{ids:?}");
+    let operations = paths.values().flat_map(|path| path.as_object().unwrap());
+    let one = |(method, one): (&String, &serde_json::Value)| {
+        Some((method.clone(), one["operationId"].as_str()?.to_owned()))
+    };
+    let found: Vec<_> = operations.filter_map(one).collect();
+    assert!(found.len() > 50, "{found:?}");
+    found
+}
+
+/// The page of chat has a section for each word that is understood; the bot's own tests see to that.
+#[test]
+fn every_operation_that_changes_something_has_a_word_in_chat() {
+    let page = std::fs::read_to_string(root().join("docs/reference/chat.md")).unwrap();
+    let operations = operations();
+    let changing: Vec<&str> =
+        operations.iter().filter(|(method, _)| method != "get").map(|(_, id)| id.as_str()).collect();
+    assert!(changing.len() > 25, "{changing:?}");
+    for id in &changing {
+        let Some((_, word)) = WORDS.iter().find(|(known, _)| known == id) else {
+            panic!("expected a word of chat for {id}, or a reason why there is none")
+        };
+        assert!(*word == "-" || page.contains(&format!("### `{word}`\n")), "{id}: no section on `{word}`");
+    }
+    for (id, _) in WORDS {
+        assert!(changing.contains(id), "{id} changes nothing any more");
+    }
+}
+
+#[test]
+fn every_operation_of_the_api_has_a_command() {
+    let operations = operations();
+    let ids: Vec<&str> = operations.iter().map(|(_, id)| id.as_str()).collect();
     for id in &ids {
         let Some((_, command)) = COMMANDS.iter().find(|(known, _)| known == id) else {
             panic!("expected a command for {id}, found none")

@@ -10,6 +10,9 @@ use smith_api::{Client, Clock, Cycle, Reasoned, Server, StartCycle, Status};
 
 use super::mirror::Site;
 
+#[path = "../../../smith-server/src/week/fixture.rs"]
+mod fixture;
+
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,36 +33,11 @@ impl Drop for Serving {
 fn site(upstream: &TcpListener) -> Option<Site> {
     let site = Site::new()?;
     fs::create_dir(site.path("pipelines")).unwrap();
-    for name in ["dev", "canary", "rest"] {
-        let text = format!(
-            "pipeline: {name}\ntitle: {name}\nowner: role:operator\nsteps:\n  - step: patch\n    title: {name}\n    \
-             change: none\n    bags: [{{bag: all, machines: environment={name}, if-empty: allow}}]\n"
-        );
-        fs::write(site.path(&format!("pipelines/{name}.yaml")), text).unwrap();
+    for name in fixture::PIPELINES {
+        fs::write(site.path(&format!("pipelines/{name}.yaml")), fixture::pipeline(name)).unwrap();
     }
     site.add("syd", "ap-south");
-    let week = "weeks:
-  - week: prod
-    owner: role:operator
-    recipe: week.yaml
-    channel: prod
-    regions: [ap-south]
-    test: dev
-    gates: [{approval: go, who: role:lead}]
-    change: {approve: role:lead}
-    train:
-      Squad: conductors
-      Service: redpill
-      Title: from {prod} to {build}
-      Details: tested in {epic}
-      Risk: low
-      PlannedStartTime: now
-      PlannedEndTime: now + 1h
-      StageDeployDate: '{stage-date}'
-      BackoutPlan: revert
-    canary: canary
-    rollouts: [rest]
-";
+    let week = fixture::week("week.yaml", "ap-south", "{approval: go, who: role:lead}");
     let settings = format!(
         "data: data\nlisten: {{socket: smith.sock, http: no}}\nstore: site\npipelines: pipelines\n{week}"
     );

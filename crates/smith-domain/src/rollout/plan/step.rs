@@ -168,7 +168,10 @@ fn sweep(planner: &mut Planner<'_>, key: StepKey) {
     if planner.opened.contains(&key.rollout) {
         return;
     }
-    let runs = scope::newcomers(planner.state, rollout, key.step);
+    let runs = match scope::newcomers(planner.state, rollout, key.step) {
+        Ok(runs) => runs,
+        Err(why) => return halt(planner, key, why),
+    };
     if runs.is_empty() {
         let step = rollout.step(key.step);
         let Tally { done, skipped, gone, .. } = step.tally;

@@ -1,7 +1,12 @@
 //! Machines that come and go while a step runs.
 
 use super::*;
+use crate::event::Event;
+use crate::id::RolloutId;
+use crate::rollout::RolloutEvent;
+use crate::rollout::event::RunSpec;
 use crate::rollout::tests::rules::phase;
+use crate::rollout::tests::world::World;
 
 #[test]
 fn a_machine_that_joins_during_a_step_is_patched_before_the_step_ends() {
@@ -215,7 +220,7 @@ fn a_machine_that_returns_is_patched_and_counted_once() {
 20m done a2
 20m succeeded"
     );
-    let tally = world.state.rollouts.get(crate::id::RolloutId(1)).unwrap().tally();
+    let tally = world.state.rollouts.get(RolloutId(1)).unwrap().tally();
     assert_eq!((tally.done, tally.gone, tally.total()), (2, 0, 2));
 }
 
@@ -306,4 +311,48 @@ fn a_machine_that_another_step_took_after_it_had_left_starts_under_that_step_onl
          22m end two
          22m succeeded",
     );
+}
+
+/// A step in whose first run `a` is at work, and which has been swept so often that it has so many runs.
+fn with_runs(runs: usize) -> World {
+    let pipelines = [pipeline("p", vec![step("s", vec![each("zone", vec![bag("all", "*")])])])];
+    let mut world = World::new("a zone=z1", &pipelines);
+    world.script("start p\nuntil 5m");
+    let (rollout, step) = (RolloutId(1), 0);
+    let empty = vec![RunSpec { phase: 0, value: None }; runs - 1];
+    let last = u16::try_from(runs - 1).unwrap();
+    let swept = [
+        RolloutEvent::Swept { rollout, step, runs: empty },
+        RolloutEvent::RunClosed { rollout, step, run: last },
+    ];
+    for event in swept.map(Event::from) {
+        world.state.evolve(&event, world.now);
+        world.journal.push((world.now, event));
+    }
+    world
+}
+
+#[test]
+fn runs_of_newcomers_are_numbered_up_to_the_last_number() {
+    let mut world = with_runs(65_534);
+    world.script("join b zone=z2\nrun");
+    world.finish();
+    assert!(world.story().ends_with("20m done b\n20m succeeded"), "{}", world.story());
+    assert_eq!(world.state.rollouts.get(RolloutId(1)).unwrap().step(0).runs.len(), 65_535);
+}
+
+#[test]
+fn newcomers_whose_runs_cannot_be_numbered_halt_the_step_until_they_are_gone() {
+    let mut world = with_runs(65_534);
+    world.script("join b zone=z2\njoin c zone=z3\nrun");
+    let story = world.story();
+    let halted = "halted: phase 1 would have 65536 runs, expected at most 65535 whose names fit into 2 MiB";
+    assert!(story.contains(halted), "{story}");
+    // As long as it is so, a word that lets it go on does not help.
+    world.script("resume s 1\nrun");
+    assert_eq!(world.story().matches(halted).count(), 2, "{}", world.story());
+    assert!(world.state.rollouts.get(RolloutId(1)).unwrap().job_of(world.machine("b")).is_none());
+    world.script("leave c\nresume s 1\nrun");
+    world.finish();
+    assert!(world.story().contains("done b\n") && world.story().ends_with("succeeded"), "{}", world.story());
 }

@@ -48,6 +48,22 @@ fn every_verb_is_read_in_all_its_forms() {
             "complete train CHG1\ntestURL: x.y\ntestPassed: true\nsummary: all well",
         ),
         ("set channel prod build:725 region:eu-es", "set channel prod region:eu-es build:725"),
+        ("weeks.", "weeks"),
+        ("cycle weeks", "weeks"),
+        ("week", "cycle status"),
+        ("Cycle 7?", "cycle status 7"),
+        ("week status #7", "cycle status 7"),
+        ("cycle show 7", "cycle status 7"),
+        ("week list", "cycle list"),
+        ("cycle list ALL.", "cycle list all"),
+        ("week start prod", "cycle start prod"),
+        ("cycle start prod it is late build:726", "cycle start prod build:726 reason: it is late"),
+        ("week approve 7", "cycle approve 7"),
+        ("cycle approve 7 gate: go on reason: b", "cycle approve 7 gate: go on reason: b"),
+        ("week rerun 7 sync.", "cycle rerun 7 sync"),
+        ("cycle rerun 7 a the mirror is back", "cycle rerun 7 a reason: the mirror is back"),
+        ("week skip 7 region-1 not now", "cycle skip 7 region-1 reason: not now"),
+        ("cycle stop 7 reason: \"see gate: a\"", "cycle stop 7 reason: \"see gate: a\""),
         ("pause 1929 it is late", "pause 1929 reason: it is late"),
         ("unpause 1929", "unpause 1929"),
         ("abort 1929.", "abort 1929"),
@@ -63,6 +79,20 @@ fn every_verb_is_read_in_all_its_forms() {
         ("lookup number&lt;10 role=a", "lookup number<10 role=a"),
         ("lookup worker-?", "lookup worker-?"),
         ("gaps", "gaps"),
+        ("exemptions.", "exemptions"),
+        (
+            "exempt role=a owner:ana until:2026-12-31 reason: b",
+            "exempt role=a until:2026-12-31 owner:ana reason: b",
+        ),
+        (
+            "exemption add until:2026-12-31 owner:ana machines: a b reason: c",
+            "exempt a b until:2026-12-31 owner:ana reason: c",
+        ),
+        (
+            "exempt owner=a until:2026-12-31 owner:b reason: c",
+            "exempt owner=a until:2026-12-31 owner:b reason: c",
+        ),
+        ("exemption end 2 it is over", "end exemption 2 reason: it is over"),
         ("sign off a reason: b", "sign-off a reason: b"),
         ("withdraw 725 does not boot", "withdraw 725 reason: does not boot"),
         ("audit", "audit"),
@@ -104,6 +134,7 @@ fn every_line_of_the_reference_is_understood_and_every_verb_is_in_it() {
     for line in &lines {
         canonical(line);
     }
+    assert_eq!(page.matches("\n### `").count(), VERBS.len(), "a section for each command, and no other");
     for verb in &VERBS {
         assert!(page.contains(&format!("### `{}`\n", verb.name)), "{} has no section", verb.name);
         assert!(page.contains(verb.form), "{}", verb.form);

@@ -1,6 +1,7 @@
 //! Lines, one by one and as a whole week.
 
 mod bad;
+mod cycle;
 mod good;
 mod round_trip;
 mod site;

@@ -12,6 +12,7 @@ use smith_domain::rollout::{Outcome, RebootNeed, Work};
 use smith_domain::state::State;
 
 use crate::bot::Bot;
+use crate::config::settings::load_settings;
 use crate::core::{Core, Life, Start, start};
 use crate::desk::BuiltIn;
 use crate::driver::{Effect, Executor, Input, Target};
@@ -36,6 +37,17 @@ steps:
     title: remainder of stage
     gates: [{approval: go on, who: [role:approver]}]
     bags: [{bag: south, machines: prod-dal10-carrier3-worker-11}]
+";
+
+const SETTINGS: &str = "weeks:
+  - week: prod
+    owner: role:operator
+    recipe: recipe.yaml
+    channel: prod
+    regions: [us-south]
+    test: buildTestDevToStage
+    gates: [{approval: go, who: role:approver}]
+    change: none
 ";
 
 pub(super) struct Town {
@@ -85,6 +97,7 @@ pub(super) async fn town() -> Town {
     write("pipelines/buildTestDevToStage.yaml", PIPELINE);
     write("sources.yaml", "sources:\n  - {name: a, file: fleet.yaml}\n");
     write("fleet.yaml", FLEET);
+    write("smith.yaml", SETTINGS);
     let executors = |core: &Core| -> Box<dyn Executor + Send> {
         Box::new(Obliging { core: core.clone(), desk: BuiltIn::new(core.clone()) })
     };
@@ -103,7 +116,7 @@ pub(super) async fn town() -> Town {
         core,
         pipelines,
         requests: Arc::new(RequestRules::default()),
-        weeks: Arc::default(),
+        weeks: Arc::new(load_settings(Some(&folder.path().join("smith.yaml"))).unwrap().weeks),
         keeper: Arc::default(),
     };
     Town { bot: Bot::new(site.clone()), site, _life: life, _folder: folder }

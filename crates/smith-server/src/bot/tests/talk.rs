@@ -76,6 +76,29 @@ async fn questions_are_answered_in_lines() {
 }
 
 #[tokio::test]
+async fn machines_are_left_unpatched_on_purpose_until_a_day() {
+    let town = town().await;
+    assert_eq!(town.ana("exemptions").await, "no machine is exempt");
+    let line =
+        "exempt prod-syd05-carrier1-worker-* until:2099-12-31 owner:ana reason: the vendor patches them";
+    let denied = town.bot.say(&who("ana", &["operator"]), line).await.unwrap_err();
+    assert_eq!((denied.kind, denied.code), (Kind::Forbidden, "S0413"));
+    let root = Caller::admin("root");
+    let made = town.say(&root, line).await;
+    assert_eq!(
+        made,
+        "exemption 0: prod-syd05-carrier1-worker-* until 2099-12-31T00:00:00Z - ana: the vendor patches them"
+    );
+    assert_eq!(town.ana("exemption list").await, made);
+    assert_eq!(town.ana("gaps").await, "4 machines: 2 in configs, 2 exempt, NONE missed");
+    let slip = town.bot.say(&root, &line.replace("2099-12-31", "2099-31-12")).await.unwrap_err();
+    assert_eq!((slip.kind, slip.code), (Kind::Invalid, "S0417"), "{slip}");
+    let ended = town.say(&root, "end exemption 0 reason: the vendor has left").await;
+    assert_eq!(ended, "exemption 0 has ended");
+    assert!(town.ana("gaps").await.starts_with("4 machines: 2 in configs, 0 exempt, 2 missed"));
+}
+
+#[tokio::test]
 async fn a_project_is_paused_and_let_go_on_and_ended() {
     let town = town().await;
     town.ana("patch 725 config:buildTestDevToStage").await;

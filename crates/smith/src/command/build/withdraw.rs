@@ -5,7 +5,7 @@ use smith_api::{Build as Answer, Reasoned};
 
 use crate::command::change::pages;
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, Sure, request_key};
+use crate::input::{ServerArgs, Sure};
 use crate::output::{self, Align, Table, moment_of};
 
 /// Let nobody start with a build any more; rollouts that run with it go on.
@@ -43,9 +43,8 @@ pub(super) struct Known {
 
 pub(super) fn run(args: &Withdraw) -> Result<Exit, Failure> {
     args.sure.or_ask(&format!("withdraw build {}? nothing starts with it any more", args.build))?;
-    let (path, key) = (format!("/v1/builds/{}/withdraw", args.build), request_key());
     let body = Reasoned { reason: Some(args.reason.clone()) };
-    let build: Answer = args.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+    let build: Answer = args.server.post(&format!("/v1/builds/{}/withdraw", args.build), &body)?;
     if args.json {
         output::json(&build)?;
     } else {

@@ -4,7 +4,7 @@ use clap::Args;
 use smith_api::{Channel as Answer, Page, SetChannel};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key};
+use crate::input::ServerArgs;
 use crate::output::{self, Align, Table};
 
 /// Tell the server that a channel of a region names a build now
@@ -51,8 +51,7 @@ pub(super) fn run(args: &Record) -> Result<Exit, Failure> {
         change: args.change.clone(),
         reason: args.reason.clone(),
     };
-    let (path, key) = (format!("/v1/channels/{}", args.channel), request_key());
-    let set: Answer = args.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+    let set: Answer = args.server.post(&format!("/v1/channels/{}", args.channel), &body)?;
     if args.json {
         output::json(&set)?;
     } else {

@@ -1,12 +1,11 @@
 //! `smith fleet confirm`: a person's word that the machines which a source lost are really gone.
 
 use clap::Args;
-use smith_api::Reasoned;
 use smith_domain::fleet::SourceName;
 use smith_domain::id::BadName;
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, Sure, request_key};
+use crate::input::{ServerArgs, Sure};
 use crate::output;
 
 /// Say that the machines which a source of the server's inventory lost are really gone.
@@ -36,9 +35,7 @@ pub(super) fn run(args: &Confirm) -> Result<Exit, Failure> {
         args.source
     ))?;
     // The name of a source is letters, digits, `-`, `_` and `.`: it needs no escapes in a path.
-    let (path, key) = (format!("/v1/sources/{}/confirm", args.source), request_key());
-    let body = Reasoned { reason: Some(args.reason.clone()) };
-    let _: serde_json::Value = args.server.ask(async |client| client.post(&path, &body, Some(&key)).await)?;
+    args.server.done(&format!("/v1/sources/{}/confirm", args.source), &args.reason)?;
     output::note(&format!("the machines that source {} lost leave with the next reading", args.source));
     Ok(Exit::Good)
 }

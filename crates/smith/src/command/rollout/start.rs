@@ -4,7 +4,7 @@ use clap::Args;
 use smith_api::{PatchRequest, Start as Asked, Started};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, request_key};
+use crate::input::ServerArgs;
 use crate::output;
 
 /// Start a config with a build: all of its steps, or one of them again.
@@ -82,9 +82,7 @@ pub(super) fn run(args: &Start) -> Result<Exit, Failure> {
         step: args.step.clone(),
         reason: args.reason.clone(),
     };
-    let key = request_key();
-    let started = args.server.ask(async |client| client.post("/v1/projects", &asked, Some(&key)).await)?;
-    tell(&started, args.json)
+    tell(&args.server.post("/v1/projects", &asked)?, args.json)
 }
 
 pub(super) fn request(args: &Request) -> Result<Exit, Failure> {
@@ -104,9 +102,7 @@ impl Asking {
             cross_region: self.cross_region,
             reason: self.reason.clone(),
         };
-        let key = request_key();
-        let started = self.server.ask(async |client| client.post(path, &asked, Some(&key)).await)?;
-        tell(&started, self.json)
+        tell(&self.server.post(path, &asked)?, self.json)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use smith_api::{Approve as Yes, ProjectLine, Reasoned, Resume as GoOn, Retry as Again, Skip as Without};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{ServerArgs, Sure, request_key};
+use crate::input::{ServerArgs, Sure};
 use crate::output;
 
 /// What every hand on a rollout takes.
@@ -97,8 +97,7 @@ pub(super) struct Approve {
 
 impl Hand {
     fn put<B: Serialize + Sync>(&self, verb: &str, body: &B) -> Result<Exit, Failure> {
-        let (path, key) = (format!("/v1/projects/{}/{verb}", self.id), request_key());
-        let line: ProjectLine = self.server.ask(async |client| client.post(&path, body, Some(&key)).await)?;
+        let line: ProjectLine = self.server.post(&format!("/v1/projects/{}/{verb}", self.id), body)?;
         if self.json {
             output::json(&line)?;
         } else {
