@@ -7,7 +7,7 @@ use crate::calendar::Closing;
 use crate::clock::Difference;
 use crate::id::{MachineId, PipelineName, RolloutId, StepName};
 use crate::pipeline::{SoakFrom, Who};
-use crate::rollout::{Action, CauseKind, GaugeId, Halt, How};
+use crate::rollout::{Action, CauseKind, GaugeId, Halt, How, Left};
 use crate::time::Timestamp;
 
 pub(crate) use find::of_job;
@@ -128,7 +128,7 @@ pub enum Ended {
     Failed { action: Action, cause: CauseKind, note: Option<String> },
     Lost { action: Action },
     Skipped,
-    Gone,
+    Gone { left: Left, note: Option<String> },
 }
 
 /// The reasons of one machine, in the rollout that matters most for it.

@@ -223,7 +223,8 @@ async fn looking_begins_nothing() {
     if !sshd_is_there() {
         return;
     }
-    let unknown = r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-0-m0-s3"}}}'"#;
+    let unknown =
+        r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-0-m0-s3"}}}'"#;
     let door = Door::with(&format!("{HELLO}echo \"$JOB\" >job; {unknown}")).await;
     let (mut executor, answers) = executor(&door);
     executor.start(&state(&door), effect(Mode::Seek, 0, Action::Patch, 1));
