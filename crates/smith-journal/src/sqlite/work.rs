@@ -1,8 +1,10 @@
 //! What the writing thread does inside one transaction: appends, snapshots, leases, blobs, loading.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
-use super::reader::{read_head, read_lease, signed};
+use super::reader::{read_head, read_lease, signed, unsigned};
 use super::writer::Step;
 use crate::blob::Packed;
 use crate::chain::Chain;
@@ -10,7 +12,7 @@ use crate::error::{AppendError, LeaseError, ReadError, SnapshotError};
 use crate::import::{LoadError, checked};
 use crate::lease::{Fence, Generation, Lease};
 use crate::row::{Hash, Head, NewRow, Seq};
-use crate::snapshot::{KEPT, Sealed};
+use crate::snapshot::{Sealed, surplus, surplus_of_another};
 use crate::store::RowSource;
 
 /// One transaction. The head is read at its begin, moves with each append and is recorded once at its end.
@@ -108,10 +110,32 @@ impl<'t> Group<'t> {
         let (hash, seal) = (&expected.0[..], &sealed.seal.0[..]);
         let values = (sealed.format, signed(seq), hash, raw_len, &sealed.packed, seal);
         self.conn.prepare_cached(sql)?.execute(values)?;
-        let sql = "DELETE FROM snapshots WHERE format = ?1 AND seq NOT IN \
-                   (SELECT seq FROM snapshots WHERE format = ?1 ORDER BY seq DESC LIMIT ?2)";
-        self.conn.prepare_cached(sql)?.execute((sealed.format, KEPT as i64))?;
+        self.thin(sealed.format)?;
         Ok(Step::Wrote(Ok(())))
+    }
+
+    /// Leaves the snapshots that are to stay, now that one of this format was put.
+    fn thin(&self, format: u32) -> rusqlite::Result<()> {
+        let mut kept: BTreeMap<u32, Vec<Seq>> = BTreeMap::new();
+        let mut statement = self.conn.prepare_cached("SELECT format, seq FROM snapshots ORDER BY seq")?;
+        let mut stored = statement.query(())?;
+        while let Some(row) = stored.next()? {
+            kept.entry(row.get(0)?).or_default().push(Seq(unsigned(row.get(1)?)));
+        }
+        let mut delete = self.conn.prepare_cached("DELETE FROM snapshots WHERE format = ?1 AND seq = ?2")?;
+        for (of, mut rows) in kept {
+            if of != format {
+                for gone in surplus_of_another(&rows) {
+                    delete.execute((of, signed(*gone)))?;
+                }
+                continue;
+            }
+            while let Some(gone) = surplus(&rows) {
+                rows.retain(|seq| *seq != gone);
+                delete.execute((of, signed(gone)))?;
+            }
+        }
+        Ok(())
     }
 
     fn hash_at(&self, seq: Seq) -> rusqlite::Result<Option<Hash>> {
