@@ -243,13 +243,13 @@ impl<S: Store> Store for FaultyStore<S> {
         }
     }
 
-    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError> {
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
         let gate = self.script().snapshot_gate.clone();
         if let Some(gate) = gate {
             drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
         }
         self.check_write()?;
-        self.inner.put_sealed(sealed)
+        self.inner.put_all_sealed(sealed)
     }
 
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {

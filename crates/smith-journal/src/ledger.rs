@@ -324,9 +324,9 @@ impl<S: Store> Ledger for StoreLedger<S> {
         });
         verified.map_err(ReplayError::from)?;
         let (opening, milestones) = folded?;
-        for milestone in &milestones {
-            // Without it whoever looks at the middle of the journal waits longer, and nothing is wrong.
-            let _ = self.store.put_sealed(milestone);
+        if !milestones.is_empty() {
+            // Without them whoever looks at the middle of the journal waits longer, and nothing is wrong.
+            let _ = self.store.put_all_sealed(milestones);
         }
         self.head = opening.head;
         Ok(opening)
@@ -442,7 +442,7 @@ mod tests {
         let (opening, milestones) = fold_leaving(store, &codec, &progress, 50).expect("the journal");
         assert_eq!((opening.replayed, milestones.len()), (100, 0));
         let (_, milestones) = fold_leaving(store, &codec, &progress, 20).expect("the journal");
-        milestones.iter().for_each(|sealed| store.put_sealed(sealed).expect("a snapshot"));
+        store.put_all_sealed(milestones).expect("snapshots");
         let (opening, _) = fold_leaving(store, &codec, &progress, 50).expect("the journal");
         assert_eq!((opening.replayed, opening.state.builds.iter().count()), (0, 100));
     }

@@ -172,15 +172,18 @@ impl Store for MemoryStore {
         Ok(inner.chain.head())
     }
 
-    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError> {
-        let Head { seq, hash: expected } = sealed.head;
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
         let mut inner = self.write();
-        let found = inner.hash_at(seq);
-        if found != Some(expected) {
-            return Err(SnapshotError::NotOnChain { seq, expected, found });
+        for sealed in sealed {
+            let Head { seq, hash: expected } = sealed.head;
+            let found = inner.hash_at(seq);
+            if found != Some(expected) {
+                return Err(SnapshotError::NotOnChain { seq, expected, found });
+            }
+            let format = sealed.format;
+            inner.snapshots.insert((format, seq), sealed);
+            inner.thin(format);
         }
-        inner.snapshots.insert((sealed.format, seq), sealed.clone());
-        inner.thin(sealed.format);
         Ok(())
     }
 

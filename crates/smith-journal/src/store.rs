@@ -73,7 +73,12 @@ pub trait Store: Reader {
     }
 
     /// The same with one that was sealed before, which takes a while.
-    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError>;
+    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError> {
+        self.put_all_sealed(vec![sealed.clone()])
+    }
+
+    /// The same with several, at the cost of one write. After an error some of them may be there.
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError>;
 
     /// Begins a tenure, or prolongs the owner's running one. An owner is one process: its name must not outlive it.
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError>;
@@ -147,8 +152,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).append_if_head(generation, expected, rows)
     }
 
-    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError> {
-        (**self).put_sealed(sealed)
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
+        (**self).put_all_sealed(sealed)
     }
 
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {

@@ -83,9 +83,8 @@ impl Store for SqliteStore {
         self.thread.writer().append_if_head(generation, expected, rows)
     }
 
-    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError> {
-        let sealed = sealed.clone();
-        self.thread.writer().call(move |group| group.put_snapshot(&sealed))?
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
+        self.thread.writer().call(move |group| group.put_snapshots(&sealed))?
     }
 
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {

@@ -95,23 +95,30 @@ impl<'t> Group<'t> {
         Ok(Step::Wrote(Ok(lease)))
     }
 
-    pub(super) fn put_snapshot(
+    pub(super) fn put_snapshots(
         &mut self,
-        sealed: &Sealed,
+        sealed: &[Sealed],
     ) -> rusqlite::Result<Step<Result<(), SnapshotError>>> {
-        let Head { seq, hash: expected } = sealed.head;
-        let found = self.hash_at(seq)?;
-        if found != Some(expected) {
-            return Ok(Step::Refused(Err(SnapshotError::NotOnChain { seq, expected, found })));
+        for sealed in sealed {
+            let Head { seq, hash: expected } = sealed.head;
+            let found = self.hash_at(seq)?;
+            if found != Some(expected) {
+                return Ok(Step::Refused(Err(SnapshotError::NotOnChain { seq, expected, found })));
+            }
+            self.put_snapshot(sealed)?;
         }
+        Ok(Step::Wrote(Ok(())))
+    }
+
+    fn put_snapshot(&self, sealed: &Sealed) -> rusqlite::Result<()> {
+        let Head { seq, hash } = sealed.head;
         let sql = "INSERT OR REPLACE INTO snapshots (format, seq, hash, raw_len, packed, seal) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let raw_len = signed(Seq(sealed.raw_len));
-        let (hash, seal) = (&expected.0[..], &sealed.seal.0[..]);
+        let (hash, seal) = (&hash.0[..], &sealed.seal.0[..]);
         let values = (sealed.format, signed(seq), hash, raw_len, &sealed.packed, seal);
         self.conn.prepare_cached(sql)?.execute(values)?;
-        self.thin(sealed.format)?;
-        Ok(Step::Wrote(Ok(())))
+        self.thin(sealed.format)
     }
 
     /// Leaves the snapshots that are to stay, now that one of this format was put.
