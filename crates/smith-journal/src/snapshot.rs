@@ -15,10 +15,10 @@ pub(crate) const KEPT: usize = 2;
 
 /// Older snapshots that stay as milestones: whoever tells what happened in the middle of a journal folds from the one before. So
 /// many of a hundred thousand machines are as long as some hundred thousand rows, and a journal of ten million is folded
-/// from one of them in less than a second.
+/// from one of them in some two seconds.
 pub const MILESTONES: usize = 32;
 
-/// Rows between milestones at the least. They are folded in a tenth of a second, so nearer ones gain nothing; servers that are
+/// Rows between milestones at the least. They are folded in a third of a second, so nearer ones gain little; servers that are
 /// started again and again leave snapshots behind a few rows each.
 pub const MILESTONE_ROWS: u64 = 100_000;
 

@@ -150,7 +150,7 @@ fn denied(error: AuditExportError) -> Denied {
     }
 }
 
-/// Rows that one request looks at: a tenth of a second. Whoever wants more asks again.
+/// Rows that one request looks at: less than half a second. Whoever wants more asks again.
 const LOOK_ROWS: u64 = 100_000;
 
 /// The same for the newest rows, which begin some hundred thousand rows before they are found.

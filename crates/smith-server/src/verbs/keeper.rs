@@ -10,7 +10,7 @@ use super::refusals::Refusals;
 use crate::answers::Cursor;
 
 /// Looks at the journal that are taken at once: each folds some rows, which keeps a core busy. Also the states that they have in
-/// memory together, in use or kept for the next page; that of a fleet of 100,000 takes some 100 MiB.
+/// memory together, in use or kept for the next page; that of a fleet of 100,000 takes some 60 MiB.
 const AUDITS_AT_ONCE: usize = 2;
 
 /// How long a state is kept for the next page. Programs ask for it at once, people within a minute.
