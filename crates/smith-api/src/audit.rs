@@ -46,6 +46,9 @@ pub struct AuditQuery {
     /// What the page before gave as `next`.
     #[serde(default)]
     pub after: Option<String>,
+    /// Of the newest rows only those before this one: what the answer before gave as `next`.
+    #[serde(default)]
+    pub before: Option<String>,
     /// At most so many, up to 1,000.
     #[serde(default)]
     pub limit: Option<u32>,

@@ -1,6 +1,7 @@
 //! A small client: one request, one answer, over the server's socket or its address.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::Problem;
 
@@ -18,8 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// An answer is a page of a list, or the audit of one thing.
 const ANSWER_MAX: usize = 64 << 20;
 
-/// A file is an export of the journal; the server makes none that is half as long.
+/// A document of evidence is shorter.
 const FILE_MAX: usize = 1 << 30;
+
+/// An export of everything is made before its first byte comes: some seconds for each million rows. A server that ends shuts
+/// the connection, so this is for one that hangs.
+const MAKING: Duration = Duration::from_secs(60 * 60);
+
+/// A server sends a file as fast as it is taken.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +47,15 @@ pub enum ClientError {
     Denied(Box<Problem>),
     #[error("expected an answer of smith from {server}, found {found}")]
     Strange { server: String, found: String },
+}
+
+/// Why a file did not come whole.
+#[derive(Debug, Error)]
+pub enum DownloadError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("what came could not be kept")]
+    Keep(#[from] io::Error),
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +122,23 @@ impl Client {
     pub async fn fetch(&self, path: &str) -> Result<Vec<u8>, ClientError> {
         let response = self.send(self.request(Method::GET, path).timeout(PATIENCE)).await?;
         self.bytes(response, FILE_MAX).await
+    }
+
+    /// Reads a file of any length, piece by piece; it may take as long as it goes on. Answers how many bytes it had.
+    pub async fn download(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<u64, DownloadError> {
+        let begun = timeout(MAKING, self.send(self.request(Method::GET, path))).await;
+        let mut response = begun.map_err(|_| self.silent(MAKING))??;
+        let mut bytes = 0;
+        loop {
+            let piece = timeout(SILENCE, response.chunk()).await.map_err(|_| self.silent(SILENCE))?;
+            let Some(piece) = piece.map_err(|error| self.unreachable(&error))? else { return Ok(bytes) };
+            bytes += piece.len() as u64;
+            take(&piece)?;
+        }
     }
 
     /// Has something done. With a key it is done once, however often it is sent.
@@ -204,6 +239,11 @@ impl Client {
             why = one.to_string();
             cause = one.source();
         }
+        ClientError::Unreachable { server: self.server.to_string(), why }
+    }
+
+    fn silent(&self, longest: Duration) -> ClientError {
+        let why = format!("it said nothing for {} seconds", longest.as_secs());
         ClientError::Unreachable { server: self.server.to_string(), why }
     }
 

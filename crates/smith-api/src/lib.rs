@@ -26,7 +26,7 @@ pub use audit::{AuditLine, AuditQuery, EvidenceLine, ExportQuery, PackagesQuery,
 pub use build::{Build, Channel, SetChannel};
 pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, Train, TrainRaised};
 #[cfg(feature = "client")]
-pub use client::{Client, ClientError, Hearing, Server, Told};
+pub use client::{Client, ClientError, DownloadError, Hearing, Server, Told};
 pub use clock::Clock;
 pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink, Week};
 pub use machine::{Exempt, Exemption, Gaps, Machine, Named, Why, WhyReason};

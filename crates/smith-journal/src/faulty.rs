@@ -4,13 +4,13 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{AppendError, BlobError, Cause, LeaseError, ReadError, SnapshotError, WriteError};
 use crate::import::LoadError;
 use crate::lease::{Generation, Lease};
 use crate::row::{Hash, Head, NewRow, Seq};
-use crate::snapshot::{Sealed, Snapshot};
+use crate::snapshot::Sealed;
 use crate::store::{Reader, RowSource, Store, Visitor};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ struct Script {
     reads: VecDeque<(u64, u64)>,
     snapshots: VecDeque<(u64, ())>,
     writes_state: WriteState,
+    snapshot_gate: Option<Arc<Mutex<()>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,6 +87,11 @@ impl<S> FaultyStore<S> {
             Fault::Read { after_rows } => script.reads.push_back((calls, after_rows)),
             Fault::CorruptSnapshot => script.snapshots.push_back((calls, ())),
         }
+    }
+
+    /// Lets snapshots be put only while nobody holds this, as on a disk that hangs.
+    pub fn put_snapshots_through(&self, gate: Arc<Mutex<()>>) {
+        self.script().snapshot_gate = Some(gate);
     }
 
     /// What opening again does to a real store: after a lost answer, writes are taken again.
@@ -180,11 +186,16 @@ impl<S: Reader> Reader for FaultyStore<S> {
         self.visit_until_fault(visit, |visit| self.inner.read_stream(stream, after, visit))
     }
 
-    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError> {
+    fn snapshots(&self, format: u32) -> Result<Vec<Head>, ReadError> {
         self.check_read()?;
-        let mut stored = self.inner.sealed_snapshots(format)?;
+        self.inner.snapshots(format)
+    }
+
+    fn sealed_snapshot(&self, format: u32, seq: Seq) -> Result<Option<Sealed>, ReadError> {
+        self.check_read()?;
+        let mut stored = self.inner.sealed_snapshot(format, seq)?;
         if take(&mut self.script().snapshots).is_some()
-            && let Some(byte) = stored.first_mut().and_then(|newest| newest.packed.last_mut())
+            && let Some(byte) = stored.as_mut().and_then(|stored| stored.packed.last_mut())
         {
             *byte ^= 1;
         }
@@ -232,9 +243,13 @@ impl<S: Store> Store for FaultyStore<S> {
         }
     }
 
-    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
+        let gate = self.script().snapshot_gate.clone();
+        if let Some(gate) = gate {
+            drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         self.check_write()?;
-        self.inner.put_snapshot(snapshot)
+        self.inner.put_all_sealed(sealed)
     }
 
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {

@@ -13,10 +13,11 @@ use thiserror::Error;
 use crate::codec::{Codec, DecodeError, EncodeError, FORMAT, from_snapshot, stream_of, to_snapshot};
 use crate::error::{AppendError, LeaseError, ReadError, SnapshotError};
 use crate::lease::{Generation, Lease};
+use crate::progress::Progress;
 use crate::row::{Head, NewRow, Seq};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{MILESTONE_ROWS, MILESTONES, Sealed, Snapshot};
 use crate::store::{Reader, Store};
-use crate::verify::{VerifyError, verify};
+use crate::verify::{VerifyError, verify_watched};
 
 /// One event on its way into the journal.
 #[derive(Debug, Clone)]
@@ -93,11 +94,18 @@ pub struct StoreLedger<S> {
     codec: Codec,
     generation: Generation,
     head: Head,
+    progress: Arc<Progress>,
 }
 
 impl<S: Store> StoreLedger<S> {
     pub fn new(store: S) -> Self {
-        Self { store, codec: Codec::default(), generation: Generation::default(), head: Head::GENESIS }
+        Self::watched(store, Arc::default())
+    }
+
+    /// The same, opened while somebody looks how far that has come.
+    pub fn watched(store: S, progress: Arc<Progress>) -> Self {
+        let (codec, generation) = (Codec::default(), Generation::default());
+        Self { store, codec, generation, head: Head::GENESIS, progress }
     }
 
     pub fn store(&self) -> &S {
@@ -115,25 +123,99 @@ impl<S: Store> StoreLedger<S> {
 
 /// Folds the rows of a journal, from a snapshot on where there is one that can be trusted.
 pub fn fold(reader: &dyn Reader, codec: &Codec) -> Result<Opening, ReplayError> {
-    let latest = reader.latest_snapshot(FORMAT)?;
-    let from = latest.snapshot.and_then(|snapshot| {
-        // A snapshot that does not decode is worth nothing and costs nothing: the journal has it all.
-        from_snapshot(&snapshot.bytes).ok().map(|state| (state, snapshot.head))
-    });
-    let (state, start) = from.unwrap_or_else(|| (State::default(), Head::GENESIS));
+    let (state, start) = known_until(reader, Seq(u64::MAX))?;
     follow(reader, codec, state, start, |_, _| Ok(()))
+}
+
+/// The newest state that a snapshot has and that holds no row behind this one; that before the first row if there is none.
+pub fn known_until(reader: &dyn Reader, last: Seq) -> Result<(State, Head), ReadError> {
+    let mut last = last;
+    while let Some(snapshot) = reader.snapshot_until(FORMAT, last)?.snapshot {
+        // One that does not decode is worth nothing and costs nothing: the journal has it all.
+        if let Ok(state) = from_snapshot(&snapshot.bytes) {
+            return Ok((state, snapshot.head));
+        }
+        let Some(before) = snapshot.head.seq.0.checked_sub(1) else { break };
+        last = Seq(before);
+    }
+    Ok((State::default(), Head::GENESIS))
+}
+
+/// How far milestones stand from each other in a journal that ends with this row, and at least so far.
+fn spacing(last: Seq, least: u64) -> u64 {
+    least.max(last.0.div_ceil(MILESTONES as u64))
+}
+
+/// Whether somewhere in a journal the way from one snapshot to the next is longer than those who keep them ever let it become.
+fn lacks_milestones(reader: &dyn Reader, last: Seq, spacing: u64) -> Result<bool, ReadError> {
+    let mut rows: Vec<u64> = reader.snapshots(FORMAT)?.iter().map(|head| head.seq.0).collect();
+    rows.insert(0, last.0);
+    rows.push(0);
+    Ok(rows.windows(2).any(|two| two[0].saturating_sub(two[1]) > 3 * spacing))
+}
+
+/// Folds a journal that is being opened. Where milestones are missing it is folded from its first row and leaves them by the way:
+/// after a change of the format, or once all snapshots were damaged, whoever looks at the middle later folds little again. What
+/// is left counts only once all rows are verified, as the fold itself does.
+fn fold_leaving(
+    reader: &dyn Reader,
+    codec: &Codec,
+    progress: &Progress,
+    least: u64,
+) -> Result<(Opening, Vec<Sealed>), ReplayError> {
+    let last = reader.head()?.seq;
+    let spacing = spacing(last, least);
+    let watched = |row: Seq| progress.folded(row);
+    if !lacks_milestones(reader, last, spacing)? {
+        let (state, start) = known_until(reader, Seq(u64::MAX))?;
+        let opening = follow(reader, codec, state, start, |row, _| {
+            watched(row);
+            Ok(())
+        })?;
+        return Ok((opening, Vec::new()));
+    }
+    thread::scope(|scope| {
+        // Sealing takes longer than making the bytes, and the fold goes on meanwhile.
+        let (sender, receiver) = sync_channel::<(Seq, Vec<u8>)>(1);
+        let sealing = scope.spawn(move || {
+            receiver.into_iter().filter_map(|(seq, bytes)| sealed(reader, seq, bytes)).collect()
+        });
+        let folded = follow(reader, codec, State::default(), Head::GENESIS, |row, state| {
+            watched(row);
+            if row.0.is_multiple_of(spacing)
+                && let Ok(bytes) = to_snapshot(state)
+            {
+                // It is taken unless the other thread panicked, which is told below.
+                let _ = sender.send((row, bytes));
+            }
+            Ok(())
+        });
+        drop(sender);
+        match sealing.join() {
+            Ok(milestones) => Ok((folded?, milestones)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// A milestone is an aid: one that cannot be made is left out.
+fn sealed(reader: &dyn Reader, seq: Seq, bytes: Vec<u8>) -> Option<Sealed> {
+    let hash = reader.hash_at(seq).ok()??;
+    Sealed::new(&Snapshot { head: Head { seq, hash }, format: FORMAT, bytes }).ok()
 }
 
 /// The state by every row from the first, with the snapshots compared on the way. For whoever wants to know what happened
 /// and not only how it stands: whoever can write a file can write a snapshot too.
 pub fn refold(reader: &dyn Reader, codec: &Codec) -> Result<Opening, ReplayError> {
-    let snapshots = reader.sealed_snapshots(FORMAT)?;
+    let snapshots = reader.snapshots(FORMAT)?;
     follow(reader, codec, State::default(), Head::GENESIS, |row, state| {
-        let here = snapshots.iter().filter(|sealed| sealed.head.seq == row);
+        if snapshots.iter().all(|head| head.seq != row) {
+            return Ok(());
+        }
         // One that does not open, or is of a chain of its own, is passed over by whoever reads snapshots.
-        let opened = here.filter_map(|sealed| sealed.open().ok());
-        let mut kept = opened.filter_map(|snapshot| from_snapshot(&snapshot.bytes).ok());
-        if kept.all(|kept| kept == *state) { Ok(()) } else { Err(ReplayError::Snapshot { row }) }
+        let opened = reader.sealed_snapshot(FORMAT, row)?.and_then(|sealed| sealed.open().ok());
+        let kept = opened.and_then(|snapshot| from_snapshot(&snapshot.bytes).ok());
+        if kept.is_none_or(|kept| kept == *state) { Ok(()) } else { Err(ReplayError::Snapshot { row }) }
     })
 }
 
@@ -230,16 +312,22 @@ impl<S: Store> Ledger for StoreLedger<S> {
 
     fn open(&mut self) -> Result<Opening, LedgerError> {
         // Both read every row and each takes about as long as the other. What was folded counts only once all is verified.
+        let (store, progress) = (&self.store, &*self.progress);
+        progress.begin(store.head().map_err(ReplayError::from)?.seq);
         let (verified, folded) = thread::scope(|scope| {
-            let verifying = scope.spawn(|| verify(&self.store, Head::GENESIS, &[]));
-            let folded = fold(&self.store, &self.codec);
+            let verifying = scope.spawn(move || verify_watched(store, progress));
+            let folded = fold_leaving(store, &self.codec, progress, MILESTONE_ROWS);
             match verifying.join() {
                 Ok(verified) => (verified, folded),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         });
         verified.map_err(ReplayError::from)?;
-        let opening = folded?;
+        let (opening, milestones) = folded?;
+        if !milestones.is_empty() {
+            // Without them whoever looks at the middle of the journal waits longer, and nothing is wrong.
+            let _ = self.store.put_all_sealed(milestones);
+        }
         self.head = opening.head;
         Ok(opening)
     }
@@ -307,5 +395,55 @@ impl Ledger for Memoryless {
 
     fn snapshot(&mut self, _state: &State) -> Result<(), LedgerError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smith_domain::build::BuildEvent;
+    use smith_domain::id::BuildNumber;
+
+    use super::*;
+    use crate::memory::MemoryStore;
+
+    fn journal(rows: u32) -> StoreLedger<MemoryStore> {
+        let mut ledger = StoreLedger::new(MemoryStore::new());
+        ledger.take("one", Timestamp(0)).expect("the lease");
+        let entry = |number: u32| Entry {
+            at: Timestamp(i64::from(number)),
+            actor: "ann".into(),
+            event: BuildEvent::Verified { build: BuildNumber(number) }.into(),
+        };
+        ledger.append(&State::default(), (1..=rows).map(entry).collect()).expect("rows");
+        ledger
+    }
+
+    #[test]
+    fn a_fold_of_a_long_journal_leaves_milestones_with_the_states_of_their_rows() {
+        let ledger = journal(100);
+        let (store, codec) = (ledger.store(), Codec::default());
+        let (opening, milestones) =
+            fold_leaving(store, &codec, &Progress::default(), 10).expect("the journal");
+        assert_eq!((opening.replayed, opening.state.builds.iter().count()), (100, 100));
+        let rows: Vec<u64> = milestones.iter().map(|sealed| sealed.head.seq.0).collect();
+        assert_eq!(rows, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        for milestone in &milestones {
+            assert_eq!(store.hash_at(milestone.head.seq).expect("a row"), Some(milestone.head.hash));
+            let state = from_snapshot(&milestone.open().expect("bytes").bytes).expect("a state");
+            assert_eq!(state.builds.iter().count() as u64, milestone.head.seq.0);
+            assert_eq!(state.at, Timestamp(state.builds.iter().count() as i64));
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_short_or_has_its_milestones_is_folded_from_the_newest() {
+        let ledger = journal(100);
+        let (store, codec, progress) = (ledger.store(), Codec::default(), Progress::default());
+        let (opening, milestones) = fold_leaving(store, &codec, &progress, 50).expect("the journal");
+        assert_eq!((opening.replayed, milestones.len()), (100, 0));
+        let (_, milestones) = fold_leaving(store, &codec, &progress, 20).expect("the journal");
+        store.put_all_sealed(milestones).expect("snapshots");
+        let (opening, _) = fold_leaving(store, &codec, &progress, 50).expect("the journal");
+        assert_eq!((opening.replayed, opening.state.builds.iter().count()), (0, 100));
     }
 }

@@ -22,6 +22,7 @@ mod ledger;
 pub mod lift;
 pub mod limits;
 mod memory;
+mod progress;
 mod proof;
 mod row;
 mod snapshot;
@@ -38,15 +39,18 @@ pub use export::{ExportError, export};
 pub use faulty::FaultyStore;
 pub use import::{BadLine, LineFault, LoadError, import};
 pub use lease::{Generation, Lease};
-pub use ledger::{Entry, Ledger, LedgerError, Memoryless, Opening, ReplayError, StoreLedger, fold, refold};
+pub use ledger::{
+    Entry, Ledger, LedgerError, Memoryless, Opening, ReplayError, StoreLedger, fold, known_until, refold,
+};
 pub use lift::Lift;
 pub use memory::MemoryStore;
+pub use progress::{Progress, Reading};
 pub use proof::{
     About, Compared, ExportFault, Fault, MAX_ATTACHED_BYTES, Marked, OtherHistory, Pick, ProofError,
     ProofWriter, Proven, Scope, Shown, Written, read_proof,
 };
 pub use row::{BadHash, Content, Hash, Head, NewRow, Row, RowRef, Seq};
-pub use snapshot::{BadSnapshot, Latest, Rejected, Sealed, Snapshot};
+pub use snapshot::{BadSnapshot, Latest, MILESTONE_ROWS, MILESTONES, Rejected, Sealed, Snapshot};
 pub use sqlite::{OpenError, Pending, SqliteReader, SqliteStore, Writer};
 pub use store::{Reader, RowSource, Store, Visitor};
 pub use tree::Tree;

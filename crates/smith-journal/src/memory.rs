@@ -13,7 +13,7 @@ use crate::import::{LoadError, checked};
 use crate::lease::{Fence, Generation, Lease};
 use crate::limits::check_rows;
 use crate::row::{Hash, Head, NewRow, Row, Seq};
-use crate::snapshot::{KEPT, Sealed, Snapshot};
+use crate::snapshot::{Sealed, surplus, surplus_of_another};
 use crate::store::{Reader, RowSource, Store, Visitor};
 
 /// Rows are shown in portions of this size, so that a visitor may call the store without a deadlock.
@@ -56,6 +56,24 @@ impl Inner {
         let head = self.chain.push(&row.content());
         self.streams.entry(row.stream.clone().into_owned()).or_default().push(self.rows.len());
         self.rows.push(Arc::new(Row { seq: head.seq, row, hash: head.hash }));
+    }
+
+    /// Leaves the snapshots that are to stay, now that one of this format was put.
+    fn thin(&mut self, format: u32) {
+        let mut rows: BTreeMap<u32, Vec<Seq>> = BTreeMap::new();
+        for (format, seq) in self.snapshots.keys() {
+            rows.entry(*format).or_default().push(*seq);
+        }
+        for (of, mut rows) in rows {
+            if of != format {
+                surplus_of_another(&rows).iter().for_each(|seq| drop(self.snapshots.remove(&(of, *seq))));
+                continue;
+            }
+            while let Some(gone) = surplus(&rows) {
+                rows.retain(|seq| *seq != gone);
+                self.snapshots.remove(&(of, gone));
+            }
+        }
     }
 
     fn hash_at(&self, seq: Seq) -> Option<Hash> {
@@ -107,10 +125,14 @@ impl Reader for MemoryStore {
         Ok(head)
     }
 
-    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError> {
+    fn snapshots(&self, format: u32) -> Result<Vec<Head>, ReadError> {
         let inner = self.read();
         let range = (format, Seq::GENESIS)..=(format, Seq(u64::MAX));
-        Ok(inner.snapshots.range(range).rev().map(|(_, sealed)| sealed.clone()).collect())
+        Ok(inner.snapshots.range(range).rev().map(|(_, sealed)| sealed.head).collect())
+    }
+
+    fn sealed_snapshot(&self, format: u32, seq: Seq) -> Result<Option<Sealed>, ReadError> {
+        Ok(self.read().snapshots.get(&(format, seq)).cloned())
     }
 
     fn lease(&self) -> Result<Lease, ReadError> {
@@ -150,19 +172,17 @@ impl Store for MemoryStore {
         Ok(inner.chain.head())
     }
 
-    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let sealed = Sealed::new(snapshot)?;
-        let Head { seq, hash: expected } = snapshot.head;
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
         let mut inner = self.write();
-        let found = inner.hash_at(seq);
-        if found != Some(expected) {
-            return Err(SnapshotError::NotOnChain { seq, expected, found });
-        }
-        inner.snapshots.insert((sealed.format, seq), sealed);
-        let range = (snapshot.format, Seq::GENESIS)..=(snapshot.format, Seq(u64::MAX));
-        let old: Vec<_> = inner.snapshots.range(range).rev().skip(KEPT).map(|(key, _)| *key).collect();
-        for key in old {
-            inner.snapshots.remove(&key);
+        for sealed in sealed {
+            let Head { seq, hash: expected } = sealed.head;
+            let found = inner.hash_at(seq);
+            if found != Some(expected) {
+                return Err(SnapshotError::NotOnChain { seq, expected, found });
+            }
+            let format = sealed.format;
+            inner.snapshots.insert((format, seq), sealed);
+            inner.thin(format);
         }
         Ok(())
     }

@@ -29,14 +29,25 @@ pub trait Reader: Send + Sync {
     /// Shows the rows of one stream in order; costs as many steps as the stream has rows.
     fn read_stream(&self, stream: &str, after: Seq, visit: &mut Visitor<'_>) -> Result<Head, ReadError>;
 
-    /// The stored snapshots of this format, newest first, unchecked.
-    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError>;
+    /// Where the stored snapshots of this format stand, newest first, unchecked.
+    fn snapshots(&self, format: u32) -> Result<Vec<Head>, ReadError>;
+
+    /// The stored snapshot at a row, unchecked.
+    fn sealed_snapshot(&self, format: u32, seq: Seq) -> Result<Option<Sealed>, ReadError>;
 
     /// The newest snapshot of this format that has its own hash and lies on the chain.
     fn latest_snapshot(&self, format: u32) -> Result<Latest, ReadError> {
-        choose(&self.sealed_snapshots(format)?, |head| {
+        self.snapshot_until(format, Seq(u64::MAX))
+    }
+
+    /// The same among those that hold no row behind this one.
+    fn snapshot_until(&self, format: u32, last: Seq) -> Result<Latest, ReadError> {
+        let mut stored = self.snapshots(format)?;
+        stored.retain(|head| head.seq <= last);
+        let on_chain = |head: Head| {
             Ok(if self.hash_at(head.seq)? == Some(head.hash) { OnChain::Yes } else { OnChain::No })
-        })
+        };
+        choose(&stored, on_chain, |seq| self.sealed_snapshot(format, seq))
     }
 
     fn lease(&self) -> Result<Lease, ReadError>;
@@ -55,8 +66,19 @@ pub trait Store: Reader {
         rows: Vec<NewRow>,
     ) -> Result<Head, AppendError>;
 
-    /// Keeps a snapshot, if its head lies on the chain; the newest two of its format stay.
-    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError>;
+    /// Keeps a snapshot, if its head lies on the chain. The newest two of its format stay, and some of the older ones as
+    /// milestones.
+    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        self.put_sealed(&Sealed::new(snapshot)?)
+    }
+
+    /// The same with one that was sealed before, which takes a while.
+    fn put_sealed(&self, sealed: &Sealed) -> Result<(), SnapshotError> {
+        self.put_all_sealed(vec![sealed.clone()])
+    }
+
+    /// The same with several, at the cost of one write. After an error some of them may be there.
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError>;
 
     /// Begins a tenure, or prolongs the owner's running one. An owner is one process: its name must not outlive it.
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError>;
@@ -103,8 +125,12 @@ impl<S: Reader + ?Sized> Reader for Arc<S> {
         (**self).read_stream(stream, after, visit)
     }
 
-    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError> {
-        (**self).sealed_snapshots(format)
+    fn snapshots(&self, format: u32) -> Result<Vec<Head>, ReadError> {
+        (**self).snapshots(format)
+    }
+
+    fn sealed_snapshot(&self, format: u32, seq: Seq) -> Result<Option<Sealed>, ReadError> {
+        (**self).sealed_snapshot(format, seq)
     }
 
     fn lease(&self) -> Result<Lease, ReadError> {
@@ -126,8 +152,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).append_if_head(generation, expected, rows)
     }
 
-    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        (**self).put_snapshot(snapshot)
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
+        (**self).put_all_sealed(sealed)
     }
 
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {
@@ -146,6 +172,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn release(&self, generation: Generation) -> Result<(), LeaseError> {
         (**self).release(generation)
+    }
+
+    fn is_ours_alone(&self) -> bool {
+        (**self).is_ours_alone()
     }
 
     fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobError> {

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::chain::{Chain, row_hash};
 use crate::checkpoint::Checkpoint;
 use crate::error::ReadError;
+use crate::progress::Progress;
 use crate::row::{Hash, Head, Row, RowRef, Seq};
 use crate::store::Reader;
 use crate::tree::Tree;
@@ -78,17 +79,25 @@ pub enum VerifyError {
 /// head record and with every checkpoint at or behind `start`.
 pub fn verify(reader: &dyn Reader, start: Head, checkpoints: &[Checkpoint]) -> Result<Verified, VerifyError> {
     check_start(reader, start)?;
-    let walk = walk_along(reader, Walk::new(start, checkpoints)?)?;
+    let walk = walk_along(reader, Walk::new(start, checkpoints)?, |_| ())?;
     Ok(Verified { rows: walk.head().seq.0 - start.seq.0, head: walk.head() })
 }
 
+/// Recomputes the whole chain while somebody watches.
+pub(crate) fn verify_watched(reader: &dyn Reader, progress: &Progress) -> Result<(), VerifyError> {
+    walk_along(reader, Walk::new(Head::GENESIS, &[])?, |row| progress.verified(row)).map(drop)
+}
+
 /// Walks along all rows behind where the walk stands.
-fn walk_along(reader: &dyn Reader, mut walk: Walk) -> Result<Walk, VerifyError> {
+fn walk_along(reader: &dyn Reader, mut walk: Walk, mut passed: impl FnMut(Seq)) -> Result<Walk, VerifyError> {
     let start = walk.head();
     let mut broken = None;
     let mut suspect = None;
     let read = reader.read_from(start.seq, &mut |row| match walk.step(&row) {
-        Ok(()) => ControlFlow::Continue(()),
+        Ok(()) => {
+            passed(row.seq);
+            ControlFlow::Continue(())
+        }
         Err(found) => {
             suspect = Some(row.to_row());
             broken = Some(found);
@@ -107,7 +116,7 @@ fn walk_along(reader: &dyn Reader, mut walk: Walk) -> Result<Walk, VerifyError> 
 pub fn take_checkpoint(reader: &dyn Reader, at: i64) -> Result<Checkpoint, VerifyError> {
     let mut walk = Walk::new(Head::GENESIS, &[])?;
     walk.tree = Some(Tree::default());
-    let verified = walk_along(reader, walk)?;
+    let verified = walk_along(reader, walk, |_| ())?;
     Ok(Checkpoint { head: verified.head(), at, root: verified.tree.map(|tree| tree.root()) })
 }
 

@@ -13,7 +13,7 @@ use smith_journal::BlobFolder;
 use tokio::runtime::Handle;
 
 use crate::config::settings::Settings as SiteSettings;
-use crate::core::{Core, Life, Start, StartError, owner_here, start};
+use crate::core::{Core, Life, Opened, Start, StartError, begin as begin_to_drive, owner_here};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
 use crate::feed::{keep_evidence, watch_builds, watch_inventory};
@@ -69,7 +69,7 @@ impl Served {
         let Some(telemetry) = &self.telemetry else { return App::new(parts) };
         let app = App::with_telemetry(parts, telemetry.counts());
         let told = app.clone();
-        telemetry.tell_numbers(move || told.numbers());
+        telemetry.tell_numbers(self.site.core.clone(), move || told.numbers());
         app
     }
 
@@ -86,10 +86,9 @@ impl Served {
 /// Makes what performs the actions on machines, around what performs errands.
 pub type Machines = Box<dyn FnMut(&Core, Errands) -> Box<dyn Executor + Send> + Send>;
 
-/// Begins to drive as the settings say. `tell` gets what a person should read in the log.
+/// Drives as the settings say. `tell` gets what a person should read in the log.
 pub fn serve(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Result<Served, ServeError> {
-    let machines = reached_by_ssh(settings, runtime)?;
-    serve_with(settings, runtime, tell, machines)
+    begin(settings, runtime, tell)?.opened()
 }
 
 /// The same with machines that are reached in another way.
@@ -97,25 +96,86 @@ pub fn serve_with(
     settings: &SiteSettings,
     runtime: &Handle,
     tell: fn(&str),
-    mut machines: Machines,
+    machines: Machines,
 ) -> Result<Served, ServeError> {
+    begin_with(settings, runtime, tell, machines)?.opened()
+}
+
+/// A server that reads its journal. Its site can be shown to faces already, which say how far that is.
+#[derive(Debug)]
+pub struct Beginning {
+    served: Served,
+    opened: Opened,
+    settings: SiteSettings,
+    runtime: Handle,
+    tell: fn(&str),
+}
+
+/// Begins to drive as the settings say, without waiting until the journal was read.
+pub fn begin(settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) -> Result<Beginning, ServeError> {
+    let machines = reached_by_ssh(settings, runtime)?;
+    begin_with(settings, runtime, tell, machines)
+}
+
+fn begin_with(
+    settings: &SiteSettings,
+    runtime: &Handle,
+    tell: fn(&str),
+    mut machines: Machines,
+) -> Result<Beginning, ServeError> {
     make_folder(&settings.data)?;
     let notifier = Notifier::new(settings.notify.clone(), &settings.data.join(TOLD))?;
     let weeks = Weeks::new(settings);
     let (handle, links_of_weeks) = (runtime.clone(), weeks.clone());
     let executors = move |core: &Core| -> Box<dyn Executor + Send> {
+        // They may begin tasks, and are made on a thread of the driver's.
+        let _inside = handle.enter();
         let errands = Errands::new(core.clone(), handle.clone(), notifier.clone(), links_of_weeks.clone());
         machines(core, errands)
     };
     let journal = settings.data.join(JOURNAL);
-    // The executors begin tasks as soon as the journal is open.
-    let _inside = runtime.enter();
-    let life = start(Start { journal, owner: owner_here(), executors: Box::new(executors) })?;
+    let (life, opened) =
+        begin_to_drive(Start { journal, owner: owner_here(), executors: Box::new(executors) })?;
     let core = life.core().clone();
     let telemetry = match &settings.telemetry {
-        Some(wanted) => Some(Telemetry::begin(wanted, (&settings.site, &settings.data), &core, runtime)?),
+        Some(wanted) => Some(Telemetry::begin(wanted, (&settings.site, &settings.data), runtime)?),
         None => None,
     };
+    let pipelines = Arc::new(settings.pipelines.clone());
+    let (requests, plans) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
+    let people = settings.people.iter().map(|person| person.name.clone());
+    let keeper = Arc::new(Keeper::new(people.chain(master_names())));
+    let site = Site { core, pipelines, requests, weeks: plans, keeper };
+    let served = Served { life, site, weeks, telemetry };
+    Ok(Beginning { served, opened, settings: settings.clone(), runtime: runtime.clone(), tell })
+}
+
+impl Beginning {
+    pub fn site(&self) -> &Site {
+        &self.served.site
+    }
+
+    /// What answers requests, also while the journal is being read.
+    pub fn app(&self, parts: Parts) -> App {
+        self.served.app(parts)
+    }
+
+    /// Waits until the journal was read; then everything begins that looks at the site by itself.
+    pub fn opened(self) -> Result<Served, ServeError> {
+        let Self { mut served, opened, settings, runtime, tell } = self;
+        opened.wait()?;
+        if let Some(telemetry) = &mut served.telemetry {
+            telemetry.follow(&served.site.core);
+        }
+        watch(&served, &settings, &runtime, tell);
+        Ok(served)
+    }
+}
+
+/// Begins what goes on beside the driver.
+fn watch(served: &Served, settings: &SiteSettings, runtime: &Handle, tell: fn(&str)) {
+    let Served { site, weeks, .. } = served;
+    let core = &site.core;
     if let Some(config) = &settings.inventory {
         let every = Duration::from_millis(settings.inventory_every.0);
         runtime.spawn(watch_inventory(core.clone(), config.clone(), every, tell));
@@ -126,15 +186,9 @@ pub fn serve_with(
     runtime.spawn(keep_evidence(core.clone(), settings.data.join(EVIDENCE), tell));
     let (mending, core_of_weeks, inside) = (weeks.clone(), core.clone(), runtime.clone());
     runtime.spawn(async move { mending.mend(&core_of_weeks, &inside, tell).await });
-    let pipelines = Arc::new(settings.pipelines.clone());
-    let (requests, plans) = (Arc::new(settings.requests.clone()), Arc::new(settings.weeks.clone()));
-    let people = settings.people.iter().map(|person| person.name.clone());
-    let keeper = Arc::new(Keeper::new(people.chain(master_names())));
-    let site = Site { core, pipelines, requests, weeks: plans, keeper };
     if site.weeks.iter().any(|week| week.schedule.is_some()) {
         runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
     }
-    Ok(Served { life, site, weeks, telemetry })
 }
 
 fn reached_by_ssh(settings: &SiteSettings, runtime: &Handle) -> Result<Machines, ServeError> {

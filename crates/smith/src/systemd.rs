@@ -31,6 +31,11 @@ impl Systemd {
         let _ = self.socket.send_to_addr(state.as_bytes(), &self.address);
     }
 
+    /// Asks for more time before it gives up on a start, which takes as long as there is something to read.
+    pub(crate) fn ask_for_time(&self, time: Duration, status: &str) {
+        self.say(&format!("EXTEND_TIMEOUT_USEC={}\nSTATUS={status}", time.as_micros()));
+    }
+
     /// How often it wants to hear that all is well before it kills and starts again: half of the time that it waits.
     pub(crate) fn watchdog() -> Option<Duration> {
         let text = |name: &str| std::env::var(name).ok();
@@ -62,6 +67,18 @@ mod tests {
         assert_eq!(&heard[..length], b"READY=1");
         drop(listens);
         Systemd::at(path.to_str().unwrap()).unwrap().say("nobody listens, and nothing is wrong");
+    }
+
+    #[test]
+    fn more_time_is_asked_for_in_microseconds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let listens = UnixDatagram::bind(&path).unwrap();
+        let systemd = Systemd::at(path.to_str().unwrap()).unwrap();
+        systemd.ask_for_time(Duration::from_secs(60), "row 7 of 9");
+        let mut heard = [0; 64];
+        let length = listens.recv(&mut heard).unwrap();
+        assert_eq!(&heard[..length], b"EXTEND_TIMEOUT_USEC=60000000\nSTATUS=row 7 of 9");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::{BlobError, LeaseError, SnapshotError};
 use crate::lease::{Generation, Lease};
 use crate::limits::{MAX_BLOB_BYTES, MAX_NOTE_BYTES};
 use crate::row::{Hash, Head, Seq};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Latest, Snapshot};
 use crate::store::Store;
 
 pub(super) fn leases_change_hands(store: &dyn Store) {
@@ -58,9 +58,11 @@ pub(super) fn snapshots_are_kept_by_format_and_age(store: &dyn Store) {
     let newest = put(fill(store, Generation::NONE, 1), 1, &"newest ".repeat(1_000));
     let latest = store.latest_snapshot(1).expect("snapshots");
     assert_eq!((latest.snapshot, latest.rejected), (Some(newest), vec![]));
-    let kept: Vec<_> =
-        store.sealed_snapshots(1).expect("snapshots").iter().map(|sealed| sealed.head.seq.0).collect();
+    let kept: Vec<_> = store.snapshots(1).expect("snapshots").iter().map(|head| head.seq.0).collect();
     assert_eq!(kept, [3, 2]);
+    let older = store.snapshot_until(1, Seq(2)).expect("snapshots").snapshot.map(|one| one.head.seq);
+    assert_eq!(older, Some(Seq(2)));
+    assert_eq!(store.snapshot_until(1, Seq(1)).expect("snapshots"), Latest::default());
     assert_eq!(store.latest_snapshot(2).expect("snapshots").snapshot, Some(other));
     let replaced = put(store.head().expect("a head"), 1, "again");
     assert_eq!(store.latest_snapshot(1).expect("snapshots").snapshot, Some(replaced));
@@ -76,7 +78,7 @@ pub(super) fn snapshots_of_another_history_are_refused(store: &dyn Store) {
         let SnapshotError::NotOnChain { seq, expected, found } = error else { panic!("{error:?}") };
         assert_eq!((seq, expected, found), (head.seq, head.hash, there));
     }
-    assert_eq!(store.sealed_snapshots(1).expect("snapshots"), []);
+    assert_eq!(store.snapshots(1).expect("snapshots"), []);
     assert_eq!(head.seq, Seq(2));
 }
 

@@ -18,6 +18,10 @@ use crate::verify::Broken;
 /// Rows are mostly alike; higher levels gain a few percent for several times the work.
 const LEVEL: u32 = 6;
 
+/// Bytes that are packed together. Each call of the packer clears a buffer of its own, which for the pieces that JSON is written
+/// in costs several times the packing.
+const PACKED_AT_ONCE: usize = 64 << 10;
+
 /// What becomes of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pick {
@@ -42,6 +46,8 @@ pub struct Written {
 #[derive(Debug)]
 pub struct ProofWriter<W: Write> {
     out: GzEncoder<Hashed<W>>,
+    /// Text that waits to be packed.
+    text: Vec<u8>,
     chain: Chain,
     tree: Tree,
     /// Omitted rows since the last line, but for the newest.
@@ -66,7 +72,8 @@ impl<W: Write + Seek> ProofWriter<W> {
         writeln!(out, "{MAGIC}{}", Hash::GENESIS).map_err(ProofError::Write)?;
         let out = GzEncoder::new(Hashed { out, hash: Sha256::new() }, Compression::new(LEVEL));
         let (chain, tree, counts) = (Chain::default(), Tree::default(), Counts::default());
-        let mut writer = Self { out, chain, tree, gap: Vec::new(), newest: None, marks, counts };
+        let text = Vec::with_capacity(2 * PACKED_AT_ONCE);
+        let mut writer = Self { out, text, chain, tree, gap: Vec::new(), newest: None, marks, counts };
         writer.line(&Line::Export(about.clone()))?;
         Ok(writer)
     }
@@ -129,6 +136,7 @@ impl<W: Write + Seek> ProofWriter<W> {
         let Counts { chosen, others, omitted, attached } = self.counts;
         let Marked { seq, hash, root } = end;
         self.line(&Line::End(End { chosen, others, omitted, attached, seq, hash, root }))?;
+        self.pack()?;
         let written = Written { chosen, others, omitted, attached, end };
         Ok((written, self.out.finish().and_then(Hashed::seal).map_err(ProofError::Write)?))
     }
@@ -180,8 +188,15 @@ impl<W: Write + Seek> ProofWriter<W> {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), ProofError> {
-        serde_json::to_writer(&mut self.out, line).map_err(|error| ProofError::Write(error.into()))?;
-        self.out.write_all(b"\n").map_err(ProofError::Write)
+        serde_json::to_writer(&mut self.text, line).map_err(|error| ProofError::Write(error.into()))?;
+        self.text.push(b'\n');
+        if self.text.len() < PACKED_AT_ONCE { Ok(()) } else { self.pack() }
+    }
+
+    fn pack(&mut self) -> Result<(), ProofError> {
+        self.out.write_all(&self.text).map_err(ProofError::Write)?;
+        self.text.clear();
+        Ok(())
     }
 }
 

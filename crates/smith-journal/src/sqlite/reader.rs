@@ -15,7 +15,7 @@ use crate::blob::{self, Packed};
 use crate::error::{BlobError, Cause, ReadError};
 use crate::lease::{Generation, Lease};
 use crate::row::{Content, Hash, Head, RowRef, Seq};
-use crate::snapshot::{KEPT, Sealed};
+use crate::snapshot::Sealed;
 use crate::store::{Reader, Visitor};
 
 /// Connections kept for the next reader; the driver, two pages and an export read at once.
@@ -93,21 +93,31 @@ impl Reader for SqliteReader {
         self.with(|conn| scan(conn, SCAN_STREAM, (signed(after), stream), visit))
     }
 
-    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError> {
+    fn snapshots(&self, format: u32) -> Result<Vec<Head>, ReadError> {
         self.with(|conn| {
-            let sql = "SELECT seq, hash, raw_len, packed, seal FROM snapshots WHERE format = ?1 \
-                       ORDER BY seq DESC LIMIT ?2";
+            let sql = "SELECT seq, hash FROM snapshots WHERE format = ?1 ORDER BY seq DESC";
             let mut statement = conn.prepare_cached(sql).map_err(failed)?;
-            let rows = statement.query_map((format, KEPT as i64), |row| {
-                Ok(Sealed {
-                    head: Head { seq: Seq(unsigned(row.get(0)?)), hash: Hash(row.get(1)?) },
-                    format,
-                    raw_len: unsigned(row.get(2)?),
-                    packed: row.get(3)?,
-                    seal: Hash(row.get(4)?),
-                })
+            let rows = statement.query_map([format], |row| {
+                Ok(Head { seq: Seq(unsigned(row.get(0)?)), hash: Hash(row.get(1)?) })
             });
             rows.and_then(Iterator::collect).map_err(failed)
+        })
+    }
+
+    fn sealed_snapshot(&self, format: u32, seq: Seq) -> Result<Option<Sealed>, ReadError> {
+        self.with(|conn| {
+            let sql = "SELECT hash, raw_len, packed, seal FROM snapshots WHERE format = ?1 AND seq = ?2";
+            let mut statement = conn.prepare_cached(sql).map_err(failed)?;
+            let found = statement.query_row((format, signed(seq)), |row| {
+                Ok(Sealed {
+                    head: Head { seq, hash: Hash(row.get(0)?) },
+                    format,
+                    raw_len: unsigned(row.get(1)?),
+                    packed: row.get(2)?,
+                    seal: Hash(row.get(3)?),
+                })
+            });
+            found.optional().map_err(failed)
         })
     }
 

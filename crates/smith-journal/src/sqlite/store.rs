@@ -10,7 +10,7 @@ use crate::error::{AppendError, BlobError, LeaseError, ReadError, SnapshotError}
 use crate::import::LoadError;
 use crate::lease::{Generation, Lease};
 use crate::row::{Hash, Head, NewRow, Seq};
-use crate::snapshot::{Sealed, Snapshot};
+use crate::snapshot::Sealed;
 use crate::store::{Reader, RowSource, Store, Visitor};
 
 /// A journal file, opened for writing by this process alone.
@@ -56,8 +56,12 @@ impl Reader for SqliteStore {
         self.reader.read_stream(stream, after, visit)
     }
 
-    fn sealed_snapshots(&self, format: u32) -> Result<Vec<Sealed>, ReadError> {
-        self.reader.sealed_snapshots(format)
+    fn snapshots(&self, format: u32) -> Result<Vec<Head>, ReadError> {
+        self.reader.snapshots(format)
+    }
+
+    fn sealed_snapshot(&self, format: u32, seq: Seq) -> Result<Option<Sealed>, ReadError> {
+        self.reader.sealed_snapshot(format, seq)
     }
 
     fn lease(&self) -> Result<Lease, ReadError> {
@@ -79,9 +83,8 @@ impl Store for SqliteStore {
         self.thread.writer().append_if_head(generation, expected, rows)
     }
 
-    fn put_snapshot(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let sealed = Sealed::new(snapshot)?;
-        self.thread.writer().call(move |group| group.put_snapshot(&sealed))?
+    fn put_all_sealed(&self, sealed: Vec<Sealed>) -> Result<(), SnapshotError> {
+        self.thread.writer().call(move |group| group.put_snapshots(&sealed))?
     }
 
     fn acquire(&self, owner: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease, LeaseError> {

@@ -1,8 +1,10 @@
 //! What the writing thread does inside one transaction: appends, snapshots, leases, blobs, loading.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
-use super::reader::{read_head, read_lease, signed};
+use super::reader::{read_head, read_lease, signed, unsigned};
 use super::writer::Step;
 use crate::blob::Packed;
 use crate::chain::Chain;
@@ -10,7 +12,7 @@ use crate::error::{AppendError, LeaseError, ReadError, SnapshotError};
 use crate::import::{LoadError, checked};
 use crate::lease::{Fence, Generation, Lease};
 use crate::row::{Hash, Head, NewRow, Seq};
-use crate::snapshot::{KEPT, Sealed};
+use crate::snapshot::{Sealed, surplus, surplus_of_another};
 use crate::store::RowSource;
 
 /// One transaction. The head is read at its begin, moves with each append and is recorded once at its end.
@@ -93,25 +95,54 @@ impl<'t> Group<'t> {
         Ok(Step::Wrote(Ok(lease)))
     }
 
-    pub(super) fn put_snapshot(
+    pub(super) fn put_snapshots(
         &mut self,
-        sealed: &Sealed,
+        sealed: &[Sealed],
     ) -> rusqlite::Result<Step<Result<(), SnapshotError>>> {
-        let Head { seq, hash: expected } = sealed.head;
-        let found = self.hash_at(seq)?;
-        if found != Some(expected) {
-            return Ok(Step::Refused(Err(SnapshotError::NotOnChain { seq, expected, found })));
+        for sealed in sealed {
+            let Head { seq, hash: expected } = sealed.head;
+            let found = self.hash_at(seq)?;
+            if found != Some(expected) {
+                return Ok(Step::Refused(Err(SnapshotError::NotOnChain { seq, expected, found })));
+            }
+            self.put_snapshot(sealed)?;
         }
+        Ok(Step::Wrote(Ok(())))
+    }
+
+    fn put_snapshot(&self, sealed: &Sealed) -> rusqlite::Result<()> {
+        let Head { seq, hash } = sealed.head;
         let sql = "INSERT OR REPLACE INTO snapshots (format, seq, hash, raw_len, packed, seal) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let raw_len = signed(Seq(sealed.raw_len));
-        let (hash, seal) = (&expected.0[..], &sealed.seal.0[..]);
+        let (hash, seal) = (&hash.0[..], &sealed.seal.0[..]);
         let values = (sealed.format, signed(seq), hash, raw_len, &sealed.packed, seal);
         self.conn.prepare_cached(sql)?.execute(values)?;
-        let sql = "DELETE FROM snapshots WHERE format = ?1 AND seq NOT IN \
-                   (SELECT seq FROM snapshots WHERE format = ?1 ORDER BY seq DESC LIMIT ?2)";
-        self.conn.prepare_cached(sql)?.execute((sealed.format, KEPT as i64))?;
-        Ok(Step::Wrote(Ok(())))
+        self.thin(sealed.format)
+    }
+
+    /// Leaves the snapshots that are to stay, now that one of this format was put.
+    fn thin(&self, format: u32) -> rusqlite::Result<()> {
+        let mut kept: BTreeMap<u32, Vec<Seq>> = BTreeMap::new();
+        let mut statement = self.conn.prepare_cached("SELECT format, seq FROM snapshots ORDER BY seq")?;
+        let mut stored = statement.query(())?;
+        while let Some(row) = stored.next()? {
+            kept.entry(row.get(0)?).or_default().push(Seq(unsigned(row.get(1)?)));
+        }
+        let mut delete = self.conn.prepare_cached("DELETE FROM snapshots WHERE format = ?1 AND seq = ?2")?;
+        for (of, mut rows) in kept {
+            if of != format {
+                for gone in surplus_of_another(&rows) {
+                    delete.execute((of, signed(*gone)))?;
+                }
+                continue;
+            }
+            while let Some(gone) = surplus(&rows) {
+                rows.retain(|seq| *seq != gone);
+                delete.execute((of, signed(gone)))?;
+            }
+        }
+        Ok(())
     }
 
     fn hash_at(&self, seq: Seq) -> rusqlite::Result<Option<Hash>> {

@@ -45,6 +45,20 @@ impl Chooser {
         Self { filter, ..Self::default() }
     }
 
+    /// Goes on behind a row after which this is the state.
+    pub(super) fn behind(state: State, filter: AuditFilter) -> Self {
+        Self { state, filter, ..Self::default() }
+    }
+
+    /// The line of the row that was wanted last.
+    pub(super) fn line(&self, event: &Event, row: &RowRef<'_>) -> AuditLine {
+        line(&self.state, event, row)
+    }
+
+    pub(super) fn into_state(self) -> State {
+        self.state
+    }
+
     /// The event of the next row, if it is wanted.
     pub fn next(&mut self, row: &RowRef<'_>) -> Result<Option<Event>, DecodeError> {
         let event = self.codec.decode(*row)?;

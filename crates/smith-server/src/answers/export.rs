@@ -38,6 +38,8 @@ pub enum AuditExportError {
     Decode(#[from] DecodeError),
     #[error("a package list could not be read")]
     Packages(#[from] BlobFault),
+    #[error("expected somebody to wait for the export, found nobody")]
+    Unwanted,
 }
 
 /// Writes an export, in one pass over the journal.
@@ -45,6 +47,16 @@ pub fn export<W: Write + Seek>(
     reader: &dyn Reader,
     order: ExportOrder<'_>,
     out: W,
+) -> Result<(Written, W), AuditExportError> {
+    export_watched(reader, order, out, &mut |_| ControlFlow::Continue(()))
+}
+
+/// The same while somebody looks on, row by row, who may say that nobody wants it any more.
+pub fn export_watched<W: Write + Seek>(
+    reader: &dyn Reader,
+    order: ExportOrder<'_>,
+    out: W,
+    passed: &mut dyn FnMut(Seq) -> ControlFlow<()>,
 ) -> Result<(Written, W), AuditExportError> {
     let journal = reader.hash_at(Seq(1)).map_err(ProofError::from)?.ok_or(ProofError::Empty)?;
     let about = About {
@@ -61,12 +73,16 @@ pub fn export<W: Write + Seek>(
         packages: order.packages,
     };
     let mut failed = None;
-    let read = reader.read_from(Seq::GENESIS, &mut |row| match writing.row(&row) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
+    let read = reader.read_from(Seq::GENESIS, &mut |row| {
+        let written = match passed(row.seq) {
+            ControlFlow::Continue(()) => writing.row(&row),
+            ControlFlow::Break(()) => Err(AuditExportError::Unwanted),
+        };
+        if let Err(error) = written {
             failed = Some(error);
-            ControlFlow::Break(())
+            return ControlFlow::Break(());
         }
+        ControlFlow::Continue(())
     });
     if let Some(failed) = failed {
         return Err(failed);

@@ -7,6 +7,7 @@ mod evidence;
 mod export;
 mod machine;
 mod project;
+mod reading;
 mod text;
 mod ticket;
 mod when;
@@ -16,11 +17,12 @@ pub use change::{change, train};
 pub use cycle::cycle;
 pub use evidence::{GateApproval, MachineEvidence, StepEvidence, packages, step_evidence};
 pub use export::{
-    AuditExportError, BadList, ChoiceFault, ExportOrder, Lists, check_lists, export, packages_of,
-    verify_export,
+    AuditExportError, BadList, ChoiceFault, ExportOrder, Lists, check_lists, export, export_watched,
+    packages_of, verify_export,
 };
 pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
 pub use project::{project, project_expected, project_line, state_word};
+pub use reading::{Bounds, Cursor, Looked, LookedBack, look_after, look_back};
 pub use text::{Paint, Plain, Tone, change_text, project_text};
 pub use ticket::ticket;
 pub use when::{BadMoment, Edge, moment};

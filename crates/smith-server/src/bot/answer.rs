@@ -1,8 +1,11 @@
 //! Lines carried out.
 
+use std::collections::VecDeque;
+
 use smith_api::{
-    Approve, AuditQuery, Change, CompleteTrain, Decision, Named, Page, PageQuery, PatchRequest, Project,
-    ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start, StartTrain, Started, Step,
+    Approve, AuditLine, AuditQuery, Change, CompleteTrain, Decision, Named, Page, PageQuery, PatchRequest,
+    Project, ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start, StartTrain, Started,
+    Step,
 };
 
 use super::help;
@@ -313,10 +316,26 @@ impl Bot {
             actor: audit.by.clone(),
             since: audit.since.clone(),
             until: audit.until.clone(),
-            after: None,
-            limit: None,
+            ..AuditQuery::default()
         };
-        Ok(reply::audit(&self.site.audit_last(&query, last).await?))
+        Ok(reply::audit(&self.newest(query, last).await?))
+    }
+
+    /// The newest rows, however far back they are looked for.
+    async fn newest(&self, mut query: AuditQuery, last: u32) -> Result<Vec<AuditLine>, Denied> {
+        let mut lines = VecDeque::new();
+        loop {
+            let left = last.saturating_sub(u32::try_from(lines.len()).unwrap_or(u32::MAX));
+            if left == 0 {
+                return Ok(lines.into());
+            }
+            let page = self.site.audit_last(&query, left).await?;
+            page.items.into_iter().rev().for_each(|line| lines.push_front(line));
+            query.before = page.next;
+            if query.before.is_none() {
+                return Ok(lines.into());
+            }
+        }
     }
 }
 

@@ -140,7 +140,7 @@ mod tests {
 
     fn view_of(state: &State) -> View {
         let view = View::new();
-        view.begin(state.clone(), 0);
+        view.begin(state.clone(), smith_journal::Head::GENESIS);
         view
     }
 
@@ -155,7 +155,7 @@ mod tests {
         estimates.keep(ONE, stage(&state), Some(old.clone()), Duration::from_secs(60));
         assert_eq!(estimates.of(&view, ONE), Some(old.clone()));
         settle(&mut state);
-        view.begin(state.clone(), 0);
+        view.begin(state.clone(), smith_journal::Head::GENESIS);
         assert_ne!(estimates.of(&view, ONE), Some(old.clone()), "the step has opened");
         estimates.keep(ONE, stage(&state), Some(old), Duration::ZERO);
         assert_eq!(

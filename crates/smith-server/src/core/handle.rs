@@ -1,8 +1,8 @@
 //! What faces and executors hold of a server.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use smith_domain::actor::Actor;
@@ -12,7 +12,8 @@ use smith_domain::id::RolloutId;
 use smith_domain::rollout::estimate::Estimate;
 use smith_domain::state::State;
 use smith_domain::time::Now;
-use tokio::sync::oneshot;
+use smith_journal::{Progress, Reading};
+use tokio::sync::{oneshot, watch};
 
 use super::estimates::Estimates;
 use super::pulse::Pulse;
@@ -43,7 +44,9 @@ pub enum Refused {
 pub struct Core {
     pub(super) incoming: Sender<Incoming>,
     pub(super) view: Arc<View>,
-    pub(super) standing: Arc<Mutex<Standing>>,
+    pub(super) standing: Arc<watch::Sender<Standing>>,
+    /// Of the reading of the journal, while it is being opened.
+    pub(super) progress: Arc<Progress>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) journal: Arc<Path>,
     pub(super) estimates: Arc<Estimates>,
@@ -79,7 +82,23 @@ impl Core {
 
     /// Whether it drives, and if not, why.
     pub fn standing(&self) -> Standing {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.standing.borrow().clone()
+    }
+
+    /// Returns once the journal was read for the first time. Before that there is nothing to see.
+    pub async fn has_begun(&self) {
+        // The sender is as old as this handle.
+        let _ = self.standing.subscribe().wait_for(|standing| *standing != Standing::Starting).await;
+    }
+
+    /// Returns once nobody drives any more.
+    pub async fn has_ended(&self) {
+        let _ = self.standing.subscribe().wait_for(|standing| *standing == Standing::Ended).await;
+    }
+
+    /// How far the reading of the journal has come that is being opened.
+    pub fn reading(&self) -> Reading {
+        self.progress.reading()
     }
 
     /// The driver's two clocks; nothing before it has driven.

@@ -10,6 +10,7 @@ mod handle;
 mod journal;
 mod publish;
 mod pulse;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -17,5 +18,5 @@ mod view;
 
 pub use handle::{Accepted, Core, Refused};
 pub use journal::{History, Told};
-pub use thread::{Executors, Life, Standing, Start, StartError, owner_here, start};
+pub use thread::{Executors, Life, Opened, Standing, Start, StartError, begin, owner_here, start};
 pub use view::{Batch, Recorded, View};

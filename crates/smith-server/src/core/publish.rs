@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
-use smith_journal::{Entry, Lease, Ledger, LedgerError, Opening, Store, StoreLedger};
+use smith_journal::{Entry, Lease, Ledger, LedgerError, Opening, Progress, Store, StoreLedger};
 
 use super::view::{Recorded, View};
 
@@ -15,8 +15,8 @@ pub(super) struct Published<S> {
 }
 
 impl<S: Store> Published<S> {
-    pub(super) fn new(store: S, view: Arc<View>) -> Self {
-        Self { inner: StoreLedger::new(store), view }
+    pub(super) fn new(store: S, view: Arc<View>, progress: Arc<Progress>) -> Self {
+        Self { inner: StoreLedger::watched(store, progress), view }
     }
 }
 
@@ -27,19 +27,20 @@ impl<S: Store> Ledger for Published<S> {
 
     fn open(&mut self) -> Result<Opening, LedgerError> {
         let opening = self.inner.open()?;
-        self.view.begin(opening.state.clone(), opening.head.seq.0);
+        self.view.begin(opening.state.clone(), opening.head);
         Ok(opening)
     }
 
     fn append(&mut self, state: &State, entries: Vec<Entry>) -> Result<(), LedgerError> {
         let copies = entries.clone();
         self.inner.append(state, entries)?;
-        let after = self.inner.head().seq.0 - copies.len() as u64;
+        let head = self.inner.head();
+        let after = head.seq.0 - copies.len() as u64;
         let recorded = |(seq, entry): (u64, Entry)| {
             let Entry { at, actor, event } = entry;
             Recorded { seq, at, actor, event }
         };
-        self.view.follow((after + 1..).zip(copies).map(recorded).collect());
+        self.view.follow((after + 1..).zip(copies).map(recorded).collect(), head);
         Ok(())
     }
 

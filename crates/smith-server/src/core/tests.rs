@@ -10,11 +10,12 @@ use smith_domain::decide::{BuildCommand, Command, Rejection};
 use smith_domain::id::BuildNumber;
 use smith_domain::rollout::{RolloutCommand, Scope};
 use smith_domain::state::State;
+use smith_journal::codec::FORMAT;
 use smith_journal::faulty::{AppendFault, Fault};
-use smith_journal::{FaultyStore, SqliteStore, Store as _};
+use smith_journal::{FaultyStore, Reader as _, SqliteStore, Store as _};
 
 use super::thread::{start_on, start_with};
-use super::{Core, History, Refused, Standing, Start, start};
+use super::{Core, History, Life, Refused, Standing, Start, begin, start};
 use crate::config::pipeline::load_folder;
 use crate::driver::{Effect, Executor};
 
@@ -177,11 +178,138 @@ fn a_snapshot_that_cannot_be_kept_stops_nothing() {
         }
     });
     assert_eq!((core.standing(), openings.load(Ordering::Relaxed)), (Standing::Driving, 1));
+    let core_head = core.view().head();
     life.end();
     let store = SqliteStore::open(&journal).unwrap();
-    let sealed = smith_journal::Reader::sealed_snapshots(&store, smith_journal::codec::FORMAT).unwrap();
-    // One failed after four events; the next ones came after eight more each.
-    assert!((1..=9).contains(&sealed.len()), "{}", sealed.len());
+    let kept = store.snapshots(FORMAT).unwrap();
+    // One failed after four events; the next ones came after eight more each, and one at the end.
+    assert!(!kept.is_empty(), "{kept:?}");
+    assert_eq!(kept[0].seq.0, core_head, "the end keeps one too");
+}
+
+/// A server that keeps a snapshot after four events, in a store whose snapshots go through a gate.
+fn gated(journal: &std::path::Path) -> (Life, Arc<Mutex<()>>) {
+    let gate = Arc::new(Mutex::new(()));
+    let (held, path) = (Arc::clone(&gate), journal.to_owned());
+    let store = move || {
+        let store = FaultyStore::new(SqliteStore::open(&path)?);
+        store.put_snapshots_through(Arc::clone(&held));
+        Ok(store)
+    };
+    (start_with(start_of(journal), Box::new(store), 4).unwrap(), gate)
+}
+
+fn snapshots(journal: &std::path::Path) -> Vec<u64> {
+    let reader = smith_journal::SqliteReader::open(journal).unwrap();
+    reader.snapshots(FORMAT).unwrap().iter().map(|head| head.seq.0).collect()
+}
+
+#[test]
+fn a_snapshot_that_takes_long_holds_up_nobody_and_is_the_only_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.db");
+    let (life, gate) = gated(&journal);
+    let shut = gate.lock().unwrap();
+    let core = life.core();
+    runtime().block_on(async {
+        for build in 1..=40 {
+            let submitted = core.submit(Actor::person("ana"), verified(build));
+            tokio::time::timeout(Duration::from_secs(30), submitted).await.expect("an answer").unwrap();
+        }
+    });
+    assert_eq!(snapshots(&journal), [] as [u64; 0]);
+    drop(shut);
+    let began = Instant::now();
+    while snapshots(&journal).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "it is never kept");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let head = core.view().head();
+    life.end();
+    let kept = snapshots(&journal);
+    assert_eq!((kept[0], kept.len()), (head, 2), "the last one, and the one that was under way");
+    // Of what it was made of nothing is missing, and nothing is in it that was recorded later.
+    let reader = smith_journal::SqliteReader::open(&journal).unwrap();
+    smith_journal::refold(&reader, &smith_journal::codec::Codec::default()).unwrap();
+}
+
+#[test]
+fn an_end_waits_for_the_snapshot_that_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.db");
+    let (life, gate) = gated(&journal);
+    let shut = gate.lock().unwrap();
+    runtime().block_on(async {
+        for build in 1..=8 {
+            life.core().submit(Actor::person("ana"), verified(build)).await.unwrap();
+        }
+    });
+    let core = life.core().clone();
+    let ending = std::thread::spawn(move || life.end());
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!ending.is_finished() && core.standing() == Standing::Driving);
+    drop(shut);
+    ending.join().unwrap();
+    assert_eq!(snapshots(&journal).len(), 2);
+}
+
+/// Its snapshot hangs when the driver stops: the journal is let go of all the same.
+#[test]
+fn a_journal_is_opened_again_while_a_snapshot_of_it_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.db");
+    let (openings, path) = (Arc::new(AtomicU32::new(0)), journal.clone());
+    let counted = Arc::clone(&openings);
+    let store = move || {
+        let store = FaultyStore::new(SqliteStore::open(&path)?);
+        if counted.fetch_add(1, Ordering::Relaxed) == 0 {
+            store.after(9, Fault::Append(AppendFault::LoseAnswer));
+        }
+        Ok(store)
+    };
+    let life = start_with(start_of(&journal), Box::new(store), 1).unwrap();
+    let core = life.core();
+    runtime().block_on(async {
+        for build in 1..=40 {
+            while core.submit(Actor::person("ana"), verified(build)).await.is_err() {
+                if builds(core).contains(&build) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    });
+    assert_eq!((core.standing(), openings.load(Ordering::Relaxed)), (Standing::Driving, 2));
+    assert_eq!(builds(core), (1..=40).collect::<Vec<_>>());
+    life.end();
+    let reader = smith_journal::SqliteReader::open(&journal).unwrap();
+    smith_journal::refold(&reader, &smith_journal::codec::Codec::default()).unwrap();
+}
+
+#[test]
+fn a_server_that_reads_its_journal_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.db");
+    let gate = Arc::new(Mutex::new(()));
+    let shut = gate.lock().unwrap();
+    let held = Arc::clone(&gate);
+    let executors = move |_: &Core| -> Box<dyn Executor + Send> {
+        drop(held.lock());
+        Box::new(Idle)
+    };
+    let (life, opened) =
+        begin(Start { journal, owner: "here".to_owned(), executors: Box::new(executors) }).unwrap();
+    let core = life.core();
+    assert_eq!(core.standing(), Standing::Starting);
+    let runtime = runtime();
+    runtime.block_on(async {
+        let begun = tokio::time::timeout(Duration::from_millis(20), core.has_begun()).await;
+        assert!(begun.is_err());
+    });
+    drop(shut);
+    opened.wait().unwrap();
+    assert_eq!(core.standing(), Standing::Driving);
+    runtime.block_on(core.has_begun());
 }
 
 #[test]

@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use smith_domain::time::Timestamp;
 use smith_journal::{OpenError as StoreError, SqliteStore, Store};
 use smith_repo::fetch::chain;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::handle::{Accepted, Core, Refused};
 use super::publish::Published;
 use super::pulse::Pulse;
+use super::snapshots::{Kept, Snapshots};
 use super::view::View;
 use crate::driver::{Driver, Executor, Input, OpenError, Stopped, SystemClock, Turn};
 
@@ -108,38 +109,83 @@ const SNAPSHOT_LATEST: u64 = 16 * SNAPSHOT_AFTER;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// How long the end waits for a snapshot that is under way: one of a million machines takes a second.
+const SNAPSHOT_WAIT: Duration = Duration::from_secs(5);
+
 /// Opens the journal and begins to drive. Whatever is wrong with the journal is said here, before anything is served.
 pub fn start(start: Start) -> Result<Life, StartError> {
+    let (life, opened) = begin(start)?;
+    opened.wait()?;
+    Ok(life)
+}
+
+/// The same without waiting until the journal was read: meanwhile the server stands as [`Standing::Starting`].
+pub fn begin(start: Start) -> Result<(Life, Opened), StartError> {
     let journal = start.journal.clone();
-    start_on(start, Box::new(move || Ok(SqliteStore::open(&journal)?)))
+    begin_with(start, Box::new(move || Ok(SqliteStore::open(&journal)?)), SNAPSHOT_AFTER)
+}
+
+/// Whether the journal was read and the driver drives.
+#[derive(Debug)]
+pub struct Opened(Receiver<Result<(), StartError>>);
+
+impl Opened {
+    /// Waits until that is known. After an error the driving thread has ended.
+    pub fn wait(self) -> Result<(), StartError> {
+        let gone = || StartError::Thread(io::Error::other("it ended while it read the journal"));
+        self.0.recv().unwrap_or_else(|_| Err(gone()))
+    }
 }
 
 /// Opens the store of a journal, however often it is needed.
 type Opener<S> = Box<dyn FnMut() -> Result<S, StartError> + Send>;
 
+#[cfg(test)]
 pub(super) fn start_on<S: Store + 'static>(start: Start, store: Opener<S>) -> Result<Life, StartError> {
     start_with(start, store, SNAPSHOT_AFTER)
 }
 
+#[cfg(test)]
 pub(super) fn start_with<S: Store + 'static>(
     start: Start,
     store: Opener<S>,
     snapshot_after: u64,
 ) -> Result<Life, StartError> {
+    let (life, opened) = begin_with(start, store, snapshot_after)?;
+    opened.wait()?;
+    Ok(life)
+}
+
+fn begin_with<S: Store + 'static>(
+    start: Start,
+    store: Opener<S>,
+    snapshot_after: u64,
+) -> Result<(Life, Opened), StartError> {
     let Start { journal, owner, executors } = start;
     let (incoming, inbox) = channel();
     let core = Core {
         incoming,
         view: Arc::new(View::new()),
-        standing: Arc::new(Mutex::new(Standing::Starting)),
+        standing: Arc::new(watch::channel(Standing::Starting).0),
+        progress: Arc::default(),
         pulse: Arc::new(Pulse::new()),
         journal: journal.into(),
         estimates: Arc::default(),
     };
     let mut seat = Seat { core: core.clone(), inbox, store, owner, executors, openings: 0, snapshot_after };
-    let driver = seat.open()?;
-    let thread = Builder::new().name("driver".to_owned()).spawn(move || seat.live(driver));
-    Ok(Life { core, thread: Some(thread.map_err(StartError::Thread)?) })
+    let (tell, opened) = channel();
+    let thread = Builder::new().name("driver".to_owned()).spawn(move || match seat.open() {
+        Ok(wheel) => {
+            // Whoever began it may not care.
+            let _ = tell.send(Ok(()));
+            seat.live(wheel);
+        }
+        Err(error) => {
+            drop(seat);
+            let _ = tell.send(Err(error));
+        }
+    });
+    Ok((Life { core, thread: Some(thread.map_err(StartError::Thread)?) }, Opened(opened)))
 }
 
 impl Life {
@@ -168,7 +214,13 @@ impl Drop for Life {
     }
 }
 
-type Driving<S> = Driver<Published<S>, Box<dyn Executor + Send>, SystemClock>;
+type Driving<S> = Driver<Published<Arc<S>>, Box<dyn Executor + Send>, SystemClock>;
+
+/// A driver, and who keeps snapshots beside it.
+struct Wheel<S> {
+    driver: Driving<S>,
+    snapshots: Snapshots,
+}
 
 /// Who sits at the wheel.
 struct Seat<S> {
@@ -187,36 +239,40 @@ enum Over {
     Stopped(Stopped),
 }
 
-impl<S: Store> Seat<S> {
-    fn open(&mut self) -> Result<Driving<S>, StartError> {
-        let store = (self.store)()?;
+impl<S: Store + 'static> Seat<S> {
+    fn open(&mut self) -> Result<Wheel<S>, StartError> {
+        let store = Arc::new((self.store)()?);
         self.openings += 1;
         let owner = format!("{} ({})", self.owner, self.openings);
-        let ledger = Published::new(store, Arc::clone(&self.core.view));
+        let snapshots = Snapshots::begin(&store, &self.core.view).map_err(StartError::Thread)?;
+        let ledger = Published::new(store, Arc::clone(&self.core.view), Arc::clone(&self.core.progress));
         let executor = self.executors.make(&self.core);
         let driver = Driver::open(ledger, executor, SystemClock::new(), &owner)?;
         self.core.pulse.beat(driver.now().steady);
         stand(&self.core, Standing::Driving);
-        Ok(driver)
+        Ok(Wheel { driver, snapshots })
     }
 
-    fn live(mut self, driver: Driving<S>) {
-        let mut driver = Some(driver);
-        while let Some(driving) = driver {
-            match self.drive(driving) {
+    fn live(mut self, wheel: Wheel<S>) {
+        let mut wheel = Some(wheel);
+        while let Some(held) = wheel {
+            match self.drive(held) {
                 Over::Asked => break,
-                Over::Stopped(why) => driver = self.recover(&chain(&why)),
+                Over::Stopped(why) => wheel = self.recover(&chain(&why)),
             }
         }
     }
 
     /// Turns until somebody ends it or nothing can be recorded.
-    fn drive(&mut self, mut driver: Driving<S>) -> Over {
+    fn drive(&mut self, wheel: Wheel<S>) -> Over {
+        let Wheel { mut driver, mut snapshots } = wheel;
         let mut wake: Option<Timestamp> = Some(driver.now().steady);
         let mut recorded = 0;
         loop {
             let rest = wake.map_or(LONGEST_REST, |at| Duration::from_millis(at.since(driver.now().steady).0));
-            let Some(post) = self.wait(rest.min(LONGEST_REST)) else { return self.leave(driver) };
+            let Some(post) = self.wait(rest.min(LONGEST_REST)) else {
+                return self.leave(driver, snapshots);
+            };
             let Post { inputs, answers, is_last } = post;
             match driver.turn(inputs) {
                 Ok(turn) => {
@@ -230,19 +286,25 @@ impl<S: Store> Seat<S> {
                     return Over::Stopped(why);
                 }
             }
-            if recorded >= self.snapshot_after {
+            if let Some(kept) = snapshots.outcome() {
+                self.snapshot_after = due_after(self.snapshot_after, kept);
+            }
+            if recorded >= self.snapshot_after && !snapshots.is_under_way() {
                 recorded = 0;
-                self.snapshot_after = keep(&mut driver, self.snapshot_after);
+                snapshots.order();
             }
             if is_last {
-                return self.leave(driver);
+                return self.leave(driver, snapshots);
             }
         }
     }
 
     /// The last snapshot makes the next start short; without it that start only takes longer.
-    fn leave(&self, mut driver: Driving<S>) -> Over {
-        keep(&mut driver, self.snapshot_after);
+    fn leave(&self, mut driver: Driving<S>, mut snapshots: Snapshots) -> Over {
+        if let Some(kept) = snapshots.finish(SNAPSHOT_WAIT) {
+            due_after(self.snapshot_after, kept);
+        }
+        due_after(self.snapshot_after, driver.snapshot().map_err(|error| chain(&error)));
         Over::Asked
     }
 
@@ -264,7 +326,7 @@ impl<S: Store> Seat<S> {
     }
 
     /// Opens the journal again until it opens, or until somebody ends it.
-    fn recover(&mut self, why: &str) -> Option<Driving<S>> {
+    fn recover(&mut self, why: &str) -> Option<Wheel<S>> {
         let mut why = why.to_owned();
         let mut wait = FIRST_WAIT;
         loop {
@@ -273,7 +335,7 @@ impl<S: Store> Seat<S> {
                 return None;
             }
             match self.open() {
-                Ok(driver) => return Some(driver),
+                Ok(wheel) => return Some(wheel),
                 Err(error) => why = chain(&error),
             }
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -303,17 +365,16 @@ impl<S> Drop for Seat<S> {
     }
 }
 
-/// Keeps a snapshot; answers after how many events the next one is due. One that cannot be kept makes the next start longer and
-/// nothing worse: the journal has it all, and whether that can still be written is found by writing to it.
-fn keep<S: Store>(driver: &mut Driving<S>, after: u64) -> u64 {
-    let Err(error) = driver.snapshot() else { return after.min(SNAPSHOT_AFTER) };
-    let why = chain(&error);
+/// After how many events the next snapshot is due. One that cannot be kept makes the next start longer and nothing worse: the
+/// journal has it all, and whether that can still be written is found by writing to it.
+fn due_after(after: u64, kept: Kept) -> u64 {
+    let Err(why) = kept else { return after.min(SNAPSHOT_AFTER) };
     tracing::warn!(target: "smith::core", %why, "no snapshot is kept, and the next start takes longer");
     (after * 2).min(SNAPSHOT_LATEST)
 }
 
 fn stand(core: &Core, standing: Standing) {
-    *core.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    core.standing.send_replace(standing);
 }
 
 type Waiting = HashMap<u64, oneshot::Sender<Result<Accepted, Refused>>>;

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use smith_domain::event::Event;
 use smith_domain::state::State;
 use smith_domain::time::Timestamp;
+use smith_journal::Head;
 use tokio::sync::broadcast;
 
 /// One event that is in the journal.
@@ -31,7 +32,7 @@ pub struct View {
 #[derive(Debug, Default)]
 struct Seen {
     state: State,
-    head: u64,
+    head: Head,
 }
 
 impl View {
@@ -40,19 +41,21 @@ impl View {
     }
 
     /// The journal was opened: this is where it stands.
-    pub(super) fn begin(&self, state: State, head: u64) {
+    pub(super) fn begin(&self, state: State, head: Head) {
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = Seen { state, head };
     }
 
-    /// These events are on the disk.
-    pub(super) fn follow(&self, batch: Vec<Recorded>) {
-        let Some(last) = batch.last().map(|one| one.seq) else { return };
+    /// These events are on the disk, which ends with the last of them.
+    pub(super) fn follow(&self, batch: Vec<Recorded>, head: Head) {
+        if batch.is_empty() {
+            return;
+        }
         {
             let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
             for one in &batch {
                 seen.state.evolve(&one.event, one.at);
             }
-            seen.head = last;
+            seen.head = head;
         }
         // Nobody may be listening.
         let _ = self.news.send(batch.into());
@@ -66,11 +69,17 @@ impl View {
     /// The state, and the number of the last event in it.
     pub fn read_at<T>(&self, look: impl FnOnce(&State, u64) -> T) -> T {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        look(&seen.state, seen.head.seq.0)
+    }
+
+    /// The state, and the end of the chain that it is the fold of.
+    pub(super) fn whole<T>(&self, look: impl FnOnce(&State, Head) -> T) -> T {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         look(&seen.state, seen.head)
     }
 
     pub fn head(&self) -> u64 {
-        self.seen.read().unwrap_or_else(PoisonError::into_inner).head
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).head.seq.0
     }
 
     /// Everything that is recorded from now on.

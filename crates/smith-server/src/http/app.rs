@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use super::peers::Peers;
 use super::routes;
 use crate::telemetry::Counts;
-use crate::verbs::{Denied, Kind, Site};
+use crate::verbs::{Denied, Exported, Kind, Site};
 
 /// Requests that are answered at once; others wait. Reads take less than a millisecond and writes wait for one disk, so more
 /// of them at once would only make each slower.
@@ -104,12 +104,12 @@ impl App {
     }
 
     /// An export for an auditor.
-    pub(super) async fn export(&self, query: &ExportQuery) -> Result<Vec<u8>, Denied> {
+    pub(super) async fn export(&self, query: &ExportQuery) -> Result<Exported, Denied> {
         self.site().export(query).await
     }
 
     /// The newest rows, as many as the query's limit.
-    pub(super) async fn newest(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Denied> {
+    pub(super) async fn newest(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
         let last = query.limit.unwrap_or(NEWEST);
         if last == 0 || last > NEWEST_MAX {
             let text = format!("expected a limit from 1 to {NEWEST_MAX}, found {last}");

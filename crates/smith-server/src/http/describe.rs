@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::app::App;
 use super::auth::authenticate;
-use super::guard::{bounded, guard, no_such_route};
+use super::guard::{begun, bounded, guard, no_such_route};
 use super::take::BODY_MAX;
 
 /// Items of a page at most, as the verbs have it.
@@ -33,9 +33,19 @@ enum Door {
     Known,
 }
 
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As long as anything does, and in its turn.
+    Bounded,
+    /// As long as it goes on, with limits of its own.
+    Unhurried,
+}
+
 /// What a request does, and what comes with it and of it.
 pub(super) struct Operation {
     door: Door,
+    pace: Pace,
     build: OperationBuilder,
     schemas: Schemas,
     answers: Vec<(&'static str, ResponseBuilder)>,
@@ -44,7 +54,13 @@ pub(super) struct Operation {
 impl Operation {
     pub(super) fn new(tag: &'static str, id: &'static str, summary: &'static str) -> Self {
         let build = OperationBuilder::new().operation_id(Some(id)).summary(Some(summary)).tag(tag);
-        Self { door: Door::Known, build, schemas: Schemas::new(), answers: Vec::new() }
+        let pace = Pace::Bounded;
+        Self { door: Door::Known, pace, build, schemas: Schemas::new(), answers: Vec::new() }
+    }
+
+    /// It takes long, and sees to its limits by itself. It has no body.
+    pub(super) fn unhurried(self) -> Self {
+        Self { pace: Pace::Unhurried, ..self }
     }
 
     /// It is answered to anybody.
@@ -220,6 +236,7 @@ impl Operation {
 pub(super) struct Api {
     open: Router<App>,
     known: Router<App>,
+    unhurried: Router<App>,
     paths: Paths,
     schemas: Schemas,
 }
@@ -231,7 +248,8 @@ impl Api {
             smith_api::Problem::name().into_owned(),
             <smith_api::Problem as utoipa::PartialSchema>::schema(),
         );
-        Self { open: Router::new(), known: Router::new(), paths: Paths::new(), schemas }
+        let (open, known, unhurried) = (Router::new(), Router::new(), Router::new());
+        Self { open, known, unhurried, paths: Paths::new(), schemas }
     }
 
     pub(super) fn get<H, T>(self, path: &str, handler: H, operation: Operation) -> Self
@@ -266,9 +284,10 @@ impl Api {
         to: axum::routing::MethodRouter<App>,
         operation: Operation,
     ) -> Self {
-        match operation.door {
-            Door::Open => self.open = self.open.route(path, to),
-            Door::Known => self.known = self.known.route(path, to),
+        match (operation.door, operation.pace) {
+            (Door::Open, _) => self.open = self.open.route(path, to),
+            (Door::Known, Pace::Bounded) => self.known = self.known.route(path, to),
+            (Door::Known, Pace::Unhurried) => self.unhurried = self.unhurried.route(path, to),
         }
         let operation = operation.finish(&mut self.schemas).build();
         self.paths.add_path_operation(path, vec![method], operation);
@@ -280,7 +299,10 @@ impl Api {
             .known
             // Whoever is not known is sent away before anything else is done for them.
             .route_layer(from_fn_with_state(app.clone(), bounded))
-            .route_layer(from_fn_with_state(app.clone(), authenticate));
+            .merge(self.unhurried)
+            .route_layer(from_fn_with_state(app.clone(), authenticate))
+            // Nobody is known before the journal was read.
+            .route_layer(from_fn_with_state(app.clone(), begun));
         self.open
             .merge(known)
             .fallback(no_such_route)
@@ -323,7 +345,7 @@ fn bound(value: &mut Value) {
                     Some("limit") => {
                         fields["schema"] = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_MAX })
                     }
-                    Some("after") => {
+                    Some("after" | "before") => {
                         fields["schema"] = json!({ "type": "string", "pattern": "^[0-9]{1,18}$" })
                     }
                     Some(_) | None => {}

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 
+use super::download::Streamed;
 use super::fault::Fault;
 
 /// Hexadecimal digits of a tag: two answers of a site never share 128 bits by chance.
@@ -21,7 +22,8 @@ pub(super) fn sha256(parts: &[&[u8]]) -> String {
 
 /// Gives an answer its tag, or leaves its body away where the asker has it already. Streams have no tags.
 pub(super) async fn tagged(asked: Option<HeaderValue>, response: Response) -> Response {
-    if response.status() != StatusCode::OK || !is_whole(response.headers()) {
+    let is_streamed = response.extensions().get::<Streamed>().is_some();
+    if response.status() != StatusCode::OK || is_streamed || !is_whole(response.headers()) {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -24,6 +24,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A body is there after this. A megabyte needs less over the slowest of lines.
 const BODY_WAIT: Duration = Duration::from_secs(15);
 
+/// How long a request waits for a server that begins: a journal of some million rows is read in this.
+const BEGIN_WAIT: Duration = Duration::from_secs(5);
+
 /// How long a request waits for its turn while others are answered.
 const TURN_WAIT: Duration = Duration::from_secs(5);
 
@@ -57,6 +60,17 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(target: "smith::http", %method, route, status, ms, caller, code, "request");
     response
+}
+
+/// Around everything that asks a site: before the journal was read there is nothing to tell. Who comes a little early waits, and
+/// who comes long before is told how far the reading is.
+pub(super) async fn begun(State(app): State<App>, request: Request, next: Next) -> Response {
+    let core = &app.site().core;
+    if timeout(BEGIN_WAIT, core.has_begun()).await.is_ok() {
+        return next.run(request).await;
+    }
+    let text = format!("expected a server that drives, found that {}", app.site().beginning());
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "S0431", text).into_response()
 }
 
 /// Around everything that asks a site: at most so many at once, and none for ever.

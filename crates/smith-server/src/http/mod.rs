@@ -10,6 +10,7 @@ mod auth;
 mod chat;
 mod describe;
 mod doors;
+mod download;
 mod errors;
 mod etag;
 mod events;

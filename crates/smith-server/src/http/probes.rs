@@ -37,7 +37,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<String, Fault> {
             let lines = ["driving".to_owned()].into_iter().chain(app.site().attention());
             return Ok(lines.map(|line| format!("{line}\n")).collect());
         }
-        Standing::Starting => "the journal is being read".to_owned(),
+        Standing::Starting => app.site().beginning(),
         Standing::NotRecording { why } => format!("nothing can be recorded: {why}"),
         Standing::Ended => "it is ending".to_owned(),
     };

@@ -43,7 +43,18 @@ pub struct Telemetry {
     /// Each task holds one until it has ended.
     alive: Sender<Infallible>,
     done: Receiver<Infallible>,
+    /// Until what is recorded is followed.
+    spans: Option<Spans>,
     numbers: Option<Numbers>,
+}
+
+/// What is needed to send spans.
+#[derive(Debug)]
+struct Spans {
+    site: String,
+    place: Place,
+    deliver: Deliver,
+    ended: watch::Receiver<bool>,
 }
 
 /// What is needed to send numbers.
@@ -56,40 +67,47 @@ struct Numbers {
 }
 
 impl Telemetry {
-    /// Begins to follow what is recorded. Nobody waits for it from here on.
+    /// Makes ready what will be sent. Nothing is looked at yet.
     pub(crate) fn begin(
         settings: &TelemetrySettings,
         (site, data): (&str, &Path),
-        core: &Core,
         runtime: &Handle,
     ) -> Result<Self, TelemetryError> {
         let (target, client) = (Target::new(settings, site)?, client()?);
         let counts = Counts::of(settings.signals.iter().copied());
         let (ending, ended) = watch::channel(false);
         let (alive, done) = channel();
-        if settings.signals.contains(&Signal::Traces) {
-            let deliver = Deliver::new(client.clone(), target.clone(), Signal::Traces, ended.clone());
-            let (site, core, counts) = (site.to_owned(), core.clone(), counts.clone());
-            let before = Before::of(&core, Place::in_folder(data));
-            let traces = Traces { site, core, before, counts, deliver, ending: ended };
-            let alive = alive.clone();
-            runtime.spawn(async move {
-                traces.run().await;
-                drop(alive);
-            });
-        }
+        let spans = settings.signals.contains(&Signal::Traces).then(|| Spans {
+            site: site.to_owned(),
+            place: Place::in_folder(data),
+            deliver: Deliver::new(client.clone(), target.clone(), Signal::Traces, ended.clone()),
+            ended,
+        });
         let every = Duration::from_millis(settings.interval.0);
         let numbers = settings.signals.contains(&Signal::Metrics);
         let numbers = numbers.then(|| Numbers { client, target, every, since: now() });
-        Ok(Self { counts, runtime: runtime.clone(), ending, alive, done, numbers })
+        Ok(Self { counts, runtime: runtime.clone(), ending, alive, done, spans, numbers })
+    }
+
+    /// Begins to follow what is recorded, once the journal was read. Nobody waits for it from here on.
+    pub(crate) fn follow(&mut self, core: &Core) {
+        let Some(Spans { site, place, deliver, ended }) = self.spans.take() else { return };
+        let (core, counts) = (core.clone(), self.counts.clone());
+        let before = Before::of(&core, place);
+        let traces = Traces { site, core, before, counts, deliver, ending: ended };
+        let alive = self.alive.clone();
+        self.runtime.spawn(async move {
+            traces.run().await;
+            drop(alive);
+        });
     }
 
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// From now on the collector gets these numbers, if the settings want that.
-    pub fn tell_numbers(&self, source: impl Fn() -> String + Send + Sync + 'static) {
+    /// The collector gets these numbers, if the settings want that, as soon as there is something to count.
+    pub fn tell_numbers(&self, core: Core, source: impl Fn() -> String + Send + Sync + 'static) {
         let Some(Numbers { client, target, every, since }) = &self.numbers else { return };
         let ended = self.ending.subscribe();
         let deliver = Deliver::new(client.clone(), target.clone(), Signal::Metrics, ended);
@@ -97,6 +115,7 @@ impl Telemetry {
         let sender = NumberSender { source, deliver, every: *every, since: *since, counts };
         let alive = self.alive.clone();
         self.runtime.spawn(async move {
+            core.has_begun().await;
             sender.run().await;
             drop(alive);
         });

@@ -1,9 +1,8 @@
 //! What happened, for whoever must answer for it.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Cursor, Seek, SeekFrom, Write};
-use std::ops::ControlFlow;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use smith_api::{AuditLine, AuditQuery, ExportQuery, Page};
 use smith_domain::id::{BuildNumber, RolloutId};
@@ -12,40 +11,45 @@ use smith_repo::fetch::chain;
 
 use super::access::now;
 use super::denied::{Denied, Kind};
+use super::keeper::AuditTurn;
 use super::page::{Part, part};
 use super::projects::find;
 use super::site::Site;
-use crate::answers::{AuditExportError, AuditFilter, Edge, ExportOrder, audit, export, moment};
+use super::spool::{Exported, Making, Spool, Spooled, make};
+use crate::answers::{
+    AuditExportError, AuditFilter, Bounds, Edge, ExportOrder, export_watched, look_after, look_back, moment,
+};
 use crate::core::History;
 
 impl Site {
-    /// Rows of the journal, in order.
+    /// Rows of the journal, in order. A page has fewer than are wanted where many rows had to be looked at for them.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditLine>, Denied> {
+        if query.before.is_some() {
+            let text = "expected `before` where the newest rows are asked for, found it elsewhere";
+            return Err(Denied::new(Kind::Invalid, "S0417", text));
+        }
         let part = part(query.after.as_deref(), query.limit)?;
         let filter = self.filter(query)?;
         let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
-        let read = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            page(&journal, &filter, part)
-        })
-        .await;
+        let read = tokio::task::spawn_blocking(move || page(&journal, &filter, part, turn)).await;
         read.map_err(|_| broken("the reading of the journal ended early"))?
     }
 
-    /// The newest rows, so many of them, in order.
-    pub async fn audit_last(&self, query: &AuditQuery, last: u32) -> Result<Vec<AuditLine>, Denied> {
+    /// The newest rows, at most so many of them, in order. Where there are fewer, `next` says before which row to look for more.
+    pub async fn audit_last(&self, query: &AuditQuery, last: u32) -> Result<Page<AuditLine>, Denied> {
+        let before = part(query.before.as_deref(), None)?.after;
         let filter = self.filter(query)?;
         let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
         let read = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            newest(&journal, &filter, last as usize)
+            turn.begins_anew();
+            newest(&journal, &filter, before, last as usize)
         })
         .await;
         read.map_err(|_| broken("the reading of the journal ended early"))?
     }
 
-    /// An export for an auditor, whole.
-    pub async fn export(&self, query: &ExportQuery) -> Result<Vec<u8>, Denied> {
+    /// An export for an auditor, whole and on the disk: its first line says what all the rest hashes to.
+    pub async fn export(&self, query: &ExportQuery) -> Result<Exported, Denied> {
         let filter = self.filter(&AuditQuery {
             machine: query.machine.clone(),
             project: query.project,
@@ -59,14 +63,17 @@ impl Site {
         let marks = marks(query.checkpoints.as_deref())?;
         let scope = if query.everything { Scope::Everything } else { Scope::Chosen };
         let packages = query.packages.then(|| BlobFolder::beside(&self.data()));
-        let (journal, turn) = (self.core.journal(), self.keeper.audit().await);
-        let made = now();
-        let written = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+        let (journal, made) = (self.core.journal(), now());
+        let turn = self.keeper.export().ok_or_else(|| {
+            let text =
+                "expected a place for an export, found that as many are made or fetched as may be at once";
+            Denied::new(Kind::Unavailable, "S0456", text)
+        })?;
+        make(turn, move |making| {
             let packages = packages.as_ref();
-            exported(&journal, ExportOrder { filter, scope, marks, packages, made })
-        });
-        written.await.map_err(|_| broken("the reading of the journal ended early"))?
+            exported(&journal, ExportOrder { filter, scope, marks, packages, made }, making)
+        })
+        .await
     }
 
     pub(super) fn filter(&self, query: &AuditQuery) -> Result<AuditFilter, Denied> {
@@ -115,79 +122,69 @@ fn marks(text: Option<&str>) -> Result<BTreeSet<Seq>, Denied> {
     })
 }
 
-/// An answer is made in memory. Some ten million chosen rows fit; more is for `smith audit export --journal`.
-const EXPORT_MAX: usize = 512 << 20;
-
-/// Memory that does not grow for ever.
-#[derive(Debug, Default)]
-struct Bounded(Cursor<Vec<u8>>);
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.get_ref().len() + bytes.len() > EXPORT_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the export is too large"));
-        }
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for Bounded {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
-    }
-}
-
-fn exported(journal: &Path, order: ExportOrder<'_>) -> Result<Vec<u8>, Denied> {
+fn exported(journal: &Path, order: ExportOrder<'_>, making: &Making) -> Result<Spooled, Denied> {
     let history = History::open(journal).map_err(|error| broken(&error.to_string()))?;
-    let written = export(history.reader(), order, Bounded::default());
-    written.map(|(_, out)| out.0.into_inner()).map_err(|error| match error {
+    let folder = journal.parent().unwrap_or(Path::new("."));
+    let spool = Spool::new_in(folder).map_err(|error| broken(&error.to_string()))?;
+    let written = export_watched(history.reader(), order, spool, &mut |row| making.passed(row.0));
+    written.map_err(denied).and_then(|(_, spool)| spool.finish().map_err(|error| broken(&error.to_string())))
+}
+
+fn denied(error: AuditExportError) -> Denied {
+    match error {
         AuditExportError::Proof(ProofError::NoSuchRow { .. }) => {
             Denied::new(Kind::Invalid, "S0417", error.to_string())
         }
-        AuditExportError::Proof(ProofError::Write(_)) => {
-            let text = format!("expected an export of at most {} MiB, found a larger one", EXPORT_MAX >> 20);
-            Denied::new(Kind::Invalid, "S0451", text).with_hint(
-                "on the server's computer `smith audit export --journal FILE --out FILE` has no limit",
-            )
-        }
-        AuditExportError::Proof(_) | AuditExportError::Decode(_) | AuditExportError::Packages(_) => {
-            broken(&chain(&error))
-        }
-    })
+        AuditExportError::Proof(ProofError::Write(why)) if Spool::is_full(&why) => Denied::new(
+            Kind::Invalid,
+            "S0451",
+            why.to_string(),
+        )
+        .with_hint(
+            "on the server's computer `smith audit export --journal FILE --out FILE` writes where you say",
+        ),
+        AuditExportError::Proof(_)
+        | AuditExportError::Decode(_)
+        | AuditExportError::Packages(_)
+        | AuditExportError::Unwanted => broken(&chain(&error)),
+    }
 }
 
-fn page(journal: &Path, filter: &AuditFilter, part: Part) -> Result<Page<AuditLine>, Denied> {
+/// Rows that one request looks at: less than half a second. Whoever wants more asks again.
+const LOOK_ROWS: u64 = 100_000;
+
+/// The same for the newest rows, which begin some hundred thousand rows before they are found.
+const LOOK_BACK_ROWS: u64 = 300_000;
+
+/// A request looks no longer than this, however slow the disk is; others wait for their turn.
+const LOOK_TIME: Duration = Duration::from_secs(5);
+
+fn page(
+    journal: &Path,
+    filter: &AuditFilter,
+    part: Part,
+    turn: AuditTurn,
+) -> Result<Page<AuditLine>, Denied> {
     let history = History::open(journal).map_err(|error| broken(&error.to_string()))?;
-    let (mut items, mut next) = (Vec::new(), None);
-    audit(history.reader(), filter, part.after.unwrap_or(0), |line| {
-        if items.len() == part.limit {
-            next = items.last().map(|last: &AuditLine| last.row.to_string());
-            return ControlFlow::Break(());
-        }
-        items.push(line);
-        ControlFlow::Continue(())
-    })
-    .map_err(|error| broken(&error.to_string()))?;
-    Ok(Page { items, next })
+    let after = part.after.unwrap_or(0);
+    let bounds = Bounds { lines: part.limit, rows: LOOK_ROWS, until: Instant::now() + LOOK_TIME };
+    let looked = look_after(history.reader(), filter, after, bounds, turn.cursor(after));
+    let looked = looked.map_err(|error| broken(&error.to_string()))?;
+    turn.keep(looked.cursor);
+    Ok(Page { items: looked.lines, next: looked.next.map(|row| row.to_string()) })
 }
 
-fn newest(journal: &Path, filter: &AuditFilter, last: usize) -> Result<Vec<AuditLine>, Denied> {
+fn newest(
+    journal: &Path,
+    filter: &AuditFilter,
+    before: Option<u64>,
+    last: usize,
+) -> Result<Page<AuditLine>, Denied> {
     let history = History::open(journal).map_err(|error| broken(&error.to_string()))?;
-    let mut kept = VecDeque::with_capacity(last);
-    audit(history.reader(), filter, 0, |line| {
-        if kept.len() == last {
-            kept.pop_front();
-        }
-        kept.push_back(line);
-        ControlFlow::Continue(())
-    })
-    .map_err(|error| broken(&error.to_string()))?;
-    kept.truncate(last);
-    Ok(kept.into())
+    let bounds = Bounds { lines: last, rows: LOOK_BACK_ROWS, until: Instant::now() + LOOK_TIME };
+    let found = look_back(history.reader(), filter, before, bounds);
+    let found = found.map_err(|error| broken(&error.to_string()))?;
+    Ok(Page { items: found.lines.into(), next: found.next.map(|row| row.to_string()) })
 }
 
 fn broken(text: &str) -> Denied {

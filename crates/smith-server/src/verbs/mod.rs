@@ -27,6 +27,7 @@ mod site;
 mod sources;
 #[cfg(test)]
 mod sources_tests;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod train_text;
@@ -40,4 +41,5 @@ pub use made::Made;
 pub use request::RequestRules;
 pub use site::Site;
 pub(crate) use site::read_pipelines;
+pub use spool::Exported;
 pub use train_text::{TrainTextError, parse_train};

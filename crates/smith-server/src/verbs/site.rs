@@ -22,6 +22,7 @@ use crate::config::nearest;
 use crate::config::pipeline::load_folder;
 use crate::config::settings::Week;
 use crate::core::{Core, Refused};
+use crate::words::count;
 
 /// Clones are the same site.
 #[derive(Debug, Clone)]
@@ -122,6 +123,12 @@ impl Site {
         let note = AccessCommand::NoteRefusal { what: told.what, why: told.why, more };
         // Where nothing can be recorded, the no is given all the same.
         let _ = self.core.submit(Actor::person(actor), Command::Access(note)).await;
+    }
+
+    /// What a server does that does not drive yet, and how far it is.
+    pub fn beginning(&self) -> String {
+        let reading = self.core.reading();
+        format!("the journal is being read: row {} of {}", count(reading.row), count(reading.of))
     }
 
     /// Waits until the state shows something, or no longer than that.

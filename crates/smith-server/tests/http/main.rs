@@ -7,8 +7,10 @@
 )]
 
 mod audit;
+mod begin;
 mod doors;
 mod events;
+mod export;
 mod fuzz;
 mod limits;
 mod routes;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -81,6 +81,15 @@ pub(crate) async fn served_for(peers: BTreeMap<u32, smith_server::http::Peer>) -
 }
 
 pub(crate) async fn served_with(manners: Manners, peers: BTreeMap<u32, smith_server::http::Peer>) -> Served {
+    served_on(manners, peers, |_| ()).await
+}
+
+/// On a journal that something is done to before it is opened.
+pub(crate) async fn served_on(
+    manners: Manners,
+    peers: BTreeMap<u32, smith_server::http::Peer>,
+    prepare: impl FnOnce(&Path),
+) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     std::fs::create_dir(folder.path().join("pipelines")).unwrap();
@@ -90,6 +99,7 @@ pub(crate) async fn served_with(manners: Manners, peers: BTreeMap<u32, smith_ser
     write("fleet.yaml", FLEET);
     let executors = |core: &Core| -> Box<dyn Executor + Send> { Box::new(BuiltIn::new(core.clone())) };
     let journal = folder.path().join("journal.db");
+    prepare(&journal);
     let life = start(Start { journal, owner: "test".to_owned(), executors: Box::new(executors) }).unwrap();
     let core = life.core().clone();
     let config = load_config(&folder.path().join("sources.yaml")).unwrap();

@@ -13,7 +13,7 @@ mod scenario;
 mod trace;
 mod week;
 
-pub use run::{Verdict, run};
+pub use run::{Verdict, journal, run};
 pub use scenario::Scenario;
 pub(crate) use scenario::facts;
 pub use trace::Trace;

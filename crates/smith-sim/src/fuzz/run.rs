@@ -134,6 +134,13 @@ pub fn run(scenario: Scenario, trace: &mut Trace) -> Verdict {
     }
 }
 
+/// The journal that a scenario leads to, for tests of what is made of journals.
+pub fn journal(scenario: Scenario) -> Arc<FaultyStore<MemoryStore>> {
+    let mut run = Run::new(scenario, false);
+    run.follow();
+    run.store
+}
+
 impl Run {
     fn new(scenario: Scenario, traced: bool) -> Self {
         let clock = SimClock::new();

@@ -40,7 +40,10 @@ pub(crate) fn large(size: &Size, table: &mut Table) -> Outcome {
     load.drop_all();
     table.row(&format!("{} machines", size.many), "smith", cost, judged(size, goals));
     println!("  {:.0} procedures a second", f64::from(found.pass) / wall);
+    println!("  {}", site.last_said("a snapshot is kept")?.unwrap_or_default());
     restarts(&site, project, size, "behind a snapshot", table)?;
+    history(&site, table)?;
+    bare(&site, project, size, table)?;
     if size.is_judged() {
         let server = Process::start(&site)?;
         await_moment(&site, &server, size, Moment::Stale)?;
@@ -83,6 +86,48 @@ fn newest_snapshot(site: &Site) -> Outcome<u64> {
     journal.busy_timeout(Duration::from_secs(5))?;
     let kept: i64 = journal.query_row("SELECT coalesce(max(seq), 0) FROM snapshots", (), |row| row.get(0))?;
     Ok(u64::try_from(kept)?)
+}
+
+/// A restart where no snapshot can be used: after a change of the format, or when all are damaged. The one after it has some again.
+fn bare(site: &Site, project: u32, size: &Size, table: &mut Table) -> Outcome {
+    let copy = site.copy()?;
+    let server = Process::start(&copy)?;
+    server.until_it_serves(project)?;
+    server.kill()?;
+    Connection::open(copy.journal())?.execute("DELETE FROM snapshots", ())?;
+    for what in ["without a snapshot", "after one without"] {
+        let server = Process::start(&copy)?;
+        let wall = server.until_it_serves(project)?.as_secs_f64();
+        let cost = Cost { wall, cpu: server.cpu()?, rss: server.peak()? };
+        let milestones = newest_snapshot(&copy)?;
+        server.kill()?;
+        let goals = vec![Goal::at_most("serving after", "s", wall, 10.0)];
+        table.row(&format!("restart {what}"), "smith", cost, judged(size, goals));
+        println!("  the newest snapshot is at row {milestones}");
+    }
+    Ok(())
+}
+
+/// What happened, asked for in the middle, from the end, and as a file.
+fn history(site: &Site, table: &mut Table) -> Outcome {
+    let copy = site.copy()?;
+    let server = Process::start(&copy)?;
+    let rows = server.status()?.rows;
+    for (what, path) in [
+        ("a page at the beginning", "/v1/audit?limit=100".to_owned()),
+        ("a page in the middle", format!("/v1/audit?limit=100&after={}", rows / 2)),
+        ("the page after it", format!("/v1/audit?limit=100&after={}", rows / 2 + 100)),
+        ("a page of nobody's rows", "/v1/audit?actor=nobody".to_owned()),
+        ("the newest rows", "/v1/audit/newest?limit=100".to_owned()),
+        ("an export of everything", "/v1/audit/export?everything=true".to_owned()),
+    ] {
+        let cpu = server.cpu()?;
+        let (wall, bytes) = server.fetch(&path)?;
+        let cost = Cost { wall: wall.as_secs_f64(), cpu: server.cpu()? - cpu, rss: server.peak()? };
+        table.row(what, "smith", cost, Vec::new());
+        println!("  {bytes} bytes, of {rows} rows");
+    }
+    server.kill()
 }
 
 /// The same restart again and again, each of a copy of what the killed server has left.

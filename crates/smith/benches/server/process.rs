@@ -84,6 +84,13 @@ impl Process {
         Ok(answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or_default())
     }
 
+    /// How long an answer took to its end, and its length.
+    pub(crate) fn fetch(&self, path: &str) -> Outcome<(Duration, u64)> {
+        let began = Instant::now();
+        let bytes = self.runtime.block_on(self.client.download(path, |_| Ok(())))?;
+        Ok((began.elapsed(), bytes))
+    }
+
     fn get<T: DeserializeOwned>(&self, path: &str) -> Outcome<T> {
         Ok(self.runtime.block_on(self.client.get(path))?)
     }

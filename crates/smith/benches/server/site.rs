@@ -72,6 +72,12 @@ impl Site {
         self.folder.path().join(name)
     }
 
+    /// The last line of the log with these words.
+    pub(crate) fn last_said(&self, words: &str) -> Outcome<Option<String>> {
+        let log = fs::read_to_string(self.path("log"))?;
+        Ok(log.lines().rfind(|line| line.contains(words)).map(str::to_owned))
+    }
+
     pub(crate) fn journal(&self) -> PathBuf {
         self.path("data/journal.db")
     }

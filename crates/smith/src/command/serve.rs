@@ -18,11 +18,12 @@ use smith_server::config::settings::{
 };
 use smith_server::core::Standing;
 use smith_server::http::{Door, DoorError, Parts, Peer, Peers, open_tcp, open_unix, serve as answer};
-use smith_server::serve::{Served, serve};
+use smith_server::serve::{Beginning, ServeError, Served, begin};
 use smith_server::verbs::Site;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Exit, Failure};
@@ -68,11 +69,14 @@ pub(super) fn run(args: &Serve) -> Result<Exit, Failure> {
     let stop = watch_signals().map_err(|error| Failure::new(Exit::Bug, error))?;
     // Whoever cannot be listened to must not drive: the doors are there before anything is begun. Who comes early waits.
     let doors = open(&runtime, &settings)?;
-    let served =
-        serve(&settings, runtime.handle(), tell).map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let ended = attend(&runtime, (&settings, &served), doors, stop);
+    let beginning = begin(&settings, runtime.handle(), tell).map_err(unserved)?;
+    let (served, ended) = runtime.block_on(attend(&settings, beginning, doors, stop));
     end(runtime, served);
     ended
+}
+
+fn unserved(error: ServeError) -> Failure {
+    Failure::new(Exit::BadInput, error)
 }
 
 /// How long what was begun in this process may take to end once nobody is answered any more: a build, a sync, a file that is
@@ -82,11 +86,14 @@ const WORK_MAX: Duration = Duration::from_secs(5);
 /// The same with the driver's last turn. A disk that hangs may hold it for ever.
 const END_MAX: Duration = Duration::from_secs(10);
 
-/// Ends the driver and everything else that is under way, and never waits longer than [`END_MAX`].
-fn end(runtime: Runtime, served: Served) {
+/// Ends the driver and everything else that is under way, and never waits longer than [`END_MAX`]. A journal that is still being
+/// read is left as it is.
+fn end(runtime: Runtime, served: Option<Served>) {
     let (done, ended) = channel();
     let ending = move || {
-        served.end();
+        if let Some(served) = served {
+            served.end();
+        }
         runtime.shutdown_timeout(WORK_MAX);
         // Nobody waits any more if it took too long.
         let _ = done.send(());
@@ -156,57 +163,86 @@ fn open(runtime: &Runtime, settings: &Settings) -> Result<Vec<Door>, Failure> {
     })
 }
 
-/// Answers at the doors until a signal comes or nobody drives any more.
-fn attend(
-    runtime: &Runtime,
-    (settings, served): (&Settings, &Served),
+/// Answers at the doors until a signal comes or nobody drives any more; also while the journal is being read, so that whoever
+/// comes is told.
+async fn attend(
+    settings: &Settings,
+    beginning: Beginning,
     doors: Vec<Door>,
     mut told: watch::Receiver<bool>,
-) -> Result<Exit, Failure> {
-    runtime.block_on(async {
-        for door in &doors {
-            output::note(&format!("listening at {}", door.address()));
-        }
-        let others = settings.people.iter().map(|person| {
-            let (name, roles) = (person.name.clone(), person.roles.clone());
-            (person.uid, Peer { name, roles, environments: person.environments.clone() })
-        });
-        let site = served.site().clone();
-        let chat = Arc::new(Bot::new(site.clone()));
-        let peers = Peers::new(others.collect::<BTreeMap<_, _>>());
-        let app = served.app(Parts { site: site.clone(), chat, peers });
-        let systemd = Systemd::here().map(Arc::new);
+) -> (Option<Served>, Result<Exit, Failure>) {
+    for door in &doors {
+        output::note(&format!("listening at {}", door.address()));
+    }
+    let others = settings.people.iter().map(|person| {
+        let (name, roles) = (person.name.clone(), person.roles.clone());
+        (person.uid, Peer { name, roles, environments: person.environments.clone() })
+    });
+    let site = beginning.site().clone();
+    let chat = Arc::new(Bot::new(site.clone()));
+    let peers = Peers::new(others.collect::<BTreeMap<_, _>>());
+    let app = beginning.app(Parts { site: site.clone(), chat, peers });
+    let systemd = Systemd::here().map(Arc::new);
+    // Reading takes a thread; it goes on when nobody waits for it any more.
+    let opening = tokio::task::spawn_blocking(move || beginning.opened().map_err(Box::new));
+    let telling = tokio::spawn(tell_systemd(systemd.clone(), site.clone()));
+    let stop = async {
+        asked_to_stop(&site, &mut told).await;
         if let Some(systemd) = &systemd {
-            systemd.say("READY=1");
-            if let Some(every) = Systemd::watchdog() {
-                tokio::spawn(keep_telling(Arc::clone(systemd), site.clone(), every));
-            }
+            systemd.say("STOPPING=1");
         }
-        let stop = async {
-            asked_to_stop(&site, &mut told).await;
-            if let Some(systemd) = &systemd {
-                systemd.say("STOPPING=1");
-            }
-        };
-        answer(doors, app, stop).await;
-        if site.core.standing() == Standing::Ended {
-            let error = "the driving thread has ended, expected it to drive; start the server again";
-            return Err(Failure::new(Exit::Bug, error));
-        }
+    };
+    answer(doors, app, stop).await;
+    telling.abort();
+    if site.core.standing() == Standing::Starting {
+        return (None, Ok(Exit::Good));
+    }
+    // The driver drives or has ended, so this is known.
+    let served = match opening.await {
+        Ok(Ok(served)) => served,
+        Ok(Err(error)) => return (None, Err(unserved(*error))),
+        Err(error) => return (None, Err(Failure::new(Exit::Bug, error))),
+    };
+    let ended = if site.core.standing() == Standing::Ended {
+        let error = "the driving thread has ended, expected it to drive; start the server again";
+        Err(Failure::new(Exit::Bug, error))
+    } else {
         Ok(Exit::Good)
-    })
+    };
+    (Some(served), ended)
+}
+
+/// How often systemd is told how far the reading of the journal is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// What is asked for each time that the reading has gone on: a disk that says nothing for so long has hung.
+const MORE_TIME: Duration = Duration::from_secs(60);
+
+/// Tells systemd how a start goes on, that it is over, and from then on that all is well.
+async fn tell_systemd(systemd: Option<Arc<Systemd>>, site: Site) {
+    let Some(systemd) = systemd else { return };
+    let mut seen = None;
+    while timeout(TOLD_EVERY, site.core.has_begun()).await.is_err() {
+        let reading = site.core.reading();
+        // One that hangs is ended by systemd in its time.
+        if seen.replace(reading) != Some(reading) {
+            systemd.ask_for_time(MORE_TIME, &site.beginning());
+        }
+    }
+    if site.core.standing() == Standing::Ended {
+        return;
+    }
+    systemd.say("READY=1");
+    if let Some(every) = Systemd::watchdog() {
+        keep_telling(systemd, site, every).await;
+    }
 }
 
 /// Until a signal comes, or nobody drives any more.
 async fn asked_to_stop(site: &Site, told: &mut watch::Receiver<bool>) {
-    let nobody_drives = async {
-        while site.core.standing() != Standing::Ended {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    };
     tokio::select! {
         _ = told.wait_for(|told| *told) => {}
-        () = nobody_drives => {}
+        () = site.core.has_ended() => {}
     }
 }
 

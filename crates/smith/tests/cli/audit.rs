@@ -232,3 +232,45 @@ fn a_server_tells_the_same_rows_and_gives_exports_and_documents() {
     assert_eq!(ran.code, 5, "{}", ran.err);
     assert!(ran.err.contains("expected a patch that changed packages"), "{}", ran.err);
 }
+
+/// Something that answers one request with these bytes and goes away.
+fn answering(socket: &Path, answer: Vec<u8>) -> std::thread::JoinHandle<()> {
+    let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = [0; 4_096];
+        assert!(std::io::Read::read(&mut stream, &mut asked).unwrap() > 0);
+        std::io::Write::write_all(&mut stream, &answer).unwrap();
+    })
+}
+
+#[test]
+fn an_export_that_does_not_come_whole_is_not_kept() {
+    let made = tempfile::tempdir().unwrap();
+    let export = export(made.path(), &["--everything"]);
+    let whole = std::fs::read(export).unwrap();
+    let answer = |length: usize, bytes: &[u8]| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
+        );
+        [head.as_bytes(), bytes].concat()
+    };
+    let half = &whole[..whole.len() / 2];
+    for (answer, code, said) in [
+        // The server ended in the middle, and one that calls the middle the end.
+        (answer(whole.len(), half), None, "expected a server at"),
+        (answer(half.len(), half), None, "export"),
+        (answer(whole.len(), &whole), Some(0), ""),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, out) = (folder.path().join("s"), folder.path().join("out"));
+        let server = answering(&socket, answer);
+        let (to, file) = (socket.to_str().unwrap(), out.to_str().unwrap());
+        let ran = smith(&["audit", "export", "--server", to, "--everything", "--out", file]);
+        server.join().unwrap();
+        assert_eq!((ran.code == 0, out.exists()), (code.is_some(), code.is_some()), "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1 + usize::from(code.is_some()), "the socket, and the file if it is one");
+    }
+}

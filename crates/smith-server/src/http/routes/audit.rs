@@ -9,6 +9,7 @@ use smith_api::{EvidenceLine, ExportQuery, PackagesQuery, Page, PageQuery, Patch
 use super::super::answer::Answer;
 use super::super::app::App;
 use super::super::describe::{Api, Operation};
+use super::super::download::download;
 use super::super::fault::Fault;
 use super::super::take::{Params, Part};
 
@@ -19,8 +20,10 @@ pub(super) fn add(api: Api) -> Api {
         export,
         op("exportAudit", "Gives rows of the journal in a file that proves itself.")
             .with_description(
-                "docs/reference/audit-export.md describes the file; `smith audit verify` verifies it.",
+                "docs/reference/audit-export.md describes the file; `smith audit verify` verifies it. Nothing is sent \
+                 before all of it is made, which takes seconds for each million rows.",
             )
+            .unhurried()
             .query::<ExportQuery>()
             .text("application/octet-stream", "The file."),
     )
@@ -49,12 +52,8 @@ pub(super) fn add(api: Api) -> Api {
 }
 
 async fn export(State(app): State<App>, Params(query): Params<ExportQuery>) -> Result<Response, Fault> {
-    let bytes = app.export(&query).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.smith\""),
-    ];
-    Ok((headers, bytes).into_response())
+    let made = app.export(&query).await?;
+    Ok(download(made, "attachment; filename=\"audit.smith\""))
 }
 
 async fn list(State(app): State<App>, Params(query): Params<PageQuery>) -> Answer<Page<EvidenceLine>> {

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use smith_api::{AuditLine, AuditQuery, Chat, ChatAnswer, Errand, Page, PageQuery, Status, Ticket};
 
-use super::super::answer::{Answer, whole};
+use super::super::answer::Answer;
 use super::super::app::App;
 use super::super::describe::{Api, Operation};
 use super::super::take::{Asked, Params, Part};
@@ -21,9 +21,12 @@ pub(super) fn add(api: Api) -> Api {
         .get(
             "/v1/audit/newest",
             newest,
-            op("auditNewest", "Tells what happened last, as many rows as the limit says.")
-                .query::<AuditQuery>()
-                .page::<AuditLine>(),
+            op(
+                "auditNewest",
+                "Tells what happened last, as many rows as the limit says; what happened before a row.",
+            )
+            .query::<AuditQuery>()
+            .page::<AuditLine>(),
         )
         .get(
             "/v1/tickets",
@@ -101,7 +104,7 @@ async fn audit(State(app): State<App>, Params(query): Params<AuditQuery>) -> Ans
 }
 
 async fn newest(State(app): State<App>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditLine>> {
-    Ok(whole(app.newest(&query).await?))
+    Ok(Json(app.newest(&query).await?))
 }
 
 async fn tickets(State(app): State<App>, Params(query): Params<PageQuery>) -> Answer<Page<Ticket>> {

@@ -143,7 +143,10 @@ impl Folder {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let telemetry = settings.map(|settings| {
             let name = Settings::default().site;
-            Telemetry::begin(&settings, (&name, self.0.path()), life.core(), runtime.handle()).unwrap()
+            let mut telemetry =
+                Telemetry::begin(&settings, (&name, self.0.path()), runtime.handle()).unwrap();
+            telemetry.follow(life.core());
+            telemetry
         });
         let server = Server { core: life.core().clone(), life, runtime, telemetry };
         if server.core.read(|state| state.fleet.is_empty()) {

@@ -251,7 +251,8 @@ fn numbers_come_as_often_as_the_settings_say_and_once_more_at_the_end() {
     settings.interval = smith_domain::time::Span::secs(1);
     let server = folder.serve_with(Script::default(), Some(settings));
     let telemetry = server.telemetry.as_ref().unwrap();
-    telemetry.tell_numbers(|| "# TYPE smith_projects_open gauge\nsmith_projects_open 3\n# EOF\n".to_owned());
+    let numbers = || "# TYPE smith_projects_open gauge\nsmith_projects_open 3\n# EOF\n".to_owned();
+    telemetry.tell_numbers(server.core.clone(), numbers);
     let got = collector.until("numbers, twice", |got| (got.len() >= 2).then(|| got.to_vec()));
     assert!(got[1].at.duration_since(got[0].at).as_millis() >= 900);
     let metric = &got[0].body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0];

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use smith_api::DownloadError;
 use smith_domain::time::Timestamp;
 use smith_journal::{BlobFolder, Proven, Scope, Seq, read_checkpoints};
 use smith_server::answers::{AuditExportError, ExportOrder, export, verify_export};
@@ -53,10 +54,7 @@ pub(super) fn run(args: &Export) -> Result<Exit, Failure> {
     let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
     match args.view.journal() {
         Some(journal) => write(args, journal, marks, file.as_file_mut())?,
-        None => {
-            let bytes = ask(args, &marks)?;
-            file.write_all(&bytes).map_err(failed)?;
-        }
+        None => ask(args, &marks, file.as_file_mut())?,
     }
     file.as_file().sync_all().map_err(failed)?;
     let path = file.path().to_owned();
@@ -78,7 +76,7 @@ fn write(args: &Export, journal: &Path, marks: BTreeSet<Seq>, out: &mut File) ->
     Ok(())
 }
 
-fn ask(args: &Export, marks: &BTreeSet<Seq>) -> Result<Vec<u8>, Failure> {
+fn ask(args: &Export, marks: &BTreeSet<Seq>, out: &mut File) -> Result<(), Failure> {
     let mut parameters = Vec::new();
     if args.everything {
         parameters.push(("everything", "true".to_owned()));
@@ -91,7 +89,14 @@ fn ask(args: &Export, marks: &BTreeSet<Seq>) -> Result<Vec<u8>, Failure> {
         parameters.push(("checkpoints", rows.join(",")));
     }
     let path = format!("/v1/audit/export?{}", args.filter.query(parameters));
-    args.view.server.ask(async |client| client.fetch(&path).await)
+    let fetched = args.view.server.ask(async |client| {
+        match client.download(&path, |piece| out.write_all(piece)).await {
+            Ok(_) => Ok(Ok(())),
+            Err(DownloadError::Keep(error)) => Ok(Err(error)),
+            Err(DownloadError::Client(error)) => Err(error),
+        }
+    })?;
+    fetched.map_err(|error| Failure::new(Exit::Output, error))
 }
 
 fn tell(args: &Export, proven: &Proven) -> Result<Exit, Failure> {
@@ -117,7 +122,8 @@ impl From<AuditExportError> for Failure {
         let exit = match &error {
             AuditExportError::Proof(ProofError::NoSuchRow { .. } | ProofError::Empty) => Exit::BadInput,
             AuditExportError::Proof(ProofError::Write(_) | ProofError::TooMuch { .. })
-            | AuditExportError::Packages(_) => Exit::Output,
+            | AuditExportError::Packages(_)
+            | AuditExportError::Unwanted => Exit::Output,
             AuditExportError::Proof(
                 ProofError::Broken(_) | ProofError::Read(_) | ProofError::NotText { .. },
             )

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::Args;
-use smith_api::{AuditLine, Page};
+use smith_api::{AuditLine, Client, ClientError, Page};
 use smith_server::answers::audit;
 
 use super::super::change::pages;
@@ -57,15 +57,28 @@ pub(super) fn run(args: &Show) -> Result<Exit, Failure> {
 
 fn ask(args: &Show) -> Result<VecDeque<AuditLine>, Failure> {
     if (1..=NEWEST_MAX).contains(&args.limit) {
-        let query = args.filter.query(vec![("limit", args.limit.to_string())]);
-        let page: Page<AuditLine> =
-            args.view.server.ask(async |client| client.get(&format!("/v1/audit/newest?{query}")).await)?;
-        return Ok(page.items.into());
+        return args.view.server.ask(async |client| newest(&client, args).await);
     }
     let path = format!("/v1/audit?{}", args.filter.query(Vec::new()));
     let lines: Vec<AuditLine> = args.view.server.ask(async |client| pages(&client, &path).await)?;
     let surplus = if args.limit == 0 { 0 } else { lines.len().saturating_sub(args.limit) };
     Ok(lines.into_iter().skip(surplus).collect())
+}
+
+/// A server looks back over some hundred thousand rows at a time.
+async fn newest(client: &Client, args: &Show) -> Result<VecDeque<AuditLine>, ClientError> {
+    let (mut lines, mut before) = (VecDeque::new(), None);
+    loop {
+        let mut parameters = vec![("limit", (args.limit - lines.len()).to_string())];
+        parameters.extend(before.map(|before| ("before", before)));
+        let path = format!("/v1/audit/newest?{}", args.filter.query(parameters));
+        let page: Page<AuditLine> = client.get(&path).await?;
+        page.items.into_iter().rev().for_each(|line| lines.push_front(line));
+        before = page.next;
+        if before.is_none() || lines.len() >= args.limit {
+            return Ok(lines);
+        }
+    }
 }
 
 /// The newest rows that are wanted.
