@@ -11,7 +11,7 @@ smith=${SMITH:-$target/release/smith}
 dir=${SMITH_BENCH_DIR:-$target/side-by-side}
 clusters=${CLUSTERS:-3}
 machines=${MACHINES:-4}
-modes=${MODES:-clusters batches plain}
+modes=${MODES:-plays clusters batches plain}
 release=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
 
 fail() {
@@ -125,6 +125,8 @@ print("[all:vars]", "ansible_user=root", f"ansible_ssh_private_key_file={folder}
 PYTHON
 }
 
+cluster_groups() { sed -n 's/^\[\(.*_.*\)\]$/\1/p' "$dir/hosts"; }
+
 run_ansible() {
     local mode=$1 begun failed=0 waiting=()
     inventory >"$dir/hosts"
@@ -136,14 +138,20 @@ run_ansible() {
         more+=(-e facts=yes)
     fi
     begun=$(date +%s.%N)
-    if [[ $mode != clusters ]]; then
-        "$venv/bin/ansible-playbook" -i "$dir/hosts" "${more[@]}" "$here/playbook.yaml" >"$dir/ansible-$mode.log" 2>&1 || failed=1
-    else
-        for cluster in $(sed -n 's/^\[\(.*_.*\)\]$/\1/p' "$dir/hosts"); do
+    if [[ $mode == clusters ]]; then
+        for cluster in $(cluster_groups); do
             "$venv/bin/ansible-playbook" -i "$dir/hosts" -l "$cluster" "$here/playbook.yaml" >"$dir/ansible-$mode-$cluster.log" 2>&1 &
             waiting+=($!)
         done
         for pid in "${waiting[@]}"; do wait "$pid" || failed=1; done
+    else
+        local playbook=$here/playbook.yaml
+        if [[ $mode == plays ]]; then
+            playbook=$dir/plays.yaml
+            for cluster in $(cluster_groups); do sed "s/^- hosts: all/- hosts: $cluster/" "$here/playbook.yaml"; done >"$playbook"
+            more=(-e batch=1)
+        fi
+        "$venv/bin/ansible-playbook" -i "$dir/hosts" "${more[@]}" "$playbook" >"$dir/ansible-$mode.log" 2>&1 || failed=1
     fi
     took=$(echo "$(date +%s.%N) - $begun" | bc)
     ((failed == 0)) || fail "ansible failed; see $dir/ansible-$mode*.log"

@@ -17,10 +17,26 @@ done
 # nspawn looks for its cgroups here, where the first version may stand, and writes below /run.
 [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /run
-mount -o loop,noatime "$folder/disk.ext4" "$folder/writable"
+
+# Nothing here waits for the medium, which would be most of the work of an upgrade: a machine that goes down, however it does, leaves
+# what it wrote in the computer's memory. Only if the computer itself goes down is some of that lost, and nobody can say what.
+started=$(cat /proc/sys/kernel/random/boot_id)
+if [ -e "$folder/written" ] && [ "$(cat "$folder/written")" != "$started" ]; then
+    echo "expected a disk that was written to since this computer was started, found an older one, which may have lost something:" \
+        "make the machine anew with \`smith lab reload $name\`" >&2
+    exit 1
+fi
+echo "$started" >"$folder/written"
+mount -o loop,noatime,barrier=0,noinit_itable "$folder/disk.ext4" "$folder/writable"
 mkdir -p "$folder/writable/upper" "$folder/writable/work"
-mount -t overlay -o "lowerdir=$lower,upperdir=$folder/writable/upper,workdir=$folder/writable/work" \
-    smith-lab "$folder/root"
+# An overlay that syncs nothing leaves this mark for whoever mounts it again. What it asks was answered above.
+rm -rf "$folder/writable/work/work/incompat/volatile"
+overlay() {
+    mount -t overlay -o "$1lowerdir=$lower,upperdir=$folder/writable/upper,workdir=$folder/writable/work" \
+        smith-lab "$folder/root"
+}
+# Kernels before 5.10 do not know the word.
+overlay volatile, 2>/dev/null || overlay ''
 ip link set lo up
 
 # Whoever started this plugs in the network and writes the machine's files meanwhile; if they die, so does this.

@@ -162,19 +162,22 @@ impl Lab {
         self.said(&["build", "create", &text_of(&recipe)])?;
         self.said(&["build", "key", "export", &text_of(&self.dir.path().join("keys.gpg"))])?;
         let mut command = self.smith(&["mirror", "serve", "--listen", &format!("{gateway}:0")]);
-        let mut server =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let said = server.stderr.take().ok_or("expected its words")?;
+        let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let said = server.stdout.take().ok_or("expected its words")?;
         self.servers.push(server);
-        for line in BufReader::new(said).lines() {
-            if let Some(at) = line?.split_whitespace().find(|word| word.starts_with("http://")) {
-                return Ok(at.trim_end_matches(['/', '.', ',']).to_owned());
-            }
+        // One line, with the address; a mirror that ends closes its side, so nobody waits here for ever.
+        let mut line = String::new();
+        BufReader::new(said).read_line(&mut line)?;
+        let address = line.trim();
+        if address.starts_with("http://") {
+            Ok(address.to_owned())
+        } else {
+            Err(format!("expected the mirror to say where it listens, found {address:?}").into())
         }
-        Err("expected the mirror to say where it listens".into())
     }
 
-    /// What an administrator does with the same build: sources, update, dist-upgrade without questions.
+    /// What an administrator does with the same build: sources, update, dist-upgrade without questions. In the agent's locale:
+    /// the scripts of packages are slower with UTF-8 than with none, whoever runs them.
     fn by_hand(&self, machine: &str, base: &str) -> Outcome {
         let keys = fs::read(self.dir.path().join("keys.gpg"))?;
         let octal: String = keys.iter().map(|byte| format!("\\{byte:03o}")).collect();
@@ -191,7 +194,7 @@ impl Lab {
             }
         }
         let script = format!(
-            "printf '{octal}' >/etc/apt/bench.gpg && printf '{sources}' >/etc/apt/sources.list && rm -f /etc/apt/sources.list.d/* && \
+            "export LC_ALL=C.UTF-8; printf '{octal}' >/etc/apt/bench.gpg && printf '{sources}' >/etc/apt/sources.list && rm -f /etc/apt/sources.list.d/* && \
              apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-confold dist-upgrade"
         );
         self.on(machine, &script)?;

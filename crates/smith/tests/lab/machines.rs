@@ -33,6 +33,7 @@ fn machines_live_as_machines_do() {
         assert!((1 << 20..60 << 20).contains(&memory), "{memory}");
     }
     a_reboot_is_real(&world);
+    what_was_off_is_as_it_was(&world);
     the_inventory_is_smiths(&world);
     the_controller_can_only_talk_to_the_agent(&world);
     a_reloaded_machine_is_another(&world);
@@ -56,6 +57,31 @@ fn a_reboot_is_real(world: &World) {
     });
     assert_eq!(world.on_good(FIRST, "cat /root/file; ls /run/file 2>/dev/null; true"), "kept");
     assert_eq!(boot_id(SECOND).out, other);
+}
+
+/// Its disk does not wait for the medium, so what it holds is believed for as long as the computer runs.
+fn what_was_off_is_as_it_was(world: &World) {
+    let off = || {
+        world.on(SECOND, "echo written >/root/file; poweroff");
+        world.eventually("a machine that is off", || {
+            (world.machine(SECOND)["condition"] == "stopped").then_some(())
+        });
+    };
+    off();
+    world.good(&["up", "--machines", "2"]);
+    assert_eq!(world.on_good(SECOND, "cat /root/file"), "written");
+    off();
+    let written = world.folder().join("machines").join(SECOND).join("written");
+    let started = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    assert_eq!(fs::read_to_string(&written).unwrap(), started);
+    fs::write(&written, "an earlier start of this computer\n").unwrap();
+    let said = world.lab(&["up", "--machines", "2"]);
+    assert_ne!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("since this computer was started"), "{said:?}");
+    assert!(said.err.contains(&format!("smith lab reload {SECOND}")), "{said:?}");
+    assert_ne!(world.machine(SECOND)["condition"], "running");
+    world.good(&["reload", SECOND]);
+    assert_eq!(world.on_good(SECOND, "ls /root/file 2>/dev/null; hostname"), SECOND);
 }
 
 fn the_inventory_is_smiths(world: &World) {
