@@ -2,6 +2,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the variants that its story is about")]
 
+mod again;
+
 use std::collections::BTreeMap;
 
 use crate::actor::Actor;
@@ -109,6 +111,8 @@ struct Week {
     journal: Vec<(Timestamp, Event)>,
     now: Timestamp,
     fails: Vec<Link>,
+    /// These never come to an end.
+    hangs: Vec<Link>,
     /// Rollouts are said to be started and are not.
     lies: bool,
     /// So often the check does not work.
@@ -124,8 +128,8 @@ impl Week {
     }
 
     fn empty() -> Self {
-        let (state, journal, fails) = (State::default(), Vec::new(), Vec::new());
-        Self { state, journal, now: START, fails, lies: false, flaky: 0, numbers: 0 }
+        let (state, journal, fails, hangs) = (State::default(), Vec::new(), Vec::new(), Vec::new());
+        Self { state, journal, now: START, fails, hangs, lies: false, flaky: 0, numbers: 0 }
     }
 
     fn plan(&self) -> WeekPlan {
@@ -165,6 +169,9 @@ impl Week {
 
     fn answer(&mut self, errand: ErrandId) {
         let Some(kind) = self.state.errands.get(errand).map(|errand| errand.kind) else { return };
+        if matches!(kind, ErrandKind::Link(_, link) if self.hangs.contains(&link)) {
+            return;
+        }
         let outcome = match kind {
             ErrandKind::Link(_, link) if self.fails.contains(&link) => {
                 ErrandOutcome::Refused { reason: "503".to_owned() }
@@ -235,6 +242,24 @@ impl Week {
 
     fn one(&self) -> &crate::cycle::Cycle {
         self.state.cycles.get(CYCLE).expect("the cycle")
+    }
+
+    fn rerun(&mut self, link: Link) {
+        self.cycle("ann", CycleCommand::Rerun { cycle: CYCLE, link, reason: None }).expect("run again");
+    }
+
+    /// Its channel failed before anything moved.
+    fn with_a_channel_that_failed() -> Self {
+        let mut week = Self::to_the_trains();
+        week.fails = vec![Link::Channel];
+        week.approve_changes();
+        assert!(matches!(week.one().link(Link::Channel), LinkState::Failed { .. }));
+        week.fails.clear();
+        week
+    }
+
+    fn has_moved(&self) -> bool {
+        self.state.builds.in_channel("prod", "ap-south").is_some()
     }
 
     fn waits(&self) -> Vec<String> {
