@@ -30,7 +30,7 @@ echo "$started" >"$folder/written"
 mount -o loop,noatime,barrier=0,noinit_itable "$folder/disk.ext4" "$folder/writable"
 mkdir -p "$folder/writable/upper" "$folder/writable/work"
 # An overlay that syncs nothing leaves this mark for whoever mounts it again. What it asks was answered above.
-rm -rf "$folder/writable/work/work/incompat/volatile"
+rm -rf "$folder/writable/work"/*/incompat/volatile
 overlay() {
     mount -t overlay -o "$1lowerdir=$lower,upperdir=$folder/writable/upper,workdir=$folder/writable/work" \
         smith-lab "$folder/root"

@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod machine;
 pub mod problem;
 pub mod serve;
+pub mod telemetry;
 pub mod verbs;
 pub mod week;
 pub mod words;

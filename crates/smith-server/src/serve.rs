@@ -17,11 +17,12 @@ use crate::core::{Core, Life, Start, StartError, owner_here, start};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
 use crate::feed::{keep_evidence, watch_builds, watch_inventory};
-use crate::http::master_names;
+use crate::http::{App, Parts, master_names};
 use crate::machine::{
     Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
     StoreAccess,
 };
+use crate::telemetry::{Telemetry, TelemetryError};
 use crate::verbs::{Keeper, Site};
 use crate::week::{EVIDENCE, Weeks, keep_schedules};
 
@@ -44,6 +45,8 @@ pub enum ServeError {
     #[error("messages cannot be brought to addresses")]
     Notifier(#[from] reqwest::Error),
     #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error(transparent)]
     Start(#[from] StartError),
 }
 
@@ -53,6 +56,7 @@ pub struct Served {
     life: Life,
     site: Site,
     weeks: Weeks,
+    telemetry: Option<Telemetry>,
 }
 
 impl Served {
@@ -60,10 +64,22 @@ impl Served {
         &self.site
     }
 
-    /// Ends the driving thread once everything that came before is recorded.
+    /// What answers requests. If there is a collector, it gets its numbers from now on.
+    pub fn app(&self, parts: Parts) -> App {
+        let Some(telemetry) = &self.telemetry else { return App::new(parts) };
+        let app = App::with_telemetry(parts, telemetry.counts());
+        let told = app.clone();
+        telemetry.tell_numbers(move || told.numbers());
+        app
+    }
+
+    /// Ends the driving thread once everything that came before is recorded, and waits a little until a collector knows it.
     pub fn end(self) {
         self.weeks.end();
         self.life.end();
+        if let Some(telemetry) = self.telemetry {
+            telemetry.end();
+        }
     }
 }
 
@@ -96,6 +112,10 @@ pub fn serve_with(
     let _inside = runtime.enter();
     let life = start(Start { journal, owner: owner_here(), executors: Box::new(executors) })?;
     let core = life.core().clone();
+    let telemetry = match &settings.telemetry {
+        Some(wanted) => Some(Telemetry::begin(wanted, (&settings.site, &settings.data), &core, runtime)?),
+        None => None,
+    };
     if let Some(config) = &settings.inventory {
         let every = Duration::from_millis(settings.inventory_every.0);
         runtime.spawn(watch_inventory(core.clone(), config.clone(), every, tell));
@@ -114,7 +134,7 @@ pub fn serve_with(
     if site.weeks.iter().any(|week| week.schedule.is_some()) {
         runtime.spawn(keep_schedules(site.clone(), settings.data.clone(), tell));
     }
-    Ok(Served { life, site, weeks })
+    Ok(Served { life, site, weeks, telemetry })
 }
 
 fn reached_by_ssh(settings: &SiteSettings, runtime: &Handle) -> Result<Machines, ServeError> {

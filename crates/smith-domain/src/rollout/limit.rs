@@ -259,7 +259,12 @@ impl Gauges {
         machine: MachineId,
         freed: &mut Vec<GaugeId>,
     ) {
-        let values = fleet.is_present(machine).then(|| probe.values(fleet, machine)).flatten();
+        let is_present = fleet.is_present(machine);
+        // Who has left while at work, or is there under another name, keeps its place until the work is answered.
+        if !is_present && self.grip(machine).running {
+            return;
+        }
+        let values = is_present.then(|| probe.values(fleet, machine)).flatten();
         let to = match values {
             None => GaugeId::NONE,
             Some(values) => match self.dimensions[dimension as usize].groups.get(&values) {

@@ -11,6 +11,7 @@ use super::events::Hub;
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::routes;
+use crate::telemetry::Counts;
 use crate::verbs::{Denied, Kind, Site};
 
 /// Requests that are answered at once; others wait. Reads take less than a millisecond and writes wait for one disk, so more
@@ -47,16 +48,30 @@ struct Shared {
 
 impl App {
     pub fn new(parts: Parts) -> Self {
+        Self::of(parts, Metrics::new())
+    }
+
+    /// The same; its numbers say what became of telemetry.
+    pub fn with_telemetry(parts: Parts, telemetry: &Counts) -> Self {
+        Self::of(parts, Metrics::new().counting(telemetry))
+    }
+
+    fn of(parts: Parts, metrics: Metrics) -> Self {
         let (ending, ended) = watch::channel(false);
         let hub = Hub::new(parts.site.core.clone(), ended);
         let places = Semaphore::new(AT_ONCE);
-        let (metrics, addresses) = (Metrics::new(), OnceLock::new());
+        let addresses = OnceLock::new();
         Self(Arc::new(Shared { parts, hub, metrics, places, addresses, ending }))
     }
 
     /// Everything that is served.
     pub fn router(&self) -> Router {
         routes::all().router(self)
+    }
+
+    /// All numbers of `/metrics`, as OpenMetrics has them.
+    pub fn numbers(&self) -> String {
+        self.metrics().text(self.site(), self.hub().listeners())
     }
 
     pub(super) fn site(&self) -> &Site {

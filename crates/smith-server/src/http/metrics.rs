@@ -19,6 +19,7 @@ use smith_domain::rollout::Tally;
 use smith_domain::state::State;
 
 use crate::core::Standing;
+use crate::telemetry::Counts;
 use crate::verbs::Site;
 
 /// From what a read in memory takes to what the slowest verb waits for.
@@ -79,6 +80,12 @@ impl Metrics {
         let gauges = Gauges::default();
         gauges.register(&mut registry);
         Self { registry, requests, seconds, gauges, seen: Mutex::default() }
+    }
+
+    /// The same with what became of telemetry.
+    pub(super) fn counting(mut self, telemetry: &Counts) -> Self {
+        telemetry.register(&mut self.registry);
+        self
     }
 
     pub(super) fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {

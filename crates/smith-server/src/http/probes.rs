@@ -49,7 +49,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<String, Fault> {
 pub(super) async fn metrics(State(app): State<App>, headers: axum::http::HeaderMap) -> Response {
     let wanted =
         headers.get(header::ACCEPT).map(|accept| String::from_utf8_lossy(accept.as_bytes()).into_owned());
-    let text = app.metrics().text(app.site(), app.hub().listeners());
+    let text = app.numbers();
     if wanted.is_some_and(|wanted| wanted.contains("application/openmetrics-text")) {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         return ([(header::CONTENT_TYPE, kind)], text).into_response();

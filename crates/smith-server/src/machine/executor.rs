@@ -192,7 +192,8 @@ impl<E: Executor> Executor for MachineExecutor<E> {
     fn start(&mut self, state: &State, effect: Effect) {
         match effect.target {
             Target::Machine { rollout, machine, serial, action, build } => {
-                let asked = Asked { rollout, machine, serial, action, build, tenure: effect.tenure };
+                let of = state.rollouts.get(rollout).map(|rollout| rollout.started_at).unwrap_or_default();
+                let asked = Asked { rollout, of, machine, serial, action, build, tenure: effect.tenure };
                 let left = Duration::from_millis(effect.deadline.since(state.at).0);
                 self.begin(state, effect.mode, asked, left);
             }

@@ -4,6 +4,7 @@ use smith_agent::protocol::{self, Attach, Follow, Health, Job, Name, NameError, 
 use smith_domain::fleet::{Fleet, WellKnown};
 use smith_domain::id::{BuildNumber, MachineId, RolloutId};
 use smith_domain::rollout::Action;
+use smith_domain::time::Timestamp;
 use thiserror::Error;
 
 use super::executor::Settings;
@@ -12,6 +13,8 @@ use super::executor::Settings;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
     pub rollout: RolloutId,
+    /// When the rollout was started, which tells it from one of the same number in a journal that was lost.
+    pub of: Timestamp,
     pub machine: MachineId,
     pub serial: u16,
     pub action: Action,
@@ -48,9 +51,11 @@ pub struct NoBuild {
     pub why: String,
 }
 
-/// The name under which the action is done once, in the whole life of the machine.
+/// The name under which the action is done once, in the whole life of the machine. Machines remember names for longer than a
+/// server may remember rollouts: where its data folder was lost, or an older copy of it is used, numbers are given again.
 pub fn name_of(controller: &Name, asked: &Asked) -> Result<Name, NameError> {
-    format!("{controller}-r{}-m{}-s{}", asked.rollout.0, asked.machine.0, asked.serial).parse()
+    let Asked { rollout, of, machine, serial, .. } = asked;
+    format!("{controller}-r{}-{:x}-m{}-s{serial}", rollout.0, of.0, machine.0).parse()
 }
 
 /// The job that does it. `limit_s` is what the driver grants; `now` is the controller's clock in seconds since 1970.

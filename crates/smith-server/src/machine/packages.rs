@@ -49,6 +49,7 @@ mod tests {
     use smith_agent::protocol::{Cause, Change};
     use smith_domain::id::{BuildNumber, MachineId, RolloutId};
     use smith_domain::rollout::Action;
+    use smith_domain::time::Timestamp;
 
     use super::*;
 
@@ -56,6 +57,7 @@ mod tests {
     fn every_change_is_in_the_record_however_many_there_are() {
         let asked = Asked {
             rollout: RolloutId(7),
+            of: Timestamp(0),
             machine: MachineId(3),
             serial: 2,
             action: Action::Patch,

@@ -127,7 +127,7 @@ async fn an_effect_becomes_a_job_and_its_end_a_report() {
     assert_eq!(answered(&answers).await, (Outcome::Found(Work::RebootOnly), None));
     let text = std::fs::read_to_string(door.dir.path().join("job")).unwrap();
     let job: Job = serde_json::from_str(&text).unwrap();
-    assert_eq!(job.id.as_str(), "test-r7-m0-s3");
+    assert_eq!(job.id.as_str(), "test-r7-0-m0-s3");
     let fence = job.fence.unwrap();
     assert_eq!((fence.controller.as_str(), fence.tenure), ("test", 5));
     assert!(matches!(job.action, Wish::Check(patch) if patch.build == 1));
@@ -223,7 +223,7 @@ async fn looking_begins_nothing() {
     if !sshd_is_there() {
         return;
     }
-    let unknown = r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-m0-s3"}}}'"#;
+    let unknown = r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-0-m0-s3"}}}'"#;
     let door = Door::with(&format!("{HELLO}echo \"$JOB\" >job; {unknown}")).await;
     let (mut executor, answers) = executor(&door);
     executor.start(&state(&door), effect(Mode::Seek, 0, Action::Patch, 1));
@@ -232,13 +232,13 @@ async fn looking_begins_nothing() {
     assert_eq!(
         note.as_deref(),
         Some(
-            "the machine knows no operation test-r7-m0-s3: it was never asked for it, or has forgotten it (`clean`, or after a month)"
+            "the machine knows no operation test-r7-0-m0-s3: it was never asked for it, or has forgotten it (`clean`, or after a month)"
         )
     );
     let text = std::fs::read_to_string(door.dir.path().join("job")).unwrap();
     let job: Job = serde_json::from_str(&text).unwrap();
     let Wish::Attach(attach) = job.action else { panic!("{text}") };
-    assert_eq!(attach.to.as_str(), "test-r7-m0-s3");
+    assert_eq!(attach.to.as_str(), "test-r7-0-m0-s3");
 }
 
 /// An agent on a full disk: it cannot close a name, and knows all the same whether it has an operation (`$1`).
@@ -255,7 +255,7 @@ async fn a_full_disk_does_not_hide_that_nothing_was_begun() {
     if !sshd_is_there() {
         return;
     }
-    let unknown = r#"'{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-m0-s3"}}}'"#;
+    let unknown = r#"'{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-0-m0-s3"}}}'"#;
     let running = r#"'{"seq":0,"at_ms":1,"kind":"running"}'"#;
     let full = Outcome::Failed(CauseKind::DiskFull);
     for (there, expected) in [(unknown, full), (running, Outcome::Lost)] {

@@ -167,8 +167,13 @@ fn may_start(
 /// Who is held in the machine's group, counted over all machines, and how many may be.
 fn count(state: &State, limit: &Limit, machine: MachineId) -> Option<(u32, u32)> {
     let scope = limit.within.as_ref().map(|within: &Selector| within.compile(&state.fleet));
+    let at_work = |machine: MachineId| {
+        let mut jobs = state.rollouts.iter().filter_map(|rollout| rollout.job_of(machine));
+        jobs.any(|job| matches!(job.state, JobState::Active(_)))
+    };
+    // Who left while at work is still a reason to wait.
     let inside = |machine: MachineId| {
-        state.fleet.is_present(machine)
+        (state.fleet.is_present(machine) || at_work(machine))
             && scope.as_ref().is_none_or(|scope| scope.matches(&state.fleet, machine))
     };
     if !inside(machine) {
@@ -182,12 +187,9 @@ fn count(state: &State, limit: &Limit, machine: MachineId) -> Option<(u32, u32)>
     let (mut held, mut whole) = (0, 0);
     for member in group {
         whole += 1;
-        let at_work = state.rollouts.iter().any(|rollout| {
-            rollout.job_of(member).is_some_and(|job| matches!(job.state, JobState::Active(_)))
-        });
         held += u32::from(match limit.counts {
-            Counts::Running => at_work,
-            Counts::Disturbed => at_work || state.gauges.grip(member).disturbed,
+            Counts::Running => at_work(member),
+            Counts::Disturbed => at_work(member) || state.gauges.grip(member).disturbed,
         });
     }
     Some((held, limit.max.at_least_one_of(whole)))

@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use clap::Args;
 use smith_server::bot::Bot;
-use smith_server::config::settings::{HttpListen, Settings, SettingsError, load_settings};
+use smith_server::config::settings::{
+    HttpListen, Settings, SettingsError, load_settings, telemetry_of_environment,
+};
 use smith_server::core::Standing;
-use smith_server::http::{App, Door, DoorError, Parts, Peer, Peers, open_tcp, open_unix, serve as answer};
+use smith_server::http::{Door, DoorError, Parts, Peer, Peers, open_tcp, open_unix, serve as answer};
 use smith_server::serve::{Served, serve};
 use smith_server::verbs::Site;
 use tokio::runtime::{Builder, Runtime};
@@ -30,8 +32,9 @@ use crate::systemd::Systemd;
 /// Drive rollouts on real machines, and answer to people and programs.
 ///
 /// Settings are read from `smith.yaml` and the fragments in `smith.d`; without a file everything has a default.
-/// docs/reference/settings.md has them all. SIGTERM and Ctrl-C end it: what was begun on machines goes on there, and the next
-/// server asks what became of it. A second one ends it at once.
+/// docs/reference/settings.md has them all. Where they name no collector of telemetry, OTEL_EXPORTER_OTLP_ENDPOINT may. SIGTERM
+/// and Ctrl-C end it: what was begun on machines goes on there, and the next server asks what became of it. A second one ends
+/// it at once.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// The settings [default: /etc/smith/smith.yaml, if it is there]
@@ -132,6 +135,10 @@ fn settings(args: &Serve) -> Result<Settings, Failure> {
         SettingsError::Mistakes { problems, texts } => Failure::mistakes(problems, texts),
         SettingsError::Read { .. } => Failure::new(Exit::BadInput, error),
     })?;
+    if settings.telemetry.is_none() {
+        let of_environment = telemetry_of_environment(|name| std::env::var(name).ok());
+        settings.telemetry = of_environment.map_err(|error| Failure::new(Exit::BadInput, error))?;
+    }
     if let Some(data) = &args.data {
         settings.data.clone_from(data);
     }
@@ -167,7 +174,7 @@ fn attend(
         let site = served.site().clone();
         let chat = Arc::new(Bot::new(site.clone()));
         let peers = Peers::new(others.collect::<BTreeMap<_, _>>());
-        let app = App::new(Parts { site: site.clone(), chat, peers });
+        let app = served.app(Parts { site: site.clone(), chat, peers });
         let systemd = Systemd::here().map(Arc::new);
         if let Some(systemd) = &systemd {
             systemd.say("READY=1");

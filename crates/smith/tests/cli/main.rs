@@ -22,5 +22,6 @@ mod served;
 mod serving;
 mod signing;
 mod simulate;
+mod telemetry;
 mod why;
 mod words;

@@ -274,6 +274,9 @@ impl Work<'_> {
         };
         state.gauges.set_running(job.machine, Held::No, freed);
         state.gauges.set_disturbed(job.machine, still_disturbed, freed);
+        if !state.fleet.is_present(job.machine) {
+            state.gauges.machines_changed(&state.fleet, &[job.machine], freed);
+        }
         count_bag(state, rollout, &job, Held::No, freed);
         if to.blame().is_none() {
             step::count_budget(state, rollout, &job, Held::No, freed);

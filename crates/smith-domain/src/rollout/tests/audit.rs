@@ -265,8 +265,10 @@ fn limits<'a>(rollout: &'a Rollout, job: &Job) -> impl Iterator<Item = &'a Limit
 /// The values that make the machine's group; nothing where the limit is not about the machine.
 fn group_of(state: &State, limit: &Limit, machine: MachineId) -> Option<Vec<Option<String>>> {
     let fleet = &state.fleet;
-    let within = |select: &crate::fleet::Selector| fleet.select(select).contains(&machine);
-    if !fleet.is_present(machine) || !limit.within.as_ref().is_none_or(within) {
+    let within = |select: &crate::fleet::Selector| select.compile(fleet).matches(fleet, machine);
+    // Who left while at work is still a reason to wait.
+    let at_work = || state.gauges.grip(machine).running;
+    if !(fleet.is_present(machine) || at_work()) || !limit.within.as_ref().is_none_or(within) {
         return None;
     }
     let value = |name: &AttrName| fleet.attr_text(machine, name).map(str::to_owned);

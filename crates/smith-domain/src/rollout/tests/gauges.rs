@@ -185,11 +185,16 @@ fn a_machine_takes_what_it_holds_along_to_another_group() {
     assert_eq!(gauge(&state, &rule, 0), gauge(&state, &rule, 3));
     let left = FleetEvent::MachinesLeft { machines: vec![m(0)] };
     state.evolve(&Event::Fleet(left), AT);
+    assert_eq!(told(&state, &rule, 3), (1, 1, 3), "its work is not answered yet");
+    set(&mut state, 0, true, false);
+    let mut freed = Vec::new();
+    state.gauges.machines_changed(&state.fleet, &[m(0)], &mut freed);
     assert_eq!((told(&state, &rule, 3), state.gauges.bound(&rule, m(0))), ((0, 0, 2), None));
+    assert_eq!(freed, [gauge(&state, &rule, 3), gauge(&state, &running, 3)]);
     assert!(state.gauges.grip(m(0)).disturbed, "it is gone, and nobody has proven it healthy");
     let machines = vec![KnownMachine { id: m(0), facts }];
     state.evolve(&Event::Fleet(FleetEvent::MachinesReturned { machines }), AT);
-    assert_eq!(told(&state, &rule, 3), (1, 1, 3));
+    assert_eq!(told(&state, &rule, 3), (1, 0, 3));
 }
 
 #[test]

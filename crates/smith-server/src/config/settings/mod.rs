@@ -4,6 +4,7 @@ mod load;
 mod model;
 mod read;
 mod schedule;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod week;
@@ -13,3 +14,4 @@ pub use model::{
     HttpListen, Listen, MachineRules, NoticeRule, Person, Settings, SshSettings, Subjects, Target, Week,
 };
 pub use schedule::{IfMissed, Schedule};
+pub use telemetry::{BadVariable, HeaderFrom, Signal, TelemetrySettings, telemetry_of_environment};

@@ -8,6 +8,7 @@ use smith_domain::cycle::WeekPlan;
 use smith_domain::time::Span;
 
 use super::schedule::Schedule;
+use super::telemetry::TelemetrySettings;
 use crate::verbs::{Environments, RequestRules};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub people: Vec<Person>,
     pub notify: Vec<NoticeRule>,
     pub weeks: Vec<Week>,
+    /// The collector that is told what the server does; without one nobody is.
+    pub telemetry: Option<TelemetrySettings>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +150,7 @@ impl Default for Settings {
             people: Vec::new(),
             notify: Vec::new(),
             weeks: Vec::new(),
+            telemetry: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use smith_domain::time::Span;
 use super::model::{
     HttpListen, Listen, MachineRules, NoticeRule, Person, Settings, SshSettings, Subjects, Target,
 };
+use super::telemetry::telemetry;
 use super::week::weeks;
 use crate::config::fields::Fields;
 use crate::config::report::{Report, shown};
@@ -76,6 +77,9 @@ pub(super) fn read_into(settings: &mut Settings, bytes: &[u8], folder: &Path, re
     }
     if let Some(node) = fields.take("weeks") {
         settings.weeks = weeks(node, folder, report);
+    }
+    if let Some(node) = fields.take("telemetry") {
+        settings.telemetry = telemetry(node, folder, report);
     }
     fields.close(report);
     keys

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use smith_domain::pipeline::{ChangeRule, Who};
 
-use super::{HttpListen, IfMissed, Settings, SettingsError, Subjects, Target, load_settings};
+use super::{
+    HeaderFrom, HttpListen, IfMissed, Settings, SettingsError, Signal, Subjects, Target, load_settings,
+};
 use crate::verbs::Environments;
 
 const WHOLE: &str = "site: syd
@@ -56,6 +58,13 @@ weeks:
     rollouts: [rebootProductionUSSouth, supportOnly]
     profiles: profiles
     schedule: {cron: 0 3 * * SUN, zone: Europe/London, if-missed: skip, within: 2h}
+telemetry:
+  endpoint: https://collector.example:4318/
+  headers: {X-Scope-OrgID: sre}
+  header-files: {authorization: keys/collector}
+  service: smith-syd
+  interval: 30s
+  signals: [traces]
 ";
 
 fn loaded(text: &str) -> Result<Settings, Vec<String>> {
@@ -123,6 +132,22 @@ fn every_key_is_understood() {
         (schedule.if_missed, schedule.within.0, schedule.words()),
         (IfMissed::Skip, 7_200_000, "0 3 * * 0 Europe/London".to_owned())
     );
+    let telemetry = settings.telemetry.unwrap();
+    assert_eq!(telemetry.endpoint, "https://collector.example:4318");
+    assert_eq!((telemetry.service.as_str(), telemetry.interval.0), ("smith-syd", 30_000));
+    assert_eq!(telemetry.signals, [Signal::Traces].into());
+    assert_eq!(telemetry.headers["x-scope-orgid"], HeaderFrom::Text("sre".to_owned()));
+    let HeaderFrom::File(file) = &telemetry.headers["authorization"] else { panic!("{telemetry:?}") };
+    assert!(file.is_absolute() && file.ends_with("keys/collector"), "{file:?}");
+}
+
+#[test]
+fn telemetry_needs_an_endpoint_and_nothing_else() {
+    let telemetry = loaded("telemetry: {endpoint: 'http://127.0.0.1:4318'}\n").unwrap().telemetry.unwrap();
+    assert_eq!((telemetry.service.as_str(), telemetry.interval.0), ("smith", 60_000));
+    assert_eq!(telemetry.signals, [Signal::Traces, Signal::Metrics].into());
+    assert!(telemetry.headers.is_empty());
+    assert_eq!(loaded("site: smith\n").unwrap().telemetry, None);
 }
 
 #[test]
@@ -154,6 +179,30 @@ fn mistakes_have_their_places() {
         ("Squad: conductors", "Environment: eu", "the regions are those of the week"),
         ("      Risk: low\n", "", "Risk"),
         ("    channel: prod\n", "", "the key `channel` in a week"),
+        ("  endpoint: https://collector.example:4318/\n", "", "the key `endpoint` in telemetry"),
+        (
+            "https://collector",
+            "collector",
+            "smith.yaml:51:13: expected an address such as http://127.0.0.1:4318",
+        ),
+        ("4318/", "4318/v1/traces", "hint: the server adds `/v1/traces` and `/v1/metrics` itself"),
+        (
+            "https://collector",
+            "https://u:p@collector",
+            "found one with a user [S0207]\n  hint: a user and a password",
+        ),
+        ("X-Scope-OrgID", "Content-Type", "smith.yaml:52:13: expected the name of a header that the server"),
+        ("X-Scope-OrgID", "a header", "found `a header`"),
+        (
+            "X-Scope-OrgID",
+            "Authorization",
+            "smith.yaml:53:18: expected each header once, found `authorization`",
+        ),
+        ("OrgID: sre", "OrgID: 'é'", "hint: secrets go into `header-files`"),
+        ("interval: 30s", "interval: 2h", "at most 1h, found `2h` [S0208]"),
+        ("signals: [traces]", "signals: [trace]", "did you mean `traces`?"),
+        ("signals: [traces]", "signals: []", "expected `traces`, `metrics` or both, in a list"),
+        ("header-files:", "headers-files:", "did you mean `header-files`?"),
     ] {
         let found = wrong(from, to);
         assert!(found.contains(expected), "{to}: {found}");
@@ -185,7 +234,7 @@ fn fragments_add_and_never_contradict() {
 #[test]
 fn the_examples_of_the_reference_are_understood() {
     for (page, keys) in [
-        (include_str!("../../../../../docs/reference/settings.md"), 14),
+        (include_str!("../../../../../docs/reference/settings.md"), 15),
         (include_str!("../../../../../docs/reference/week.md"), 1),
     ] {
         let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
