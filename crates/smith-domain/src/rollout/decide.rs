@@ -12,6 +12,7 @@ use crate::rollout::budget;
 use crate::rollout::event::{Halt, RolloutEvent, Scope};
 use crate::rollout::machine::Outcome;
 use crate::rollout::runs::Runs;
+use crate::rollout::selected::Matchers;
 use crate::rollout::state::{JobState, Mode, Rollout, StepState, Turn};
 use crate::state::State;
 use crate::time::Span;
@@ -106,7 +107,8 @@ pub enum RolloutRejection {
     )]
     StillHalted { why: Halt },
     #[error(
-        "no machine of project {rollout} that is named has failed or is lost in a step that has not ended"
+        "no machine of project {rollout} that is named, and that its bag still selects, has failed or is lost in a step \
+         that has not ended"
     )]
     NothingToRetry { rollout: RolloutId },
     #[error("no machine that is named can be skipped: {why}")]
@@ -370,6 +372,8 @@ fn retry(
     }
     let matcher = machines.map(|selector| selector.compile(&state.fleet));
     let mut events = Vec::new();
+    // What its bag does not select any more is another's now, or nobody's.
+    let mut selected = Matchers::default();
     for step in (0..).take(rollout.steps.len()) {
         if rollout.step(step).has_ended() {
             continue;
@@ -378,6 +382,7 @@ fn retry(
             job.step == step
                 && matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. })
                 && matcher.as_ref().is_none_or(|matcher| matcher.matches(&state.fleet, job.machine))
+                && selected.is_selected(state, rollout, job)
         });
         let machines: Runs = wanted.map(|job| job.machine).collect();
         if !machines.is_empty() {

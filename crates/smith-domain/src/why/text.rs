@@ -164,6 +164,9 @@ impl fmt::Display for Ended {
             Ended::Lost { action } => write!(f, "lost: nobody knows how {action} ended"),
             Ended::Skipped => f.write_str("skipped"),
             Ended::Gone => f.write_str("gone: it left the fleet"),
+            Ended::Unselected { bag } => {
+                write!(f, "gone: other facts hold about it, bag {bag} selected it no more")
+            }
         }
     }
 }
