@@ -6,6 +6,7 @@ mod again;
 
 use std::collections::BTreeMap;
 
+use crate::access::{AccessCommand, Digest, MASTER};
 use crate::actor::Actor;
 use crate::change::{ChangeCommand, ChangeState, TrainForm};
 use crate::cycle::{CycleCommand, CycleEvent, CycleState, Link, LinkState, Wait, WeekPlan, waits};
@@ -477,6 +478,29 @@ fn what_people_must_say_yes_to_is_neither_left_out_nor_said_by_the_wrong_people(
     week.go();
     let twice = week.cycle("bob", go("go")).expect_err("twice");
     assert_eq!(twice, "bob has approved go already, expected another of bob");
+}
+
+#[test]
+fn whoever_gave_the_approvers_token_out_is_told_to_have_started_the_cycle() {
+    let mut week = Week::empty();
+    let issue = AccessCommand::IssueToken {
+        name: "bob".to_owned(),
+        roles: vec!["approver".to_owned()],
+        environments: Vec::new(),
+        expires: None,
+        digest: Digest::new("a".repeat(64)).expect("a digest"),
+        owner: None,
+    };
+    let root = Actor::person("root").with_role(MASTER);
+    let events = decide(&week.state, &root, Command::Access(issue), Now::same(START)).expect("issued");
+    events.into_iter().for_each(|event| week.record(event));
+    week.say("root", start(self::week(), None)).expect("started");
+    let go = CycleCommand::ApproveGate { cycle: CYCLE, gate: "go".to_owned(), reason: None };
+    let no = week.cycle("bob", go).expect_err("root may have kept the secret");
+    assert_eq!(
+        no,
+        "root, who gave bob's token out, started cycle 1, and bob cannot approve it, expected somebody else of bob"
+    );
 }
 
 #[test]

@@ -96,8 +96,8 @@ pub enum RolloutRejection {
     WrongMode { rollout: RolloutId, expected: &'static str, found: &'static str },
     #[error("step {step} is {found}, expected it to be {expected}")]
     WrongStep { step: StepName, expected: &'static str, found: &'static str },
-    #[error("{by} started project {rollout} and cannot approve it, expected somebody else of {who}")]
-    OwnRollout { rollout: RolloutId, by: String, who: String },
+    #[error("{told}, expected somebody else of {who}")]
+    OwnRollout { told: String, who: String },
     #[error("{by} may not approve {gate}, expected one of {who}")]
     NotEntitled { by: String, gate: String, who: String },
     #[error("{by} has approved {gate} already, expected another of {who}")]
@@ -294,14 +294,16 @@ fn approve(
         return Err(RolloutRejection::UnknownGate { step: step.clone(), found: gate.to_owned(), known });
     };
     let (by, gate) = (actor.name.clone(), gate.to_owned());
-    if access.are_one(&rollout.by, &actor.name) {
-        return Err(RolloutRejection::OwnRollout { rollout: rollout.id, by, who: who.to_string() });
+    if let Some(tie) = access.tie(&rollout.by, &by) {
+        let told = tie.cannot_approve(&format!("started project {}", rollout.id));
+        return Err(RolloutRejection::OwnRollout { told, who: who.to_string() });
     }
     if !who.includes(&actor.name, &actor.roles) {
         return Err(RolloutRejection::NotEntitled { by, gate, who: who.to_string() });
     }
-    if run.gates[usize::from(*at)].approvals.iter().any(|known| access.are_one(known, &actor.name)) {
-        return Err(RolloutRejection::ApprovedTwice { by, gate, who: who.to_string() });
+    let mut approvals = run.gates[usize::from(*at)].approvals.iter();
+    if let Some(tie) = approvals.find_map(|known| access.tie(known, &by)) {
+        return Err(RolloutRejection::ApprovedTwice { by: tie.subject(), gate, who: who.to_string() });
     }
     Ok(RolloutEvent::GateApproved {
         rollout: rollout.id,
