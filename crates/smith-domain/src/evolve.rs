@@ -50,7 +50,7 @@ impl State {
         self.fleet.evolve(event, at);
         let touched: Vec<_> = self.fleet.changed_since(cursor).collect();
         if !touched.is_empty() {
-            rollout::fleet_changed(self, &touched);
+            rollout::fleet_changed(self, &touched, at);
         }
     }
 

@@ -9,10 +9,12 @@ mod event;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tie;
 
 pub use decide::{AccessCommand, AccessRejection};
 pub use digest::{BadDigest, Digest};
 pub use event::AccessEvent;
 pub use state::{ADMIN, Access, Kept, MASTER, REQUEST_KEPT, REQUESTS_MAX, Token, TokenState};
+pub use tie::Tie;
 
 pub(crate) use decide::{decide, keyed};

@@ -90,18 +90,7 @@ impl Access {
         self.named(name).next().map_or(name, |token| token.owner.as_str())
     }
 
-    /// Whether two names may be one person: the same one answers for both, or one has issued the other's token and may have
-    /// kept its secret.
-    pub fn are_one(&self, one: &str, other: &str) -> bool {
-        let issued = |name: &str, by: &str| {
-            let mut issuers = self.named(name).filter_map(|token| token.issuer.as_deref());
-            issuers.any(|issuer| self.person(issuer) == by)
-        };
-        let (first, second) = (self.person(one), self.person(other));
-        first == second || issued(one, second) || issued(other, first)
-    }
-
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Token> + 'a {
+    pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Token> + 'a {
         self.tokens.iter().filter(move |token| token.name == name)
     }
 

@@ -163,9 +163,25 @@ fn nobody_becomes_another_by_a_token() {
         ("deploy", "root", false),
         ("eve", "eve", true),
     ] {
-        assert_eq!(access.are_one(one, other), expected, "{one} and {other}");
-        assert_eq!(access.are_one(other, one), expected, "{other} and {one}");
+        assert_eq!(access.tie(one, other).is_some(), expected, "{one} and {other}");
+        assert_eq!(access.tie(other, one).is_some(), expected, "{other} and {one}");
     }
+    for (doer, by, expected) in [
+        ("bob", "bob", "bob began it and cannot approve it"),
+        ("root", "bob", "root, who gave bob's token out, began it, and bob cannot approve it"),
+        ("bob", "root", "bob, whose token root gave out, began it, and root cannot approve it"),
+        ("deploy", "ana", "deploy, for whom ana answers, began it, and ana cannot approve it"),
+        ("ana", "deploy", "ana, who answers for deploy, began it, and deploy cannot approve it"),
+        (
+            "nightly",
+            "deploy",
+            "nightly, for whom ana answers as for deploy, began it, and deploy cannot approve it",
+        ),
+    ] {
+        let tie = access.tie(doer, by).expect("a tie");
+        assert_eq!(tie.cannot_approve("began it"), expected);
+    }
+    assert_eq!(access.tie("eve", "bob"), None);
     let chosen = issue_as(&mut state, &ana, "other", Some("bob")).expect_err("refused");
     assert!(chosen.starts_with("ana may not say that a token is for bob"), "{chosen}");
     let taken = issue_as(&mut state, &ana, "bob", None).expect_err("refused");
@@ -187,7 +203,7 @@ fn a_token_of_before_there_were_owners_is_whoever_has_its_name() {
     let event: AccessEvent = serde_json::from_str(&text).expect("an event");
     state.evolve(&event.into(), at(1).steady);
     assert_eq!(state.access.person("ci"), "ci");
-    assert!(!state.access.are_one("ci", "root"));
+    assert!(state.access.tie("ci", "root").is_none());
 }
 
 #[test]

@@ -26,8 +26,8 @@ pub enum ChangeRejection {
     Unknown { number: String, nearest: Option<String> },
     #[error("{number} is {found}, expected {expected}")]
     WrongState { number: String, expected: &'static str, found: &'static str },
-    #[error("{by} asked for {number} and cannot approve it, expected somebody else of {who}")]
-    OwnRequest { number: String, by: String, who: String },
+    #[error("{told}, expected somebody else of {who}")]
+    OwnRequest { told: String, who: String },
     #[error("{by} may not decide about {number}, expected one of {who}")]
     NotEntitled { number: String, by: String, who: String },
     #[error("{by} has approved {number} already, expected another of {who}")]
@@ -126,14 +126,15 @@ fn approve(
     }
     let (number, by, who_text) = (change.name(), actor.name.clone(), who.to_string());
     // Separation of duties comes before entitlement: an approver's own request is still their own.
-    if access.are_one(&change.by, &actor.name) {
-        return Err(ChangeRejection::OwnRequest { number, by, who: who_text });
+    if let Some(tie) = access.tie(&change.by, &by) {
+        let told = tie.cannot_approve(&format!("asked for {number}"));
+        return Err(ChangeRejection::OwnRequest { told, who: who_text });
     }
     if !who.includes(&actor.name, &actor.roles) {
         return Err(ChangeRejection::NotEntitled { number, by, who: who_text });
     }
-    if change.approvals.iter().any(|approval| access.are_one(&approval.by, &actor.name)) {
-        return Err(ChangeRejection::ApprovedTwice { number, by, who: who_text });
+    if let Some(tie) = change.approvals.iter().find_map(|approval| access.tie(&approval.by, &by)) {
+        return Err(ChangeRejection::ApprovedTwice { number, by: tie.subject(), who: who_text });
     }
     reason::check_given(reason.as_deref())?;
     Ok(vec![ChangeEvent::Approved { change: change.id, by, reason: reason.clone() }])

@@ -87,8 +87,8 @@ pub enum CycleRejection {
     CannotSkip { link: Link, why: &'static str },
     #[error("cycle {cycle} has no approval named {found}, expected one of {known}")]
     UnknownGate { cycle: CycleId, found: String, known: String },
-    #[error("{by} started cycle {cycle} and cannot approve it, expected somebody else of {who}")]
-    OwnCycle { cycle: CycleId, by: String, who: String },
+    #[error("{told}, expected somebody else of {who}")]
+    OwnCycle { told: String, who: String },
     #[error("{by} may not approve {gate}, expected one of {who}")]
     NotEntitled { by: String, gate: String, who: String },
     #[error("{by} has approved {gate} already, expected another of {who}")]
@@ -256,18 +256,16 @@ fn approve(
         return Err(CycleRejection::UnknownGate { cycle: cycle.id, found: gate.to_owned(), known });
     };
     let (by, gate, who_text) = (actor.name.clone(), gate.to_owned(), who.to_string());
-    if access.are_one(&cycle.by, &by) {
-        return Err(CycleRejection::OwnCycle { cycle: cycle.id, by, who: who_text });
+    if let Some(tie) = access.tie(&cycle.by, &by) {
+        let told = tie.cannot_approve(&format!("started cycle {}", cycle.id));
+        return Err(CycleRejection::OwnCycle { told, who: who_text });
     }
     if !who.includes(&by, &actor.roles) {
         return Err(CycleRejection::NotEntitled { by, gate, who: who_text });
     }
-    if cycle
-        .gates
-        .get(usize::from(at))
-        .is_some_and(|run| run.approvals.iter().any(|known| access.are_one(known, &by)))
-    {
-        return Err(CycleRejection::ApprovedTwice { by, gate, who: who_text });
+    let mut approvals = cycle.gates.get(usize::from(at)).into_iter().flat_map(|run| &run.approvals);
+    if let Some(tie) = approvals.find_map(|known| access.tie(known, &by)) {
+        return Err(CycleRejection::ApprovedTwice { by: tie.subject(), gate, who: who_text });
     }
     Ok(CycleEvent::GateApproved { cycle: cycle.id, gate: at, by, reason })
 }

@@ -140,23 +140,69 @@ fn was_aborted(rollout: &Rollout) -> bool {
     matches!(rollout.mode, Mode::Aborting | Mode::Ended { end: RolloutEnd::Aborted, .. })
 }
 
-/// What was tested before says nothing about what is tested anew: the gates are shut again, unless the channel has moved.
+/// What was known and said before says nothing about what is done anew: the gates are shut again and what only looked is
+/// waiting again, unless the channel has moved or is moving. Where it was moving and then failed, they are shut when it is
+/// run again.
 fn rerun(state: &mut State, id: CycleId, link: Link) {
-    let channel_waits =
-        state.cycles.get(id).is_some_and(|cycle| *cycle.link(Link::Channel) == LinkState::Waiting);
     let newest = state.cycles.get(id).and_then(|cycle| cycle.newest(state, link));
     let over = newest.filter(|rollout| rollout.has_ended()).map(|rollout| rollout.id);
+    let later = state.cycles.get(id).map(|cycle| to_repeat(cycle, link)).unwrap_or_default();
     set(state, id, link, LinkState::Waiting);
     if let Some(run) = state.cycles.get_mut(id).and_then(|cycle| cycle.links.get_mut(&link)) {
         run.before = over.max(run.before);
     }
-    if channel_waits && matches!(link, Link::Test | Link::Gates) {
-        set(state, id, Link::Gates, LinkState::Waiting);
-        let gates = state.cycles.get(id).map_or(0, |cycle| cycle.gates.len());
-        for gate in (0..).take(gates) {
-            with_gate(state, id, gate, |gate| *gate = GateRun::default());
-            state.notices.forget(&About::CycleGateWaits { cycle: id, gate });
+    for one in later {
+        set(state, id, one, LinkState::Waiting);
+        if one == Link::Gates {
+            shut_gates(state, id);
         }
+    }
+}
+
+/// The links that are worth nothing any more when this one is run again. Tickets, rollouts and changes stay: they are
+/// facts outside, and what they say of the build is in the gates' hands.
+fn to_repeat(cycle: &Cycle, link: Link) -> Vec<Link> {
+    if matches!(cycle.link(Link::Channel), LinkState::Done { .. } | LinkState::Begun { .. }) {
+        return Vec::new();
+    }
+    if link == Link::Channel {
+        return if gates_are_stale(cycle) { vec![Link::Gates] } else { Vec::new() };
+    }
+    let known = |later: &Link| match (later, cycle.link(*later)) {
+        (Link::Gates, _) => true,
+        // What somebody left out stays left out.
+        (Link::Diff | Link::Check | Link::Verify, LinkState::Skipped { .. }) => false,
+        (Link::Diff | Link::Check | Link::Verify, _) => true,
+        (
+            Link::Build
+            | Link::Sync
+            | Link::Epic
+            | Link::Test
+            | Link::Trains
+            | Link::Channel
+            | Link::Canary
+            | Link::Region(_),
+            _,
+        ) => false,
+    };
+    let rests = |later: &Link| *later == link || cycle.plan.rests_on(*later).contains(&link);
+    cycle.links.keys().copied().filter(rests).filter(known).collect()
+}
+
+/// Whether something that the gates rest on was run again while the channel moved, so that they were not shut.
+fn gates_are_stale(cycle: &Cycle) -> bool {
+    let LinkState::Done { at: opened, .. } = cycle.link(Link::Gates) else { return false };
+    cycle.plan.rests_on(Link::Gates).into_iter().any(|before| match cycle.link(before) {
+        LinkState::Done { at, .. } | LinkState::Skipped { at, .. } => at > opened,
+        LinkState::Waiting | LinkState::Begun { .. } | LinkState::Failed { .. } => true,
+    })
+}
+
+fn shut_gates(state: &mut State, id: CycleId) {
+    let gates = state.cycles.get(id).map_or(0, |cycle| cycle.gates.len());
+    for gate in (0..).take(gates) {
+        with_gate(state, id, gate, |gate| *gate = GateRun::default());
+        state.notices.forget(&About::CycleGateWaits { cycle: id, gate });
     }
 }
 

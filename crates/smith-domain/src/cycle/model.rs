@@ -1,5 +1,6 @@
 //! What a cycle is to do, and the links of its chain.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -128,8 +129,8 @@ impl WeekPlan {
         links
     }
 
-    /// What a link comes after, as far as the plan has it.
-    pub fn needs(&self, link: Link) -> Vec<Link> {
+    /// What a link comes after at once, as far as the plan has it.
+    fn needs(&self, link: Link) -> Vec<Link> {
         let tested = if self.test.is_some() { Link::Test } else { Link::Epic };
         match link {
             Link::Build => Vec::new(),
@@ -139,12 +140,23 @@ impl WeekPlan {
             Link::Test => vec![Link::Epic],
             Link::Gates => vec![tested],
             Link::Trains => vec![Link::Gates],
-            // The gates are named again: they may be shut once more while trains are approved.
-            Link::Channel => vec![Link::Gates, Link::Trains],
+            Link::Channel => vec![Link::Trains],
             Link::Canary => vec![Link::Channel],
             Link::Region(_) if self.canary.is_some() => vec![Link::Canary],
             Link::Region(_) => vec![Link::Channel],
         }
+    }
+
+    /// All that must be behind before a link begins: what it comes after, and what that comes after. A link that is run again
+    /// holds up everything that rests on it, however far that has come.
+    pub fn rests_on(&self, link: Link) -> BTreeSet<Link> {
+        let (mut found, mut open) = (BTreeSet::new(), self.needs(link));
+        while let Some(next) = open.pop() {
+            if found.insert(next) {
+                open.extend(self.needs(next));
+            }
+        }
+        found
     }
 
     /// The pipeline that a link runs.

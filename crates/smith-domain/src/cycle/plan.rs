@@ -35,7 +35,7 @@ fn one(planner: &mut Planner<'_>, cycle: &Cycle) {
     for (link, run) in &cycle.links {
         match &run.state {
             LinkState::Waiting => {
-                if cycle.plan.needs(*link).iter().all(|before| cycle.link(*before).is_behind()) {
+                if cycle.plan.rests_on(*link).iter().all(|before| cycle.link(*before).is_behind()) {
                     begin(planner, cycle, *link);
                 }
             }

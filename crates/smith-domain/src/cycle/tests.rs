@@ -2,8 +2,11 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the variants that its story is about")]
 
+mod again;
+
 use std::collections::BTreeMap;
 
+use crate::access::{AccessCommand, Digest, MASTER};
 use crate::actor::Actor;
 use crate::change::{ChangeCommand, ChangeState, TrainForm};
 use crate::cycle::{CycleCommand, CycleEvent, CycleState, Link, LinkState, Wait, WeekPlan, waits};
@@ -109,6 +112,8 @@ struct Week {
     journal: Vec<(Timestamp, Event)>,
     now: Timestamp,
     fails: Vec<Link>,
+    /// These never come to an end.
+    hangs: Vec<Link>,
     /// Rollouts are said to be started and are not.
     lies: bool,
     /// So often the check does not work.
@@ -124,8 +129,8 @@ impl Week {
     }
 
     fn empty() -> Self {
-        let (state, journal, fails) = (State::default(), Vec::new(), Vec::new());
-        Self { state, journal, now: START, fails, lies: false, flaky: 0, numbers: 0 }
+        let (state, journal, fails, hangs) = (State::default(), Vec::new(), Vec::new(), Vec::new());
+        Self { state, journal, now: START, fails, hangs, lies: false, flaky: 0, numbers: 0 }
     }
 
     fn plan(&self) -> WeekPlan {
@@ -165,6 +170,9 @@ impl Week {
 
     fn answer(&mut self, errand: ErrandId) {
         let Some(kind) = self.state.errands.get(errand).map(|errand| errand.kind) else { return };
+        if matches!(kind, ErrandKind::Link(_, link) if self.hangs.contains(&link)) {
+            return;
+        }
         let outcome = match kind {
             ErrandKind::Link(_, link) if self.fails.contains(&link) => {
                 ErrandOutcome::Refused { reason: "503".to_owned() }
@@ -235,6 +243,24 @@ impl Week {
 
     fn one(&self) -> &crate::cycle::Cycle {
         self.state.cycles.get(CYCLE).expect("the cycle")
+    }
+
+    fn rerun(&mut self, link: Link) {
+        self.cycle("ann", CycleCommand::Rerun { cycle: CYCLE, link, reason: None }).expect("run again");
+    }
+
+    /// Its channel failed before anything moved.
+    fn with_a_channel_that_failed() -> Self {
+        let mut week = Self::to_the_trains();
+        week.fails = vec![Link::Channel];
+        week.approve_changes();
+        assert!(matches!(week.one().link(Link::Channel), LinkState::Failed { .. }));
+        week.fails.clear();
+        week
+    }
+
+    fn has_moved(&self) -> bool {
+        self.state.builds.in_channel("prod", "ap-south").is_some()
     }
 
     fn waits(&self) -> Vec<String> {
@@ -452,6 +478,29 @@ fn what_people_must_say_yes_to_is_neither_left_out_nor_said_by_the_wrong_people(
     week.go();
     let twice = week.cycle("bob", go("go")).expect_err("twice");
     assert_eq!(twice, "bob has approved go already, expected another of bob");
+}
+
+#[test]
+fn whoever_gave_the_approvers_token_out_is_told_to_have_started_the_cycle() {
+    let mut week = Week::empty();
+    let issue = AccessCommand::IssueToken {
+        name: "bob".to_owned(),
+        roles: vec!["approver".to_owned()],
+        environments: Vec::new(),
+        expires: None,
+        digest: Digest::new("a".repeat(64)).expect("a digest"),
+        owner: None,
+    };
+    let root = Actor::person("root").with_role(MASTER);
+    let events = decide(&week.state, &root, Command::Access(issue), Now::same(START)).expect("issued");
+    events.into_iter().for_each(|event| week.record(event));
+    week.say("root", start(self::week(), None)).expect("started");
+    let go = CycleCommand::ApproveGate { cycle: CYCLE, gate: "go".to_owned(), reason: None };
+    let no = week.cycle("bob", go).expect_err("root may have kept the secret");
+    assert_eq!(
+        no,
+        "root, who gave bob's token out, started cycle 1, and bob cannot approve it, expected somebody else of bob"
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::rollout::budget;
 use crate::rollout::event::{Halt, RolloutEvent, Scope};
 use crate::rollout::machine::Outcome;
 use crate::rollout::runs::Runs;
+use crate::rollout::selected::Matchers;
 use crate::rollout::state::{JobState, Mode, Rollout, StepState, Turn};
 use crate::state::State;
 use crate::time::Span;
@@ -95,8 +96,8 @@ pub enum RolloutRejection {
     WrongMode { rollout: RolloutId, expected: &'static str, found: &'static str },
     #[error("step {step} is {found}, expected it to be {expected}")]
     WrongStep { step: StepName, expected: &'static str, found: &'static str },
-    #[error("{by} started project {rollout} and cannot approve it, expected somebody else of {who}")]
-    OwnRollout { rollout: RolloutId, by: String, who: String },
+    #[error("{told}, expected somebody else of {who}")]
+    OwnRollout { told: String, who: String },
     #[error("{by} may not approve {gate}, expected one of {who}")]
     NotEntitled { by: String, gate: String, who: String },
     #[error("{by} has approved {gate} already, expected another of {who}")]
@@ -106,7 +107,8 @@ pub enum RolloutRejection {
     )]
     StillHalted { why: Halt },
     #[error(
-        "no machine of project {rollout} that is named has failed or is lost in a step that has not ended"
+        "no machine of project {rollout} that is named, and that its bag still selects, has failed or is lost in a step \
+         that has not ended"
     )]
     NothingToRetry { rollout: RolloutId },
     #[error("no machine that is named can be skipped: {why}")]
@@ -292,14 +294,16 @@ fn approve(
         return Err(RolloutRejection::UnknownGate { step: step.clone(), found: gate.to_owned(), known });
     };
     let (by, gate) = (actor.name.clone(), gate.to_owned());
-    if access.are_one(&rollout.by, &actor.name) {
-        return Err(RolloutRejection::OwnRollout { rollout: rollout.id, by, who: who.to_string() });
+    if let Some(tie) = access.tie(&rollout.by, &by) {
+        let told = tie.cannot_approve(&format!("started project {}", rollout.id));
+        return Err(RolloutRejection::OwnRollout { told, who: who.to_string() });
     }
     if !who.includes(&actor.name, &actor.roles) {
         return Err(RolloutRejection::NotEntitled { by, gate, who: who.to_string() });
     }
-    if run.gates[usize::from(*at)].approvals.iter().any(|known| access.are_one(known, &actor.name)) {
-        return Err(RolloutRejection::ApprovedTwice { by, gate, who: who.to_string() });
+    let mut approvals = run.gates[usize::from(*at)].approvals.iter();
+    if let Some(tie) = approvals.find_map(|known| access.tie(known, &by)) {
+        return Err(RolloutRejection::ApprovedTwice { by: tie.subject(), gate, who: who.to_string() });
     }
     Ok(RolloutEvent::GateApproved {
         rollout: rollout.id,
@@ -370,6 +374,8 @@ fn retry(
     }
     let matcher = machines.map(|selector| selector.compile(&state.fleet));
     let mut events = Vec::new();
+    // What its bag does not select any more is another's now, or nobody's.
+    let mut selected = Matchers::default();
     for step in (0..).take(rollout.steps.len()) {
         if rollout.step(step).has_ended() {
             continue;
@@ -378,6 +384,7 @@ fn retry(
             job.step == step
                 && matches!(job.state, JobState::Failed { .. } | JobState::Lost { .. })
                 && matcher.as_ref().is_none_or(|matcher| matcher.matches(&state.fleet, job.machine))
+                && selected.is_selected(state, rollout, job)
         });
         let machines: Runs = wanted.map(|job| job.machine).collect();
         if !machines.is_empty() {

@@ -214,7 +214,7 @@ pub enum Halt {
     ChangeRefused { reason: String },
     /// The build was withdrawn while the step was at it.
     BuildWithdrawn { reason: String },
-    /// Every machine that the step had has left the fleet, and the build was proven on none.
+    /// Every machine that the step had has left the fleet or is not selected any more, and the build was proven on none.
     NothingLeft { gone: u32 },
     /// The phase would have more runs than can be numbered.
     TooManyRuns { phase: u16, found: u32 },

@@ -26,7 +26,7 @@ impl fmt::Display for Halt {
             Halt::NothingLeft { gone } => {
                 write!(
                     f,
-                    "every machine of the step has left the fleet ({gone}), the build is proven on none"
+                    "every machine of the step has left the fleet or is not selected any more ({gone}), the build is proven on none"
                 )
             }
             Halt::TooManyRuns { phase, found } => {

@@ -187,8 +187,8 @@ pub enum Ending {
     FailedDisturbed(Action, CauseKind),
     /// Its state is not known.
     Lost,
-    /// An abort stopped it, and the machine is in service.
-    Stopped,
+    /// It was stopped, and the machine is in service. Whether all was done by then that changes a machine.
+    Stopped(Mark),
 }
 
 /// The first action of every procedure: look before anything is touched.
@@ -321,7 +321,7 @@ fn make_safe(actions: &Actions, progress: Progress, done: Option<Action>) -> Nex
     }
     Next::End(match progress.giving_up {
         Some((action, cause)) => Ending::FailedUntouched(action, cause),
-        None => Ending::Stopped,
+        None => Ending::Stopped(Mark::of(progress.touched.is_set() && !wants_reboot(actions, progress))),
     })
 }
 

@@ -19,6 +19,7 @@ mod runs;
 pub mod schedule;
 pub mod scope;
 mod seats;
+mod selected;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -192,11 +192,11 @@ pub enum JobState {
         action: Action,
     },
     Skipped,
-    /// It left the fleet.
+    /// It left the fleet, or is not what its bag selects any more.
     Gone(Left),
 }
 
-/// What a machine was when it left. That it is gone does not undo a failure.
+/// What a machine was when it left, or why it is counted as if it had. That it is gone does not undo a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Left {
     /// Nothing had gone wrong with it.
@@ -204,6 +204,8 @@ pub enum Left {
     Failed,
     /// It was lost, or at work: what became of it is not known.
     Unknown,
+    /// It did not leave the fleet: the bag that took it does not select it any more.
+    Unselected,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +225,8 @@ pub struct Active {
     pub turn: Turn,
     /// The machine left the fleet while it was at work.
     pub leaving: bool,
+    /// Its bag ceased to select it while it was at work: only what makes it safe is still done.
+    pub unselected: bool,
 }
 
 /// Whose turn it is.
@@ -280,7 +284,7 @@ impl JobState {
             | JobState::Active(_)
             | JobState::Done(_)
             | JobState::Skipped
-            | JobState::Gone(Left::Well) => None,
+            | JobState::Gone(Left::Well | Left::Unselected) => None,
         }
     }
 

@@ -5,7 +5,8 @@ use crate::errand::ErrandKind;
 use crate::id::{MachineId, RolloutId};
 use crate::pipeline::{ChangeRule, Gate, Revisit};
 use crate::rollout::{
-    Bound, GaugeOf, Job, JobState, LaneId, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn, Window,
+    Bound, GaugeOf, Job, JobState, LaneId, Left, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn,
+    Window,
 };
 use crate::state::State;
 use crate::why::{Ended, FullOf, Reason, Why};
@@ -56,7 +57,7 @@ fn to_come(state: &State, rollout: &Rollout, machine: MachineId) -> Option<u16> 
     if rollout.has_ended() || !state.fleet.is_present(machine) {
         return None;
     }
-    let dealt_with = rollout.job_of(machine).is_some();
+    let dealt_with = rollout.job_of(machine).is_some_and(|job| !matches!(job.state, JobState::Gone(_)));
     (0..).zip(&rollout.steps).find_map(|(number, run)| {
         if !matches!(run.state, StepState::Waiting | StepState::Reached) {
             return None;
@@ -222,6 +223,9 @@ pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason>
         }
         JobState::Lost { action } => vec![Reason::Ended(Ended::Lost { action })],
         JobState::Skipped => vec![Reason::Ended(Ended::Skipped)],
+        JobState::Gone(Left::Unselected) => {
+            vec![Reason::Ended(Ended::Unselected { bag: rollout.bag(job).name.clone() })]
+        }
         JobState::Gone(left) => vec![Reason::Ended(Ended::Gone { left, note: note() })],
     }
 }

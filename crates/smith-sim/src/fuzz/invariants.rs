@@ -150,6 +150,9 @@ fn may_start(
         bad("it is at work in another rollout".to_owned());
     }
     let bag = rollout.bag(job);
+    if !bag.select.compile(&state.fleet).matches(&state.fleet, machine) {
+        bad(format!("bag {} does not select it", bag.name));
+    }
     for limit in bag.limits.iter().chain(&rule.limits).chain(&rollout.pipeline.limits) {
         // A machine that was disturbed already takes no new room.
         let fresh = !(before.disturbed && limit.counts == Counts::Disturbed);

@@ -12,7 +12,8 @@ use crate::rollout::limit::{GaugeId, Held};
 use crate::rollout::machine::{self, Action, Course, Ending, Mark, Next, Outcome, Progress};
 use crate::rollout::runs::Runs;
 use crate::rollout::schedule::{LaneId, StepKey};
-use crate::rollout::state::{Active, Blame, How, Job, JobState, Left, Mode, Rollout, Turn};
+use crate::rollout::selected::{self, Matchers};
+use crate::rollout::state::{Active, Blame, How, Job, JobState, Left, Mode, Rollout, Standing, Turn};
 use crate::state::State;
 use crate::time::{Span, Timestamp};
 
@@ -87,6 +88,7 @@ fn start(state: &mut State, rollout: RolloutId, number: u32, job: &Job) -> Activ
         },
         turn: Turn::Due(Timestamp::default()),
         leaving: false,
+        unselected: false,
     };
     shift(state, rollout, job, JobState::Active(active));
     stand_aside(state, rollout, job.machine);
@@ -152,9 +154,11 @@ pub(super) fn reported(
             keep_proof(state, rollout, number, at);
         }
         JobState::Lost { .. } => {
-            // It is known again. What is to be done now is found out by starting over with a look.
             keep_note(state, rollout, number, report);
-            wait_again(state, rollout, number, freed);
+            // It is known again. What is to be done now is found out by starting over with a look, if it is to be looked at.
+            if selected::is_selected(state, state.rollouts.one(rollout), &job) {
+                wait_again(state, rollout, number, freed);
+            }
         }
         JobState::Waiting
         | JobState::Aside
@@ -225,7 +229,8 @@ impl Work<'_> {
             return self.leave();
         }
         let one = self.state.rollouts.one(self.rollout);
-        let course = if one.mode == Mode::Aborting { Course::MakeSafe } else { Course::Whole };
+        let stops = one.mode == Mode::Aborting || self.active.unselected;
+        let course = if stops { Course::MakeSafe } else { Course::Whole };
         self.go_on(course, outcome, at);
     }
 
@@ -309,7 +314,11 @@ fn ended_as(ending: Ending, active: Active) -> (JobState, Proof) {
         Ending::FailedUntouched(action, cause) => (JobState::Failed { action, cause }, Proof::Unchanged),
         Ending::FailedDisturbed(action, cause) => (JobState::Failed { action, cause }, Proof::None),
         Ending::Lost => (JobState::Lost { action }, Proof::None),
-        Ending::Stopped => (JobState::Done(How::Stopped), Proof::Unchanged),
+        Ending::Stopped(Mark::Yes) if active.unselected => (JobState::Done(How::Patched), Proof::Healthy),
+        Ending::Stopped(Mark::No) if active.unselected => {
+            (JobState::Gone(Left::Unselected), Proof::Unchanged)
+        }
+        Ending::Stopped(_) => (JobState::Done(How::Stopped), Proof::Unchanged),
     }
 }
 
@@ -484,46 +493,77 @@ pub(super) fn make_safe(state: &mut State, rollout: RolloutId, at: Timestamp, fr
 }
 
 /// Machines joined, changed, left or returned.
-pub(crate) fn fleet_changed(state: &mut State, machines: &[MachineId]) {
-    let mut freed = Vec::new();
-    state.gauges.machines_changed(&state.fleet, machines, &mut freed);
+pub(crate) fn fleet_changed(state: &mut State, machines: &[MachineId], at: Timestamp) {
+    let mut news = News { at, freed: Vec::new(), regrouped: BTreeMap::new(), matchers: Matchers::default() };
+    state.gauges.machines_changed(&state.fleet, machines, &mut news.freed);
     let active: Vec<RolloutId> = state.rollouts.active.iter().copied().collect();
-    let mut regrouped = Regrouped::new();
     if !active.is_empty() {
         for machine in machines {
             for rollout in &active {
                 if state.fleet.is_present(*machine) {
-                    moved(state, *rollout, *machine, &mut regrouped);
+                    moved(state, *rollout, *machine, &mut news);
                 } else {
-                    left(state, *rollout, *machine, &mut freed);
+                    left(state, *rollout, *machine, &mut news.freed);
                 }
             }
         }
     }
-    for ((key, run), jobs) in regrouped {
+    for ((key, run), jobs) in news.regrouped {
         lanes::regroup(state, key, run, &jobs);
     }
-    super::settle(state, freed);
+    super::settle(state, news.freed);
 }
 
-/// Other facts hold about a machine: where it stands on other gauges now, the bounds of its lane are not its own. One
-/// that was thought to leave while it was at work is still there.
-fn moved(state: &mut State, rollout: RolloutId, machine: MachineId, regrouped: &mut Regrouped) {
+/// What comes of news of the fleet.
+struct News {
+    at: Timestamp,
+    freed: Vec<GaugeId>,
+    /// Jobs that have left their lanes, by step and run.
+    regrouped: BTreeMap<(StepKey, u16), Vec<u32>>,
+    matchers: Matchers,
+}
+
+/// Other facts hold about a machine. One that its bag does not select any more is not what people said yes to: it leaves the
+/// step. Where it stands on other gauges now, the bounds of its lane are not its own. One that was thought to leave while
+/// it was at work is still there.
+fn moved(state: &mut State, rollout: RolloutId, machine: MachineId, news: &mut News) {
     let Some((number, &job)) = state.rollouts.one(rollout).jobs.find(machine) else { return };
+    let is_open = matches!(job.state.standing(), Standing::Waiting | Standing::Running);
+    let is_selected = !is_open || news.matchers.is_selected(state, state.rollouts.one(rollout), &job);
     if let JobState::Active(active) = job.state {
-        let state_now = JobState::Active(Active { leaving: false, ..active });
-        state.rollouts.one_mut(rollout).jobs.put(number, Job { state: state_now, ..job });
+        let active = Active { leaving: false, ..active };
+        let job = Job { state: JobState::Active(active), ..job };
+        state.rollouts.one_mut(rollout).jobs.put(number, job);
+        if !is_selected && !active.unselected {
+            stop(state, rollout, number, news);
+        }
+        return;
+    }
+    if !is_selected {
+        return leave_out(state, rollout, machine, JobState::Gone(Left::Unselected), &mut news.freed);
     }
     let in_lane = job.state == JobState::Waiting && job.lane != LaneId::NONE;
     if in_lane && !is_bounded_like_its_lane(state, rollout, &job) {
         state.schedule.forget(&mut state.gauges, job.lane);
         let place = (StepKey { rollout, step: job.step }, job.run);
-        regrouped.entry(place).or_default().push(number);
+        news.regrouped.entry(place).or_default().push(number);
     }
 }
 
-/// Jobs that have left their lanes, by step and run.
-type Regrouped = BTreeMap<(StepKey, u16), Vec<u32>>;
+/// A machine that is not selected any more is at work: that comes to a safe end, whatever is said of it until then. Should it
+/// be selected again, it is taken again.
+fn stop(state: &mut State, rollout: RolloutId, number: u32, news: &mut News) {
+    let job = *state.rollouts.one(rollout).job(number);
+    let JobState::Active(active) = job.state else { return };
+    let active = Active { unselected: true, ..active };
+    let job = Job { state: JobState::Active(active), ..job };
+    state.rollouts.one_mut(rollout).jobs.put(number, job);
+    if let Turn::Due(due) = active.turn {
+        state.rollouts.forget_due(due, rollout, job.machine);
+        let work = Work { state, rollout, number, job, active, freed: &mut news.freed };
+        work.go_on(Course::MakeSafe, Outcome::NotBegun, news.at);
+    }
+}
 
 /// A machine left the fleet: it is gone, not failed. One at work is gone once its action is answered.
 fn left(state: &mut State, rollout: RolloutId, machine: MachineId, freed: &mut Vec<GaugeId>) {

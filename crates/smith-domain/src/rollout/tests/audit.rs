@@ -136,6 +136,8 @@ impl Audit {
             JobState::Done(How::Stopped) => procedure.was_disturbed,
             JobState::Done(_) => false,
             // It left while something was done to it: should it come back, nobody knows how it is.
+            // What was done was safe, as after an abort.
+            JobState::Gone(Left::Unselected) => procedure.was_disturbed,
             JobState::Gone(_) => match moved.from {
                 Some(JobState::Active(active)) if active.action == Action::Check => procedure.was_disturbed,
                 _ => true,
@@ -157,6 +159,8 @@ impl Audit {
         let taken = self.procedures.insert(machine, Procedure { was_disturbed, ..Procedure::default() });
         assert!(taken.is_none(), "{machine} was started twice");
         assert!(startable(state, rollout, job.step, now), "{machine} was started, which its step forbids");
+        let selected = state.fleet.select(&rollout.bag(job).select).contains(&machine);
+        assert!(selected, "{machine} was started, and its bag does not select it");
         for limit in limits(rollout, job) {
             let counted_before = was_disturbed && limit.counts == Counts::Disturbed;
             if let Some((held, allowed)) = self.count(state, limit, machine)

@@ -395,7 +395,7 @@ fn only_failed_and_lost_machines_are_retried_and_only_those_that_are_named() {
          18m done a5
          20m again a1 a2
          20m start a1 a2
-         20m rejected: no machine of project 1 that is named has failed or is lost in a step that has not ended
+         20m rejected: no machine of project 1 that is named, and that its bag still selects, has failed or is lost in a step that has not ended
          30m done a1 a2
          1h1m seek a4 1
          1h3m seek a4 2

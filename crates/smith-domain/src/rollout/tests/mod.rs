@@ -26,6 +26,7 @@ mod retries;
 mod rules;
 mod scope;
 mod script;
+mod selected;
 mod sweep;
 mod windows;
 mod world;

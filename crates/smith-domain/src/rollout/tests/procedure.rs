@@ -173,7 +173,7 @@ impl Walk {
                 assert!(!truth.drained && proven, "{}", context());
                 assert_eq!(ending == Ending::Done, truth.changed, "{}", context());
             }
-            Ending::Stopped | Ending::FailedUntouched(..) => {
+            Ending::Stopped(_) | Ending::FailedUntouched(..) => {
                 let was = place.progress.was_disturbed.is_set();
                 assert!(was || (!truth.drained && proven), "{}", context());
                 assert!(!truth.broken, "{}", context());
@@ -471,7 +471,7 @@ fn a_try_that_succeeds_mends_what_the_one_before_it_broke() {
     let patch = Actions { drain: Drain::No, patch: Patch::Yes, reboot: Reboot::Never, health: Health::No };
     assert_eq!(
         told(patch, 2, &[install, broke, abort(Outcome::Patched(RebootNeed::NotNeeded))]),
-        ["patch", "patch again", "Stopped"]
+        ["patch", "patch again", "Stopped(Yes)"]
     );
     assert_eq!(
         told(patch, 2, &[install, broke, abort(Outcome::NotBegun)]),
@@ -481,7 +481,7 @@ fn a_try_that_succeeds_mends_what_the_one_before_it_broke() {
     let late = (Course::Whole, Outcome::Failed(CauseKind::RebootTimeout));
     assert_eq!(
         told(reboot, 2, &[install, late, abort(Outcome::Done)]),
-        ["reboot", "reboot again", "Stopped"]
+        ["reboot", "reboot again", "Stopped(Yes)"]
     );
     assert_eq!(
         told(reboot, 2, &[install, late, abort(Outcome::NotBegun)]),

@@ -93,6 +93,8 @@ impl World {
             }
             ["join", machine @ ..] => self.join(&machine.join(" ")),
             ["leave", name] => self.leave(name),
+            // It is the same machine, and other facts hold about it.
+            ["relabel", name, rest @ ..] => self.change(name, &format!("{name} {}", rest.join(" "))),
             ["wall", ahead] => {
                 let (sign, length) = ahead.split_at(1);
                 let length = i64::try_from(span(length).0).unwrap();

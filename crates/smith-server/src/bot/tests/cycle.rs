@@ -17,7 +17,12 @@ fn timeless(answer: &str) -> String {
 #[tokio::test]
 async fn a_cycle_is_seen_link_by_link_and_helped_on_by_hand() {
     let town = town().await;
-    assert_eq!(town.ana("weeks").await, "prod: channel prod, by hand - role:operator");
+    let weeks = town.ana("weeks").await;
+    let (prod, trial) = weeks.split_once('\n').unwrap();
+    assert_eq!(prod, "prod: channel prod, by hand - role:operator");
+    let (schedule, next) = trial.split_once(", next ").unwrap();
+    assert!(schedule.starts_with("trial: channel trial, ") && schedule.ends_with("Europe/London"), "{trial}");
+    assert_eq!(timeless(next), "T - role:operator");
     assert_eq!(town.ana("week").await, "no week was started yet");
     let begun = town.ana("week start prod build:725 reason: the patches of the week").await;
     let head = "Cycle: 1 Week: prod to channel prod with Build `725`, `running` since T by ana\nwaits: ";
@@ -80,6 +85,24 @@ waits: sync failed: expected somebody who does sync, found a desk; role:operator
  - gates: `waiting`
  - trains: `waiting`
  - channel: `waiting`";
+
+#[tokio::test]
+async fn where_two_cycles_are_under_way_each_is_a_line() {
+    let town = town().await;
+    for week in ["prod", "trial"] {
+        town.ana(&format!("cycle start {week} build:725")).await;
+    }
+    let both = town.until("cycle", "Week: trial to channel trial with Build `725`, `failed`").await;
+    let lines: Vec<&str> = both.lines().collect();
+    assert!(
+        lines[0].starts_with("Cycle: 2 Week: trial ") && lines[1].starts_with("Cycle: 1 Week: prod "),
+        "{both}"
+    );
+    assert_eq!(lines[2..], ["`cycle status ID` shows one link by link"]);
+    assert_eq!(town.ana("cycle list").await.lines().collect::<Vec<_>>(), lines[..2]);
+    town.ana("cycle stop 2 reason: a trial").await;
+    assert!(town.ana("cycle").await.starts_with("Cycle: 1 Week: prod "), "one is left, and it is meant");
+}
 
 #[tokio::test]
 async fn the_week_is_for_operators_and_slips_are_answered() {

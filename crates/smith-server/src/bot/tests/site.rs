@@ -48,6 +48,13 @@ const SETTINGS: &str = "weeks:
     test: buildTestDevToStage
     gates: [{approval: go, who: role:approver}]
     change: none
+  - week: trial
+    owner: role:operator
+    recipe: recipe.yaml
+    channel: trial
+    regions: [ap-south]
+    change: none
+    schedule: {cron: 0 3 * * SUN, zone: Europe/London}
 ";
 
 pub(super) struct Town {

@@ -65,7 +65,7 @@ enum End {
     Lost,
     /// An abort stopped it.
     Stopped,
-    /// The machine has left the fleet.
+    /// The machine has left the fleet, or its bag does not select it any more.
     Gone,
 }
 
