@@ -19,6 +19,7 @@ pub mod fleet;
 pub mod id;
 pub mod notice;
 pub mod pipeline;
+pub mod plain;
 pub mod plan;
 pub mod reason;
 pub mod rollout;

@@ -47,7 +47,7 @@ pub use memory::MemoryStore;
 pub use progress::{Progress, Reading};
 pub use proof::{
     About, Compared, ExportFault, Fault, MAX_ATTACHED_BYTES, Marked, OtherHistory, Pick, ProofError,
-    ProofWriter, Proven, Scope, Shown, Written, read_proof,
+    ProofWriter, Proven, Scope, Shown, Written, read_proof, read_proof_at,
 };
 pub use row::{BadHash, Content, Hash, Head, NewRow, Row, RowRef, Seq};
 pub use snapshot::{BadSnapshot, Latest, MILESTONE_ROWS, MILESTONES, Rejected, Sealed, Snapshot};

@@ -43,13 +43,15 @@ class Tree:
         return root
 
 
-def verify(data):
+def verify(data, kept=()):
+    """What the export proves, and those of the checkpoints that it cannot be compared with."""
     first, packed = data[:93], data[93:]
     need(first[:28] == b"smith audit export 1 sha256 " and first[92:] == b"\n", "no export")
     need(first[28:92].decode() == hashlib.sha256(packed).hexdigest(), "the file was changed")
     lines = gzip.decompress(packed).decode().split("\n")
     need(lines.pop() == "", "the last line is torn")
     about, tree, previous, body, end = None, Tree(), bytes(32), None, None
+    states, wanted = {}, {one["seq"] for one in kept}
     counts = {"chosen": 0, "others": 0, "omitted": 0, "attached": 0}
     for line in lines:
         ((what, it),) = json.loads(line).items()
@@ -85,13 +87,23 @@ def verify(data):
             raise ValueError("an unknown line")
         if tree.size == 1:
             need(previous.hex() == about["journal"], "another journal")
+        if tree.size in wanted and previous is not None:
+            states[tree.size] = {"hash": previous.hex(), "root": tree.root() and tree.root().hex()}
     need(end is not None and all(end[name] == counts[name] for name in counts), "the counts are others")
-    return end
+    for one in kept:
+        need(one["seq"] <= end["seq"], "row %d is missing, of which there is a checkpoint" % one["seq"])
+        found = states.get(one["seq"], {})
+        same = all(one.get(name) in (None, value) for name, value in found.items())
+        need(same or one["seq"] == 0, "the checkpoint of row %d is of another journal" % one["seq"])
+    return end, [one["seq"] for one in kept if one["seq"] not in states and one["seq"] > 0]
 
 
 if __name__ == "__main__":
     try:
-        end = verify(open(sys.argv[1], "rb").read())
+        kept = [json.loads(line) for path in sys.argv[2:] for line in open(path)]
+        end, not_compared = verify(open(sys.argv[1], "rb").read(), kept)
     except Exception as error:
         sys.exit("bad: %s" % error)
     print("good: %(chosen)d chosen, %(others)d others, %(omitted)d omitted, head %(seq)d:%(hash)s, root %(root)s" % end)
+    if not_compared:
+        sys.exit("the checkpoints of rows %s could not be compared" % not_compared)

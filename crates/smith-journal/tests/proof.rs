@@ -18,8 +18,9 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use smith_journal::{
-    About, Checkpoint, Fault, Generation, Head, MemoryStore, NewRow, Pick, ProofError, ProofWriter, Proven,
-    Reader as _, Scope, Seq, Store as _, Tree, Written, read_proof, take_checkpoint,
+    About, Checkpoint, Fault, Generation, Head, MemoryStore, NewRow, OtherHistory, Pick, ProofError,
+    ProofWriter, Proven, Reader as _, Scope, Seq, Store as _, Tree, Written, read_proof, read_proof_at,
+    take_checkpoint,
 };
 
 const FIRST_LINE: usize = 93;
@@ -289,6 +290,35 @@ fn a_history_that_was_written_anew_is_found_against_a_checkpoint() {
     let hash_alone = Checkpoint { root: None, ..noted };
     let compared = proven.compare(&[noted, hash_alone]).unwrap();
     assert_eq!((compared.checkpoints, compared.with_root), (2, 1));
+    assert_eq!((compared.proven_to, compared.open), (Some(Seq(20)), Vec::new()));
+}
+
+#[test]
+fn a_checkpoint_at_no_mark_is_compared_where_rows_are_told_and_else_named() {
+    let store = journal(20);
+    let of = |length: i64| {
+        let short = MemoryStore::default();
+        short.append_if_head(Generation::NONE, Head::GENESIS, rows(length, "first")).unwrap();
+        take_checkpoint(&short, 5).unwrap()
+    };
+    let everything = write(&store, Scope::Everything, &[], |_| true).unwrap().1;
+    let chosen = write(&store, Scope::Chosen, &[], |seq| seq == 9).unwrap().1;
+    let forged = of(13).head.hash;
+    for seq in 1..=20_u64 {
+        let (noted, wanted) = (of(seq.cast_signed()), BTreeSet::from([Seq(seq)]));
+        let read = |bytes: &[u8]| read_proof_at(bytes, &wanted, |_| ()).unwrap();
+        assert_eq!(read(&everything).compare(&[noted]).unwrap().proven_to, Some(Seq(seq)));
+        let lie = Checkpoint { head: Head { hash: forged, ..noted.head }, ..noted };
+        assert_eq!(read(&everything).compare(&[lie]).is_ok(), seq == 13, "row {seq}");
+        // Rows 1 and 20 are told as hashes; so is 8, which row 9 was hashed with.
+        let told = [1, 8, 9, 20].contains(&seq);
+        let compared = read(&chosen).compare(&[noted]).unwrap();
+        let open = if told { Vec::new() } else { vec![Seq(seq)] };
+        assert_eq!((compared.checkpoints, compared.open), (u64::from(told), open), "row {seq}");
+    }
+    let short = write(&journal(12), Scope::Everything, &[], |_| true).unwrap().1;
+    let found = good(&short).compare(&[of(13)]).unwrap_err();
+    assert_eq!(found, OtherHistory::Ends { end: Seq(12), seq: Seq(13) });
 }
 
 #[test]

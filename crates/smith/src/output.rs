@@ -1,6 +1,7 @@
 //! Everything that is printed goes through here: data to standard output, the rest to standard error.
 
 mod chart;
+mod clean;
 mod problem;
 mod svg;
 mod table;
@@ -9,6 +10,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+pub(crate) use smith_domain::plain::one_line;
 use smith_domain::time::Timestamp;
 use smith_server::answers::{Paint, Tone};
 
@@ -94,7 +96,7 @@ pub(crate) fn is_screen() -> bool {
 /// Prints what was asked for.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(clean::seen(text).as_bytes())?;
     out.flush()?;
     Ok(())
 }
@@ -110,7 +112,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
 
 /// Something that a person at the terminal may want to know, beside the data.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", clean::seen(text));
 }
 
 /// Whether somebody sees lines that are written over.
@@ -122,7 +124,7 @@ pub(crate) fn is_watched() -> bool {
 pub(crate) fn progress(text: &str) {
     let mut err = io::stderr().lock();
     if err.is_terminal() {
-        let _ = write!(err, "\r\x1b[2K{text}");
+        let _ = write!(err, "\r\x1b[2K{}", clean::seen(text));
         let _ = err.flush();
     }
 }
@@ -151,6 +153,6 @@ pub(crate) fn failure(failure: &Failure) -> Exit {
     if failure.exit == Exit::Bug {
         text.push_str("  this is a mistake in smith: please report it with the command that led to it\n");
     }
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr().lock().write_all(clean::seen(&text).as_bytes());
     failure.exit
 }

@@ -9,6 +9,7 @@ use crate::cycle::CycleEvent;
 use crate::event::Event;
 use crate::fleet::FleetEvent;
 use crate::id::TokenId;
+use crate::plain;
 use crate::reason::{self, BadReason};
 use crate::rollout::RolloutEvent;
 use crate::time::Timestamp;
@@ -193,7 +194,7 @@ fn check_length(what: &'static str, text: &str, max: usize) -> Result<(), Access
 
 /// One line, as far as a person would read it.
 fn shortened(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REFUSED_MAX).collect()
+    plain::one_line(text).chars().take(REFUSED_MAX).collect()
 }
 
 /// The record of a request that led to these events.

@@ -8,6 +8,7 @@ use crate::cycle::{Link, LinkState};
 use crate::decide::{BuildRejection, WORD_MAX, usable_build};
 use crate::id::{BuildNumber, ChangeId};
 use crate::pipeline::ChangeRule;
+use crate::plain;
 use crate::reason;
 use crate::state::State;
 
@@ -103,7 +104,7 @@ impl Setting {
 
 fn check_word(what: &'static str, text: &str) -> Result<(), BuildRejection> {
     let found = text.len();
-    if found == 0 || found > WORD_MAX || text.contains(char::is_control) {
+    if found == 0 || found > WORD_MAX || plain::hidden_in_line(text).is_some() {
         return Err(BuildRejection::Text { what, found });
     }
     Ok(())

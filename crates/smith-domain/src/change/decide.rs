@@ -7,6 +7,7 @@ use crate::change::state::{Change, ChangeState, Changes};
 use crate::change::train::{REGION_MAX, TrainForm};
 use crate::id::ChangeId;
 use crate::pipeline::ChangeRule;
+use crate::plain;
 use crate::reason::{self, BadReason};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub enum ChangeRejection {
     RegionTwice { region: String },
     #[error("{what} has {found} bytes, expected at most {max}")]
     TooLong { what: &'static str, found: usize, max: usize },
+    #[error("{what} has the character {}, expected none but letters, blanks and ends of lines", plain::name(*.found))]
+    Hidden { what: &'static str, found: char },
     #[error("the train has {found} regions, expected at most {max}")]
     TooManyRegions { found: usize, max: usize },
     #[error(transparent)]
@@ -188,6 +191,10 @@ fn raise_train(
     form.check()?;
     if let Some(channel) = channel.as_ref().filter(|channel| channel.len() > REGION_MAX) {
         return Err(ChangeRejection::TooLong { what: "Channel", found: channel.len(), max: REGION_MAX });
+    }
+    let hidden = channel.as_deref().and_then(plain::hidden_in_line);
+    if let Some(found) = hidden {
+        return Err(ChangeRejection::Hidden { what: "Channel", found });
     }
     reason::check_given(reason.as_deref())?;
     let train = changes.next_train();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::decide::ChangeRejection;
 use crate::id::{ChangeId, TrainId};
+use crate::plain;
 
 /// The fields of a train, as its template names them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +75,15 @@ impl TrainForm {
             ("BackoutPlan", &self.backout_plan),
         ];
         let fields = fields.into_iter().map(|(what, text)| (what, text, FIELD_MAX));
-        match fields.chain(regions).find(|(_, text, max)| text.len() > *max) {
-            Some((what, text, max)) => Err(ChangeRejection::TooLong { what, found: text.len(), max }),
-            None => Ok(()),
+        for (what, text, max) in fields.chain(regions) {
+            if text.len() > max {
+                return Err(ChangeRejection::TooLong { what, found: text.len(), max });
+            }
+            if let Some(found) = plain::hidden_in_lines(text) {
+                return Err(ChangeRejection::Hidden { what, found });
+            }
         }
+        Ok(())
     }
 }
 

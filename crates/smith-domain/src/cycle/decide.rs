@@ -11,6 +11,7 @@ use crate::decide::{BuildRejection, usable_build};
 use crate::event::Event;
 use crate::id::{BuildNumber, CycleId};
 use crate::pipeline::{ChangeRule, Gate};
+use crate::plain;
 use crate::reason::{self, BadReason};
 use crate::state::State;
 use crate::time::Timestamp;
@@ -210,7 +211,7 @@ fn check(plan: &WeekPlan) -> Result<(), CycleRejection> {
 
 fn check_word(what: &'static str, text: &str) -> Result<(), CycleRejection> {
     let found = text.len();
-    if found == 0 || found > WORD_MAX || text.contains(char::is_control) {
+    if found == 0 || found > WORD_MAX || plain::hidden_in_line(text).is_some() {
         return Err(CycleRejection::Text { what, found, max: WORD_MAX });
     }
     Ok(())

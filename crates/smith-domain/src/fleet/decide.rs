@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::plain;
 use crate::time::Timestamp;
 
 use super::event::{Exemption, ExemptionId, FleetEvent};
@@ -55,6 +56,8 @@ pub enum FleetRejection {
     Missing { what: &'static str },
     #[error("expected {what} of at most {max} bytes, found {found}")]
     TooLong { what: &'static str, found: usize, max: usize },
+    #[error("expected {what} of letters and blanks, found the character {}", plain::name(*.found))]
+    Hidden { what: &'static str, found: char },
     #[error("expected an end in the future, found {until}, and it is {now}")]
     EndsInThePast { until: Timestamp, now: Timestamp },
     #[error("expected a selector that matches a machine, found {select:?}, which matches none")]
@@ -75,6 +78,7 @@ impl FleetRejection {
             FleetRejection::NotHeldBack { .. } => "S0104",
             FleetRejection::Missing { .. }
             | FleetRejection::TooLong { .. }
+            | FleetRejection::Hidden { .. }
             | FleetRejection::EndsInThePast { .. }
             | FleetRejection::SelectsNothing { .. }
             | FleetRejection::TooManyExemptions { .. }
@@ -105,6 +109,7 @@ impl FleetRejection {
             FleetRejection::TooManyMachines { .. }
             | FleetRejection::Missing { .. }
             | FleetRejection::TooLong { .. }
+            | FleetRejection::Hidden { .. }
             | FleetRejection::EndsInThePast { .. }
             | FleetRejection::TooManyExemptions { .. }
             | FleetRejection::NoSuchExemption { .. } => None,
@@ -137,7 +142,7 @@ impl Fleet {
 
     fn exempt(&self, terms: Exemption, now: Timestamp) -> Result<Vec<FleetEvent>, FleetRejection> {
         check_text("a reason", &terms.reason)?;
-        check_text("an owner", &terms.owner)?;
+        check_line("an owner", &terms.owner)?;
         if terms.until <= now {
             return Err(FleetRejection::EndsInThePast { until: terms.until, now });
         }
@@ -163,8 +168,14 @@ fn check_text(what: &'static str, text: &str) -> Result<(), FleetRejection> {
     }
     match text.len() {
         found if found > MAX_TEXT => Err(FleetRejection::TooLong { what, found, max: MAX_TEXT }),
-        _ => Ok(()),
+        _ => plain::hidden_in_lines(text).map_or(Ok(()), |found| Err(FleetRejection::Hidden { what, found })),
     }
+}
+
+/// A name stands in a row with others.
+fn check_line(what: &'static str, text: &str) -> Result<(), FleetRejection> {
+    check_text(what, text)?;
+    plain::hidden_in_line(text).map_or(Ok(()), |found| Err(FleetRejection::Hidden { what, found }))
 }
 
 fn waiting(held: &[SourceName]) -> String {

@@ -5,6 +5,7 @@ use crate::fleet::SourceName;
 use crate::id::{ChangeId, CycleId, NoticeId, RolloutId};
 use crate::notice::event::{About, NoticeEvent};
 use crate::pipeline::Gate;
+use crate::plain;
 use crate::plan::Planner;
 use crate::rollout::{Call, Halt, JobState, Mode, Rollout, RolloutEnd, StepState};
 use crate::state::State;
@@ -32,8 +33,7 @@ pub(crate) fn plan(planner: &mut Planner<'_>) {
 
 /// Titles and reasons may have lines; a notice has one.
 fn one_line(text: &str) -> String {
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(TEXT_MAX).collect()
+    plain::one_line(text).chars().take(TEXT_MAX).collect()
 }
 
 fn text(state: &State, about: &About) -> String {

@@ -96,12 +96,12 @@ pub enum ProofError {
     Write(#[source] io::Error),
 }
 
-/// A checkpoint that an export does not agree with: the history was written anew, or this is another journal.
+/// A checkpoint that an export does not agree with: the history was written anew or cut off, or this is another journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("row {seq} is not what the checkpoint was taken of: expected {what} {expected}, found {found}")]
-pub struct OtherHistory {
-    pub seq: Seq,
-    pub what: &'static str,
-    pub expected: Hash,
-    pub found: Hash,
+pub enum OtherHistory {
+    #[error("row {seq} is not what the checkpoint was taken of: expected {what} {expected}, found {found}")]
+    Row { seq: Seq, what: &'static str, expected: Hash, found: Hash },
+    /// Whoever keeps the checkpoint knows that there was more.
+    #[error("expected row {seq}, of which a checkpoint was taken, found that the export ends with row {end}")]
+    Ends { end: Seq, seq: Seq },
 }

@@ -10,5 +10,5 @@ mod write;
 
 pub use fault::{ExportFault, Fault, OtherHistory, ProofError};
 pub use line::{About, MAX_ATTACHED_BYTES, Marked, Scope};
-pub use read::{Compared, Proven, Shown, read_proof};
+pub use read::{Compared, Proven, Shown, read_proof, read_proof_at};
 pub use write::{Pick, ProofWriter, Written};

@@ -1,5 +1,6 @@
 //! Reads an export, and believes nothing that does not follow from it.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
@@ -34,14 +35,21 @@ pub struct Proven {
     pub absent: u64,
     /// Where the journal can be compared with a checkpoint; the last is its end.
     pub marks: Vec<Marked>,
+    /// The same at the rows that whoever read it asked for, as far as it tells their hashes.
+    pub wanted: Vec<Marked>,
 }
 
-/// How many checkpoints an export was compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What became of the checkpoints that an export was compared with: each is counted, or named among those that could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Compared {
+    /// Those that agree.
     pub checkpoints: u64,
-    /// Those that have a root. Only they prove the rows before theirs: a hash alone proves the row that it is of.
+    /// Those of them that have a root. Only they prove the rows before theirs: a hash alone proves the row that it is of.
     pub with_root: u64,
+    /// The newest row that one with a root proves, and with it all rows before.
+    pub proven_to: Option<Seq>,
+    /// The rows of those that stand where the export tells too little. Nothing is known about them.
+    pub open: Vec<Seq>,
 }
 
 impl Proven {
@@ -50,35 +58,63 @@ impl Proven {
         self.marks.last()
     }
 
-    /// Compares the marks with checkpoints that were kept elsewhere. Those that stand at no mark are passed over.
+    /// Compares with checkpoints that were kept elsewhere. One behind the end tells of rows that were there and are not any more.
     pub fn compare(&self, checkpoints: &[Checkpoint]) -> Result<Compared, OtherHistory> {
+        let end = self.end().map_or(Seq::GENESIS, |end| end.seq);
         let mut compared = Compared::default();
-        for mark in &self.marks {
-            for noted in checkpoints.iter().filter(|noted| noted.head.seq == mark.seq) {
-                let other = |what, expected, found| OtherHistory { seq: mark.seq, what, expected, found };
-                if noted.head.hash != mark.hash {
-                    return Err(other("hash", noted.head.hash, mark.hash));
-                }
-                if let Some(root) = noted.root.filter(|root| *root != mark.root) {
-                    return Err(other("root", root, mark.root));
-                }
-                compared.checkpoints += 1;
-                compared.with_root += u64::from(noted.root.is_some());
+        for noted in checkpoints {
+            let seq = noted.head.seq;
+            if seq > end {
+                return Err(OtherHistory::Ends { end, seq });
+            }
+            match self.marks.iter().chain(&self.wanted).find(|mark| mark.seq == seq) {
+                Some(mark) => compared.take(noted, mark)?,
+                // An empty journal has nothing that could be another.
+                None if seq == Seq::GENESIS => compared.checkpoints += 1,
+                None => compared.open.push(seq),
             }
         }
         Ok(compared)
     }
 }
 
+impl Compared {
+    fn take(&mut self, noted: &Checkpoint, mark: &Marked) -> Result<(), OtherHistory> {
+        let other = |what, expected, found| OtherHistory::Row { seq: mark.seq, what, expected, found };
+        if noted.head.hash != mark.hash {
+            return Err(other("hash", noted.head.hash, mark.hash));
+        }
+        self.checkpoints += 1;
+        match noted.root {
+            Some(root) if root != mark.root => return Err(other("root", root, mark.root)),
+            Some(_) => {
+                self.with_root += 1;
+                self.proven_to = self.proven_to.max(Some(mark.seq));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
 /// Reads an export to its end and checks all of it. `visit` sees each row that is told; what it sees is the journal's only if
 /// this ends well.
 pub fn read_proof(input: impl Read, visit: impl FnMut(Shown<'_>)) -> Result<Proven, ExportFault> {
+    read_proof_at(input, &BTreeSet::new(), visit)
+}
+
+/// The same, and notes what the journal was at the rows `wanted`, so that it can be compared there without a mark.
+pub fn read_proof_at(
+    input: impl Read,
+    wanted: &BTreeSet<Seq>,
+    visit: impl FnMut(Shown<'_>),
+) -> Result<Proven, ExportFault> {
     let mut input = input;
     let promised = first_line(&mut input).map_err(|fault| fault.at(0))?;
     let counted = Counted { input, hash: Sha256::new(), bytes: FIRST_LINE as u64 };
     let packed = BufReader::new(GzDecoder::new(BufReader::new(counted)));
     let mut lines = Lines { packed, text: Vec::new(), line: 0 };
-    let mut walk = Walk::new(visit);
+    let mut walk = Walk::new(visit, wanted);
     let read = lines.read(&mut walk);
     let proven = read.map_err(|fault| fault.at(lines.line))?;
     let found = lines.finish().map_err(|fault| fault.at(0))?;
@@ -129,7 +165,7 @@ enum More {
 }
 
 impl<R: Read> Lines<R> {
-    fn read(&mut self, walk: &mut Walk<impl FnMut(Shown<'_>)>) -> Result<Proven, Fault> {
+    fn read(&mut self, walk: &mut Walk<'_, impl FnMut(Shown<'_>)>) -> Result<Proven, Fault> {
         while let More::Line = self.next()? {
             let line = serde_json::from_slice(&self.text)
                 .map_err(|error| Fault::NotALine { found: error.to_string() })?;
@@ -169,8 +205,9 @@ impl<R: Read> Lines<R> {
 }
 
 /// The way along the lines.
-struct Walk<V> {
+struct Walk<'w, V> {
     visit: V,
+    wanted: &'w BTreeSet<Seq>,
     about: Option<About>,
     tree: Tree,
     /// The hash of the row that was passed last, where it was told.
@@ -180,6 +217,8 @@ struct Walk<V> {
     end: Option<End>,
     proven: Counts,
     marks: Vec<Marked>,
+    /// What was found at the rows that were wanted.
+    found: Vec<Marked>,
 }
 
 #[derive(Debug, Default)]
@@ -191,10 +230,11 @@ struct Counts {
     absent: u64,
 }
 
-impl<V: FnMut(Shown<'_>)> Walk<V> {
-    fn new(visit: V) -> Self {
+impl<'w, V: FnMut(Shown<'_>)> Walk<'w, V> {
+    fn new(visit: V, wanted: &'w BTreeSet<Seq>) -> Self {
         Self {
             visit,
+            wanted,
             about: None,
             tree: Tree::default(),
             previous: Some(Hash::GENESIS),
@@ -202,6 +242,7 @@ impl<V: FnMut(Shown<'_>)> Walk<V> {
             end: None,
             proven: Counts::default(),
             marks: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -222,8 +263,14 @@ impl<V: FnMut(Shown<'_>)> Walk<V> {
         let (scope, journal) = (about.scope, about.journal);
         match line {
             Line::Export(_) => return Ok(()),
-            Line::Row(row) => self.row(&row, scope)?,
-            Line::Omitted(omitted) => self.omitted(&omitted, scope)?,
+            Line::Row(row) => {
+                self.row(&row, scope)?;
+                self.note();
+            }
+            Line::Omitted(omitted) => {
+                self.omitted(&omitted, scope)?;
+                self.note();
+            }
             Line::Checkpoint(mark) => {
                 self.check(&mark)?;
                 self.marks.push(mark);
@@ -299,6 +346,14 @@ impl<V: FnMut(Shown<'_>)> Walk<V> {
         Ok(())
     }
 
+    /// Notes what the journal was here, where somebody wants to compare it and its hash is told.
+    fn note(&mut self) {
+        let seq = Seq(self.tree.size());
+        if let Some(hash) = self.previous.filter(|_| self.wanted.contains(&seq)) {
+            self.found.push(Marked { seq, hash, root: self.tree.root() });
+        }
+    }
+
     /// Whether the rows up to here are those that a mark was taken of.
     fn check(&self, mark: &Marked) -> Result<(), Fault> {
         let seq = Seq(self.tree.size());
@@ -362,6 +417,7 @@ impl<V: FnMut(Shown<'_>)> Walk<V> {
             attached,
             absent,
             marks: std::mem::take(&mut self.marks),
+            wanted: std::mem::take(&mut self.found),
         })
     }
 }

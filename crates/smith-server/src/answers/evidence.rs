@@ -5,6 +5,7 @@ use smith_api::{Change, Step};
 use smith_domain::access::Digest;
 use smith_domain::id::MachineId;
 use smith_domain::pipeline::Gate;
+use smith_domain::plain::one_line;
 use smith_domain::rollout::{Job, JobState, Rollout, StepRun};
 use smith_domain::state::State;
 use smith_domain::why;
@@ -187,6 +188,5 @@ impl StepEvidence {
 
 /// What others wrote stays in its cell and its line.
 fn cell(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.replace('|', "\\|")
+    one_line(text).replace('|', "\\|")
 }

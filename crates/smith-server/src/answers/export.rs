@@ -12,7 +12,7 @@ use smith_domain::time::Timestamp;
 use smith_journal::codec::{Codec, DecodeError};
 use smith_journal::{
     About, BlobFault, BlobFolder, ExportFault, Hash, Pick, ProofError, ProofWriter, Proven, Reader,
-    ReplayError, RowRef, Scope, Seq, Written, read_proof,
+    ReplayError, RowRef, Scope, Seq, Written, read_proof, read_proof_at,
 };
 use thiserror::Error;
 
@@ -141,7 +141,15 @@ pub enum ChoiceFault {
 
 /// Verifies an export. Where it tells everything, the filter chooses again: then nothing that it chooses is left out.
 pub fn verify_export<R: Read>(open: impl Fn() -> io::Result<R>) -> Result<Proven, ChoiceFault> {
-    let proven = read_proof(open()?, |_| ())?;
+    verify_export_at(open, &BTreeSet::new())
+}
+
+/// The same, so that what it proves can be compared with checkpoints at these rows.
+pub fn verify_export_at<R: Read>(
+    open: impl Fn() -> io::Result<R>,
+    wanted: &BTreeSet<Seq>,
+) -> Result<Proven, ChoiceFault> {
+    let proven = read_proof_at(open()?, wanted, |_| ())?;
     if proven.about.scope == Scope::Everything {
         choose_again(open()?, AuditFilter::of_said(&proven.about.filter)?)?;
     }

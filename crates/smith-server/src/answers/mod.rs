@@ -18,7 +18,7 @@ pub use cycle::cycle;
 pub use evidence::{GateApproval, MachineEvidence, StepEvidence, packages, step_evidence};
 pub use export::{
     AuditExportError, BadList, ChoiceFault, ExportOrder, Lists, check_lists, export, export_watched,
-    packages_of, verify_export,
+    packages_of, verify_export, verify_export_at,
 };
 pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
 pub use project::{project, project_expected, project_line, state_word};

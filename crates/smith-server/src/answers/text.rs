@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use smith_api::{Bag, Counts, Expected, Phase, Project, Step};
+use smith_domain::plain::one_line;
 
 use crate::words::count;
 
@@ -52,11 +53,11 @@ fn write_change(
     paint: &dyn Paint,
 ) -> fmt::Result {
     let change = step.change.as_deref().unwrap_or_default();
-    let title = paint.paint(Tone::Strong, title);
+    let title = paint.paint(Tone::Strong, &one_line(title));
     writeln!(out, "Project: {change} Patch: {title} with Build `{}`", project.build)?;
     writeln!(out, "TOTALS: {}", totals(&step.totals))?;
     for reason in &step.reasons {
-        writeln!(out, "{} {reason}", paint.paint(Tone::Waits, "waits:"))?;
+        writeln!(out, "{} {}", paint.paint(Tone::Waits, "waits:"), one_line(reason))?;
     }
     for (number, phase) in step.phases.iter().enumerate() {
         if number == 0 {
@@ -74,7 +75,7 @@ fn write_project(out: &mut String, project: &Project, paint: &dyn Paint) -> fmt:
     writeln!(out, "Project: {id} Patch: {} with Build `{build}`, `{state}`", bold(pipeline))?;
     writeln!(out, "TOTALS: {}", totals(&project.totals))?;
     for reason in &project.reasons {
-        writeln!(out, "{} {reason}", waits())?;
+        writeln!(out, "{} {}", waits(), one_line(reason))?;
     }
     if let Some(Expected { early, likely, late, critical, waits_for }) = &project.expected {
         if waits_for.is_empty() {
@@ -91,10 +92,10 @@ fn write_project(out: &mut String, project: &Project, paint: &dyn Paint) -> fmt:
         writeln!(out)?;
         let change = step.change.as_ref().map(|change| format!(" - {change}")).unwrap_or_default();
         let ticket = step.ticket.as_ref().map(|ticket| format!(", ticket {ticket}")).unwrap_or_default();
-        let name = bold(&format!("{} : {}", step.step, step.title));
+        let name = bold(&one_line(&format!("{} : {}", step.step, step.title)));
         writeln!(out, "Step: {name}{change}, State: `{}`{ticket}", step.state)?;
         for reason in &step.reasons {
-            writeln!(out, "   {} {reason}", waits())?;
+            writeln!(out, "   {} {}", waits(), one_line(reason))?;
         }
         for (number, phase) in step.phases.iter().enumerate() {
             write_phase(out, number, phase)?;
@@ -108,6 +109,7 @@ fn write_phase(out: &mut String, number: usize, phase: &Phase) -> fmt::Result {
     let (pass, fail) = (sum(|totals| totals.pass), sum(|totals| totals.failed + totals.lost));
     let unstarted = sum(|totals| totals.unstarted);
     let Phase { title, state, .. } = phase;
+    let title = one_line(title);
     writeln!(out, " *Phase {number}*, {title}, `{state}` Pass: {pass}, Fail: {fail} Unstarted: {unstarted}")?;
     for Bag { bag, task, state, totals } in &phase.bags {
         let task = task.as_ref().map(|task| format!(" - {task}")).unwrap_or_default();

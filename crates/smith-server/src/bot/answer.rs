@@ -7,6 +7,7 @@ use smith_api::{
     Project, ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start, StartTrain, Started,
     Step,
 };
+use smith_domain::plain::{self, one_line};
 
 use super::help;
 use super::line::{Audit, ChangeNumber, Desk, Line, Request, Ruling, Steering, Work};
@@ -44,6 +45,12 @@ impl Bot {
 
     /// Carries out a line that is understood.
     pub async fn carry_out(&self, caller: &Caller, line: &Line) -> Answer {
+        let answer = self.answer(caller, line).await;
+        // What others wrote is in it: it must not be obeyed by whatever shows it.
+        answer.map(|text| plain::lines(&text).into_owned())
+    }
+
+    async fn answer(&self, caller: &Caller, line: &Line) -> Answer {
         let site = &self.site;
         match line {
             Line::Help { word: None } => Ok(help::overview()),
@@ -57,7 +64,7 @@ impl Bot {
             }
             Line::WhyMachine { machine, project } => {
                 let why = site.why(machine.as_str(), *project)?;
-                Ok(format!("{}: {}", why.machine, why.why))
+                Ok(format!("{}: {}", why.machine, one_line(&why.why)))
             }
             Line::WhyProject { project } => self.why_project(*project),
             Line::Lookup { select } => {

@@ -6,6 +6,7 @@ use smith_api::{
     AuditLine, Build, Change, Channel, Clock, Cycle, CycleLink, Exemption, Gaps, Machine, Pipeline,
     ProjectLine, Source, Started, Week,
 };
+use smith_domain::plain::one_line;
 
 use crate::words::{count, counted};
 
@@ -15,7 +16,7 @@ pub(super) const LIST_MAX: usize = 50;
 /// Lines, and how many there are besides.
 pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
     let rest = lines.len().saturating_sub(LIST_MAX);
-    let mut shown: Vec<String> = lines.take(LIST_MAX).collect();
+    let mut shown: Vec<String> = lines.take(LIST_MAX).map(|line| one_line(&line).into_owned()).collect();
     if rest > 0 {
         shown.push(format!("and {} more", count(rest as u64)));
     }
@@ -193,7 +194,7 @@ pub(super) fn cycle_line(one: &Cycle) -> String {
 /// A cycle whose state was changed, and what it waits for then.
 pub(super) fn cycle_moved(one: &Cycle) -> String {
     let mut lines = vec![cycle_line(one)];
-    lines.extend(one.waits.iter().map(|wait| format!("waits: {wait}")));
+    lines.extend(one.waits.iter().map(|wait| format!("waits: {}", one_line(wait))));
     lines.join("\n")
 }
 
@@ -202,7 +203,7 @@ pub(super) fn cycle(one: &Cycle) -> String {
     let link = |found: &CycleLink| {
         let CycleLink { link, state, note, at } = found;
         let at = at.as_ref().map(|at| format!(" {at}")).unwrap_or_default();
-        let note = note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
+        let note = note.as_ref().map(|note| format!(", {}", one_line(note))).unwrap_or_default();
         format!(" - {link}: `{state}`{at}{note}")
     };
     let mut lines = vec![cycle_moved(one)];
@@ -211,7 +212,10 @@ pub(super) fn cycle(one: &Cycle) -> String {
 }
 
 pub(super) fn audit(lines: &[AuditLine]) -> String {
-    let one = |line: &AuditLine| format!("{} {} {}: {}", line.row, line.at, line.by, line.words);
+    let one = |line: &AuditLine| {
+        let text = format!("{} {} {}: {}", line.row, line.at, line.by, line.words);
+        one_line(&text).into_owned()
+    };
     if lines.is_empty() {
         return "nothing is recorded about that".to_owned();
     }

@@ -5,12 +5,10 @@
 
 use serde_json::Value;
 use smith_agent::protocol::{Body, Reply};
+use smith_domain::plain::{HARMLESS, is_unseen};
 
 /// Of one text: what an agent writes at most into a line of its log, a phase or a message.
 const TEXT_MAX: usize = 4 << 10;
-
-/// What stands for a character that would not be seen, or would be obeyed.
-const HARMLESS: char = '\u{fffd}';
 
 /// One line of at most [`TEXT_MAX`] bytes: the same text, where it is harmless.
 pub(super) fn one_line(text: &str) -> String {
@@ -70,12 +68,6 @@ fn in_a_line(c: char) -> char {
         c if c.is_control() || is_unseen(c) => HARMLESS,
         c => c,
     }
-}
-
-/// Marks that turn the direction of what follows, and those that are in a text without being seen.
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ impl From<&FleetRejection> for Denied {
             | FleetRejection::TooManyAttributes { .. }
             | FleetRejection::Missing { .. }
             | FleetRejection::TooLong { .. }
+            | FleetRejection::Hidden { .. }
             | FleetRejection::EndsInThePast { .. }
             | FleetRejection::SelectsNothing { .. }
             | FleetRejection::TooManyExemptions { .. } => Kind::Invalid,
@@ -164,6 +165,7 @@ fn of_change(rejection: &ChangeRejection) -> (Kind, &'static str) {
         | ChangeRejection::EvidenceMissing { .. } => (Kind::Invalid, "S0410"),
         ChangeRejection::Reason(_)
         | ChangeRejection::TooLong { .. }
+        | ChangeRejection::Hidden { .. }
         | ChangeRejection::TooManyRegions { .. } => (Kind::Invalid, "S0417"),
     }
 }

@@ -6,7 +6,7 @@ use smith_server::answers;
 
 use crate::failure::{Exit, Failure};
 use crate::input::{ServerArgs, Sure};
-use crate::output::{self, Align, Coloured, Table};
+use crate::output::{self, Align, Coloured, Table, one_line};
 
 /// Look at change requests, and approve or reject them.
 #[derive(Debug, Args)]
@@ -172,10 +172,10 @@ fn tell(change: &Answer, json: bool) -> Result<Exit, Failure> {
         output::json(change)?;
         return Ok(Exit::Good);
     }
-    let mut text = format!("{}: {}, {}\n", change.number, change.title, change.state);
+    let mut text = format!("{}: {}, {}\n", change.number, one_line(&change.title), change.state);
     let mut line = |what: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            text.push_str(&format!("  {what}: {value}\n"));
+            text.push_str(&format!("  {what}: {}\n", one_line(&value)));
         }
     };
     line("asked for by", Some(change.by.clone()));
@@ -187,7 +187,7 @@ fn tell(change: &Answer, json: bool) -> Result<Exit, Failure> {
     line("evidence", change.evidence.clone());
     line("tests", change.test_url.clone());
     for task in &change.tasks {
-        text.push_str(&format!("  {}: {}, {}\n", task.number, task.title, task.state));
+        text.push_str(&format!("  {}: {}, {}\n", task.number, one_line(&task.title), task.state));
     }
     output::data(&text)?;
     Ok(Exit::Good)

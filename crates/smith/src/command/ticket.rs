@@ -6,7 +6,7 @@ use smith_api::Ticket as Answer;
 use super::change::pages;
 use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
-use crate::output::{self, Align, GOOD, Table, styled};
+use crate::output::{self, Align, GOOD, Table, one_line, styled};
 
 /// Look at tickets: the epic of a build with its check-list, and one ticket for each step.
 #[derive(Debug, Args)]
@@ -79,18 +79,18 @@ fn run_show(args: &Show) -> Result<Exit, Failure> {
         output::json(&ticket)?;
         return Ok(Exit::Good);
     }
-    let mut text = format!("{}: {}, {}\n", ticket.number, ticket.title, ticket.state);
+    let mut text = format!("{}: {}, {}\n", ticket.number, one_line(&ticket.title), ticket.state);
     if let Some(reason) = &ticket.reason {
         let by = ticket.replaced_by.as_ref().map(|by| format!(", see {by}")).unwrap_or_default();
-        text.push_str(&format!("  {reason}{by}\n"));
+        text.push_str(&format!("  {}{by}\n", one_line(reason)));
     }
     for item in &ticket.checklist {
         let mark = if item.done.is_some() { styled(GOOD, "[x]") } else { "[ ]".to_owned() };
         let at = item.done.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
-        text.push_str(&format!("  {mark} {}{at}\n", item.text));
+        text.push_str(&format!("  {mark} {}{at}\n", one_line(&item.text)));
     }
     for comment in &ticket.comments {
-        text.push_str(&format!("  {}: {}\n", comment.at, comment.text));
+        text.push_str(&format!("  {}: {}\n", comment.at, one_line(&comment.text)));
     }
     if !ticket.children.is_empty() {
         text.push_str(&format!("  children: {}\n", ticket.children.join(" ")));

@@ -1,6 +1,7 @@
 //! Tables for terminals: columns as wide as what stands in them, numbers on the right.
 
 use anstyle::Style;
+use smith_domain::plain::one_line;
 
 use super::{BOLD, styled};
 
@@ -42,11 +43,11 @@ impl Table {
     }
 
     pub(crate) fn styled_row<T: Into<String>>(&mut self, style: Style, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(Row::Cells(cells.into_iter().map(|text| Cell { text: text.into(), style }).collect()));
+        self.rows.push(Row::Cells(cells.into_iter().map(|text| cell(text.into(), style)).collect()));
     }
 
     pub(crate) fn heading(&mut self, text: impl Into<String>) {
-        self.rows.push(Row::Heading(text.into()));
+        self.rows.push(Row::Heading(one_line(&text.into()).into_owned()));
     }
 
     /// The table, no wider than `width` if the widest column on the left can give way; without titles if they are empty.
@@ -136,6 +137,11 @@ impl Table {
     }
 }
 
+/// A row stays a row, whatever others wrote.
+fn cell(text: String, style: Style) -> Cell {
+    Cell { text: one_line(&text).into_owned(), style }
+}
+
 fn length(text: &str) -> usize {
     text.chars().count()
 }
@@ -171,6 +177,17 @@ mod tests {
         assert_eq!(
             plain(&table.render(80)),
             "step          n bound\na             1    2h\ngroup\nlong name  1000 1d 2h  x\n"
+        );
+    }
+
+    #[test]
+    fn a_row_stays_a_row() {
+        let mut table = Table::new(&[("by", Align::Left), ("what", Align::Left)]);
+        table.row(["eve\u{1b}[2K", "said so\n43  root  approved \u{202e}it"]);
+        table.heading("a\nb");
+        assert_eq!(
+            plain(&table.render(200)),
+            "by       what\neve\u{fffd}[2K  said so⏎43  root  approved \u{fffd}it\na⏎b\n"
         );
     }
 

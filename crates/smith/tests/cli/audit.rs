@@ -122,7 +122,8 @@ fn an_export_of_everything_proves_that_nothing_was_left_out() {
     let name = machine();
     let file = export(folder.path(), &["--machine", &name, "--since", "3000w", "--everything"]);
     let told = good(&["audit", "verify", &file]);
-    assert!(told.contains("complete: all rows are there, and the filter chooses these\n"), "{told}");
+    assert!(told.contains("complete: all rows up to "), "{told}");
+    assert!(told.contains(" are there, and the filter chooses these\n"), "{told}");
     let report = json(&["audit", "verify", &file, "--json"]);
     assert_eq!(report["chosen"], shown(&["--machine", &name]).len());
     assert_eq!(report["omitted"], 0);
@@ -145,6 +146,107 @@ fn an_export_of_everything_proves_that_nothing_was_left_out() {
     let ran = smith(&["audit", "verify", &file]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.err.contains("to be chosen by the filter, found otherwise"), "{}", ran.err);
+}
+
+/// A journal that somebody gave another end, packed as an export of everything: behind `last` nothing, or rows of another.
+fn cut_off(bytes: &[u8], last: usize, actor: &str) -> Vec<u8> {
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[93..]), &mut text).unwrap();
+    let store = smith_journal::MemoryStore::default();
+    let rows = text.lines().filter_map(|line| {
+        let row = serde_json::from_str::<Value>(line).unwrap().get("row").cloned()?;
+        let of = |name: &str| row[name].as_str().unwrap().to_owned();
+        let seq = row["seq"].as_u64().unwrap() as usize;
+        let actor = if seq > last { actor.to_owned() } else { of("actor") };
+        let row = smith_journal::NewRow {
+            at: row["at"].as_i64().unwrap(),
+            actor: actor.into(),
+            stream: of("stream").into(),
+            kind: of("kind").into(),
+            version: row["version"].as_u64().unwrap() as u16,
+            body: of("body").into_bytes(),
+        };
+        (seq <= last || !row.actor.is_empty()).then_some(row)
+    });
+    let rows: Vec<_> = rows.collect();
+    let head = smith_journal::Head::GENESIS;
+    smith_journal::Store::append_if_head(&store, smith_journal::Generation::NONE, head, rows).unwrap();
+    let order = smith_server::answers::ExportOrder {
+        filter: smith_server::answers::AuditFilter::default(),
+        scope: smith_journal::Scope::Everything,
+        marks: std::collections::BTreeSet::new(),
+        packages: None,
+        made: smith_domain::time::Timestamp(0),
+    };
+    let mut out = std::io::Cursor::new(Vec::new());
+    smith_server::answers::export(&store, order, &mut out).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn every_checkpoint_that_an_auditor_keeps_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("checkpoints").to_str().unwrap().to_owned();
+    let whole = std::fs::read(export(folder.path(), &["--everything"])).unwrap();
+    let end = json(&["audit", "verify", &format!("{}/export.smith", folder.path().display()), "--json"]);
+    let last = end["end"]["seq"].as_u64().unwrap() as usize;
+    let middle = last / 2;
+    let cut = cut_off(&whole, middle, "");
+    let file = folder.path().join("cut").to_str().unwrap().to_owned();
+    std::fs::write(&file, &cut).unwrap();
+    let told = good(&["audit", "verify", &file]);
+    assert!(told.contains(&format!("complete: all rows up to {middle} are there,")), "{told}");
+    let alone = json(&["audit", "verify", &file, "--json"]);
+    let (early, late) = (&alone["end"], &end["end"]);
+    let line = |it: &Value| {
+        format!("{{\"seq\":{},\"hash\":{},\"at\":0,\"root\":{}}}\n", it["seq"], it["hash"], it["root"])
+    };
+    let verify = |bytes: &[u8], checkpoints: &str, more: &[&str]| {
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::write(&kept, checkpoints).unwrap();
+        smith(&[&["audit", "verify", &file, "--checkpoints", &kept], more].concat())
+    };
+    let both = line(early) + &line(late);
+    // The auditor knows that there were more rows.
+    let ran = verify(&cut, &both, &[]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    let words = format!(
+        "expected row {last}, of which a checkpoint was taken, found that the export ends with row {middle}"
+    );
+    assert!(ran.err.contains(&words), "{}", ran.err);
+    // Where all rows are told, a checkpoint needs no mark.
+    let ran = verify(&whole, &both, &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains(&format!("unaltered: proven by 2 checkpoints, up to row {last}, the last\n")),
+        "{}",
+        ran.out
+    );
+    let ran = verify(&whole, &line(early), &[]);
+    assert!(
+        ran.out.contains(&format!(" as far as row {middle}; nothing proves the rows behind it\n")),
+        "{}",
+        ran.out
+    );
+    // Rows behind the older checkpoint were written anew, so that the newer stands at other rows.
+    let forged = cut_off(&whole, middle, "nobody");
+    let ran = verify(&forged, &both, &[]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains(&format!("row {last} is not what the checkpoint was taken of")), "{}", ran.err);
+    // Of chosen rows it may not be comparable, which is no good end.
+    let chosen =
+        std::fs::read(export(folder.path(), &["--project", "1", "--until", "2000-01-01T00:00:00Z"])).unwrap();
+    let ran = verify(&chosen, &both, &[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains(&format!("not compared: 1 of 2 checkpoints, of row {middle}; an export")),
+        "{}",
+        ran.out
+    );
+    let report: Value = serde_json::from_str(&verify(&chosen, &both, &["--json"]).out).unwrap();
+    assert_eq!((&report["good"], &report["not_compared"]), (&false.into(), &serde_json::json!([middle])));
+    let ran = verify(&chosen, &line(early), &[]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
 }
 
 #[test]

@@ -53,8 +53,13 @@ fn a_reason_is_recorded_with_what_it_is_for() {
 
 #[test]
 fn a_reason_that_is_given_says_something_and_is_no_novel() {
-    let bad =
-        [(" \n".to_owned(), BadReason::Missing), ("x".repeat(4097), BadReason::TooLong { found: 4097 })];
+    let bad = [
+        (" \n".to_owned(), BadReason::Missing),
+        ("x".repeat(4097), BadReason::TooLong { found: 4097 }),
+        ("a\u{1b}[2Kb".to_owned(), BadReason::Hidden { found: '\u{1b}' }),
+        ("a\u{202e}b".to_owned(), BadReason::Hidden { found: '\u{202e}' }),
+    ];
+    started(&mut State::default(), Some("a sentence\r\nand\tanother".to_owned())).expect("several lines");
     for (text, why) in bad {
         let found = started(&mut State::default(), Some(text.clone()));
         assert_eq!(found, Err(Rejection::Rollout(RolloutRejection::Reason(why.clone()))));

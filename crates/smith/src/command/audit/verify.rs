@@ -8,18 +8,23 @@ use clap::Args;
 use serde::Serialize;
 use smith_journal::codec::Codec;
 use smith_journal::{
-    About, BlobFolder, Checkpoint, Head, Marked, Proven, Scope, VerifyError, read_checkpoints, refold, verify,
+    About, BlobFolder, Checkpoint, Compared, Head, Marked, Proven, Scope, Seq, VerifyError, read_checkpoints,
+    refold, verify,
 };
-use smith_server::answers::{ChoiceFault, check_lists, verify_export};
+use smith_server::answers::{ChoiceFault, check_lists, verify_export_at};
 
 use crate::failure::{Exit, Failure};
 use crate::input;
-use crate::output::{self, BAD, GOOD, count, counted, styled};
+use crate::output::{self, BAD, GOOD, WAITS, count, counted, styled};
+
+/// Rows of checkpoints that are named. Whoever has more of them makes a new export.
+const OPEN_SHOWN: usize = 10;
 
 /// Verify a journal, a server's data folder, or an export of some rows: name the first thing that is not as it was written.
 ///
 /// The chain alone proves that the rows belong together; checkpoints kept elsewhere also prove that nobody wrote the
-/// whole history anew. Ends with 4 when a row is bad, and with 1 when only a list of packages beside the journal is.
+/// whole history anew. Ends with 4 when a row is bad or one that a checkpoint was taken of is not there, and with 1 when only a
+/// list of packages beside the journal is, or a checkpoint could not be compared with an export.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// A journal file (a server may be writing it), a folder with one, or an export
@@ -92,6 +97,7 @@ fn looks_like(path: &Path) -> Looks {
 
 #[derive(Debug, Serialize)]
 struct ExportReport<'a> {
+    /// Whether everything that was asked for was found good: also not where a checkpoint could not be compared.
     good: bool,
     about: &'a About,
     chosen: u64,
@@ -100,27 +106,33 @@ struct ExportReport<'a> {
     attached: u64,
     absent: u64,
     end: Option<&'a Marked>,
-    /// Checkpoints that stand at a row where the export can be compared.
+    /// Checkpoints that agree.
     checkpoints: u64,
     /// Those of them that prove all rows before theirs.
     with_root: u64,
+    /// The newest row that they prove.
+    proven_to: Option<Seq>,
+    /// The rows of checkpoints that stand where the export tells too little to compare.
+    not_compared: &'a [Seq],
     /// Whether the filter is proven to have chosen all it should.
     complete: bool,
 }
 
 fn verify_rows(args: &Verify, checkpoints: &[Checkpoint]) -> Result<Exit, Failure> {
-    let proven = verify_export(|| File::open(&args.file))?;
+    let wanted = checkpoints.iter().map(|one| one.head.seq).collect();
+    let proven = verify_export_at(|| File::open(&args.file), &wanted)?;
     let compared = proven.compare(checkpoints).map_err(|other| Failure::new(Exit::BrokenJournal, other))?;
     if !checkpoints.is_empty() && compared.checkpoints == 0 {
         let error = "expected a checkpoint at a row where the export can be compared, found none";
         return Err(Failure::new(Exit::BadInput, error)
             .with_hint("`smith audit export --checkpoints FILE` makes one that can be compared with yours"));
     }
-    let complete = proven.about.scope == Scope::Everything;
+    // Somebody who gave a checkpoint wants to know about it: not knowing is no good end.
+    let exit = if compared.open.is_empty() { Exit::Good } else { Exit::Finding };
     if args.json {
         let Proven { about, chosen, others, omitted, attached, absent, .. } = &proven;
         output::json(&ExportReport {
-            good: true,
+            good: exit == Exit::Good,
             about,
             chosen: *chosen,
             others: *others,
@@ -130,41 +142,65 @@ fn verify_rows(args: &Verify, checkpoints: &[Checkpoint]) -> Result<Exit, Failur
             end: proven.end(),
             checkpoints: compared.checkpoints,
             with_root: compared.with_root,
-            complete,
+            proven_to: compared.proven_to,
+            not_compared: &compared.open,
+            complete: is_complete(&proven),
         })?;
-        return Ok(Exit::Good);
+    } else {
+        output::data(&told(&proven, &compared))?;
     }
-    let mut text = format!("{} {}\n", styled(GOOD, "good:"), rows(&proven));
+    Ok(exit)
+}
+
+fn is_complete(proven: &Proven) -> bool {
+    proven.about.scope == Scope::Everything
+}
+
+fn told(proven: &Proven, compared: &Compared) -> String {
+    let found = if compared.open.is_empty() { styled(GOOD, "good:") } else { styled(WAITS, "in part:") };
+    let mut text = format!("{found} {}\n", rows(proven));
     let filter: Vec<String> =
         proven.about.filter.iter().map(|(name, value)| format!("--{name} {value}")).collect();
     text.push_str(&format!(
         "chosen by: {}\n",
         if filter.is_empty() { "everything".to_owned() } else { filter.join(" ") }
     ));
-    text.push_str(if complete {
-        "complete: all rows are there, and the filter chooses these\n"
+    let end = proven.end();
+    let last = end.map_or(Seq::GENESIS, |end| end.seq);
+    text.push_str(&if is_complete(proven) {
+        format!("complete: all rows up to {last} are there, and the filter chooses these\n")
     } else {
         "complete: not proven; which of the rows left out the filter should have chosen cannot be seen\n"
+            .to_owned()
     });
     let roots = counted(compared.with_root, "checkpoint");
-    text.push_str(&match (compared.checkpoints, compared.with_root) {
+    text.push_str(&match (compared.checkpoints, compared.proven_to) {
         (0, _) => {
             "unaltered: not proven; compare it with a checkpoint that was kept elsewhere (--checkpoints)\n"
                 .to_owned()
         }
-        (n, 0) => format!("unaltered: not proven; {} without a root agree\n", counted(n, "checkpoint")),
-        (_, _) => format!("unaltered: proven by {roots}, as far as the newest of them\n"),
+        (n, None) => format!("unaltered: not proven; {} without a root agree\n", counted(n, "checkpoint")),
+        (_, Some(seq)) if seq == last => format!("unaltered: proven by {roots}, up to row {seq}, the last\n"),
+        (_, Some(seq)) => {
+            format!("unaltered: proven by {roots} as far as row {seq}; nothing proves the rows behind it\n")
+        }
     });
-    if let Some(end) = proven.end() {
+    if !compared.open.is_empty() {
+        let open: Vec<String> = compared.open.iter().take(OPEN_SHOWN).map(ToString::to_string).collect();
+        let number = compared.open.len() as u64;
+        let more = if compared.open.len() > OPEN_SHOWN { " and more" } else { "" };
         text.push_str(&format!(
-            "journal: {}\nhead: {}\nroot: {}\n",
-            proven.about.journal,
-            end.head(),
-            end.root
+            "not compared: {} of {}, of row {}{more}; an export made with --checkpoints can be\n",
+            count(number),
+            counted(compared.checkpoints + number, "checkpoint"),
+            open.join(", ")
         ));
     }
-    output::data(&text)?;
-    Ok(Exit::Good)
+    if let Some(end) = end {
+        let (journal, head) = (proven.about.journal, end.head());
+        text.push_str(&format!("journal: {journal}\nhead: {head}\nroot: {}\n", end.root));
+    }
+    text
 }
 
 /// How many rows an export has, and how many it has not.

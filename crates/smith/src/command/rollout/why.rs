@@ -127,7 +127,8 @@ fn show_reasons(args: &Why, reasons: &[String]) -> Result<Exit, Failure> {
     } else if reasons.is_empty() {
         output::data(&format!("project {} waits for nothing\n", args.machine))?;
     } else {
-        let lines = reasons.iter().map(|reason| format!("project {}: {reason}\n", args.machine));
+        let lines =
+            reasons.iter().map(|reason| format!("project {}: {}\n", args.machine, output::one_line(reason)));
         output::data(&lines.collect::<String>())?;
     }
     Ok(Exit::Good)
