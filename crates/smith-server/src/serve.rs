@@ -16,7 +16,7 @@ use crate::config::settings::Settings as SiteSettings;
 use crate::core::{Core, Life, Start, StartError, owner_here, start};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
-use crate::feed::{keep_evidence, watch_builds, watch_inventory};
+use crate::feed::{keep_evidence, keep_in_use, watch_builds, watch_inventory};
 use crate::http::master_names;
 use crate::machine::{
     Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
@@ -102,6 +102,7 @@ pub fn serve_with(
     }
     if let Some(store) = &settings.store {
         runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
+        runtime.spawn(keep_in_use(core.clone(), settings.site.clone(), store.clone(), tell));
     }
     runtime.spawn(keep_evidence(core.clone(), settings.data.join(EVIDENCE), tell));
     let (mending, core_of_weeks, inside) = (weeks.clone(), core.clone(), runtime.clone());
