@@ -1,8 +1,9 @@
 //! Lines carried out.
 
 use smith_api::{
-    Approve, AuditQuery, Change, CompleteTrain, Decision, Named, Page, PageQuery, PatchRequest, Project,
-    ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start, StartTrain, Started, Step,
+    AcceptClock, Approve, AuditQuery, Change, CompleteTrain, ConfirmSource, Decision, Named, Page, PageQuery,
+    PatchRequest, Project, ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start,
+    StartTrain, Started, Step,
 };
 
 use super::help;
@@ -122,12 +123,14 @@ impl Bot {
                 site.sign_off(caller, &request).await?;
                 return Ok(format!("signed off as healthy: {machines}"));
             }
-            Work::ConfirmSource { source, reason } => {
-                site.confirm_source(caller, source, reason).await?;
+            Work::ConfirmSource { source, lost, reason } => {
+                let asked = ConfirmSource { lost: lost.clone(), reason: reason.clone() };
+                site.confirm_source(caller, source, &asked).await?;
                 return Ok(format!("the machines that source {source} lost leave with the next reading"));
             }
-            Work::AcceptClock { reason } => {
-                return Ok(reply::clock(&site.accept_clock(caller, reason).await?));
+            Work::AcceptClock { ahead, reason } => {
+                let asked = AcceptClock { ahead: *ahead, reason: reason.clone() };
+                return Ok(reply::clock(&site.accept_clock(caller, &asked).await?));
             }
             Work::Withdraw { build, reason } => {
                 return Ok(reply::builds(&[site.withdraw(caller, *build, reason).await?]));

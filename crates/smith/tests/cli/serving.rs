@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use smith_api::{Build, Client, Clock, Cycle, Page, Reasoned, Server, Start, StartCycle, Started, Status};
+use smith_api::{AcceptClock, Build, Client, Clock, Cycle, Page, Server, Start, StartCycle, Started, Status};
 
 use super::mirror::Site;
 
@@ -136,8 +136,8 @@ fn its_end_waits_for_no_upstream_and_what_was_cut_goes_on_in_the_next_server() {
     let clock: Clock = serving.until("/v1/clock", |clock: &Clock| !clock.differs);
     assert_eq!(clock.ahead, 0);
     let accepted: Clock = {
-        let reason = Some("it is right".to_owned());
-        run(serving.client().post("/v1/clock/accept", &Reasoned { reason }, None)).unwrap()
+        let asked = AcceptClock { ahead: 0, reason: "it is right".to_owned() };
+        run(serving.client().post("/v1/clock/accept", &asked, None)).unwrap()
     };
     assert!(!accepted.differs);
     serving.signal();
