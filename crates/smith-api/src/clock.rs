@@ -16,3 +16,13 @@ pub struct Clock {
     /// The same in words.
     pub text: String,
 }
+
+/// The clock is right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AcceptClock {
+    /// Seconds that it was seen to be ahead: when it is elsewhere by then, it is not accepted.
+    pub ahead: i64,
+    pub reason: String,
+}

@@ -27,7 +27,7 @@ pub use build::{Build, Channel, SetChannel};
 pub use change::{Change, CompleteTrain, Decision, RaiseTrain, StartTrain, Task, Train, TrainRaised};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, DownloadError, Hearing, Server, Told};
-pub use clock::Clock;
+pub use clock::{AcceptClock, Clock};
 pub use cycle::{ApproveCycle, Cycle, CycleLink, StartCycle, SteerLink, Week};
 pub use machine::{Exempt, Exemption, Gaps, Machine, Named, Why, WhyReason};
 pub use page::{Page, PageQuery};
@@ -38,5 +38,5 @@ pub use project::{
     Reasoned, Resume, Retry, Skip, Start, Started, Step,
 };
 pub use server::{Chat, ChatAnswer, Errand, Status};
-pub use source::{HeldSource, Source};
+pub use source::{ConfirmSource, HeldSource, Source};
 pub use ticket::{CheckItem, Comment, Ticket};

@@ -16,6 +16,14 @@ use crate::time::{Span, Timestamp};
 /// anybody would notice.
 pub const DIFFERS: Span = Span::secs(60);
 
+/// How much a difference may have changed since it was seen by whoever accepts it: it is told in whole seconds, and both clocks
+/// run at the same pace, but for what a time server does to the one on the wall.
+pub const SEEN_WITHIN: Span = Span::secs(10);
+
+/// How far the clock is ahead, in milliseconds; below zero it is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead(pub i64);
+
 /// What was last recorded about the clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SeenClock {
@@ -44,8 +52,14 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = if self.ahead < 0 { "behind" } else { "ahead of" };
-        write!(f, "the clock of the controller is {} {side} the time that has passed", self.size())
+        write!(f, "the clock of the controller is {} the time that has passed", Ahead(self.ahead))
+    }
+}
+
+impl fmt::Display for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = if self.0 < 0 { "behind" } else { "ahead of" };
+        write!(f, "{} {side}", Span(self.0.unsigned_abs()))
     }
 }
 
@@ -94,7 +108,7 @@ mod tests {
     use super::*;
     use crate::actor::Actor;
     use crate::cycle::CycleCommand;
-    use crate::decide::{Command, decide};
+    use crate::decide::{Command, Rejection, decide};
     use crate::plan::plan;
     use crate::time::Now;
 
@@ -134,8 +148,14 @@ mod tests {
               clock is right, an admin says so: smith clock accept --reason …"
             ]
         );
-        let reason = Some("the host was down for three hours".to_owned());
-        tell(&mut state, Command::AcceptClock { reason }, ahead(3));
+        let (reason, hour) = (Some("the host was down for three hours".to_owned()), 3_600_000);
+        let accept = |seen| Command::AcceptClock { reason: reason.clone(), seen };
+        // Since it was looked at, the clock was set to something else.
+        for other in [-3 * hour, 0, 2 * hour, 3 * hour + 10_001] {
+            let refused = decide(&state, &Actor::person("ana"), accept(other), ahead(3));
+            assert!(matches!(refused, Err(Rejection::ClockMoved { .. })), "{other}: {refused:?}");
+        }
+        tell(&mut state, accept(3 * hour + 10_000), ahead(3));
         assert_eq!(state.clock_difference(), None);
         assert_eq!(state.calendar_time(START), START + Span::hours(3));
         // From now on a clock at the steady time is the one that differs.
@@ -162,9 +182,9 @@ mod tests {
         let mut state = State::default();
         let missed = |due| Command::Cycle(CycleCommand::Missed { schedule: "weekly".to_owned(), due });
         tell(&mut state, missed(START + Span::hours(400)), ahead(401));
-        tell(&mut state, Command::AcceptClock { reason: None }, ahead(1));
+        tell(&mut state, Command::AcceptClock { reason: None, seen: 3_600_000 }, ahead(1));
         assert_eq!(state.cycles.last_due("weekly"), Some(START + Span::hours(1)));
-        tell(&mut state, Command::AcceptClock { reason: None }, ahead(2));
+        tell(&mut state, Command::AcceptClock { reason: None, seen: 3_600_000 }, ahead(2));
         assert_eq!(state.cycles.last_due("weekly"), Some(START + Span::hours(1)), "it never goes forward");
     }
 

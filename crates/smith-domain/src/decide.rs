@@ -4,6 +4,7 @@ use crate::access::{self, AccessCommand, AccessRejection, Digest};
 use crate::actor::Actor;
 use crate::build::{self, BuildEvent, BuildState, Setting};
 use crate::change::{self, ChangeCommand, ChangeEvent, ChangeRejection};
+use crate::clock::{self, Ahead};
 use crate::cycle::{self, CycleCommand, CycleRejection, Link};
 use crate::errand::{Errand, ErrandEvent, ErrandId, ErrandKind, ErrandOutcome, ErrandState};
 use crate::event::{DriverEvent, Event};
@@ -44,6 +45,8 @@ pub enum Command {
     /// Somebody says that the machine's clock is right.
     AcceptClock {
         reason: Option<String>,
+        /// How far the clock was seen to be ahead of the calendars, in milliseconds.
+        seen: i64,
     },
 }
 
@@ -94,6 +97,8 @@ pub enum Rejection {
     KeyReused { key: String },
     #[error(transparent)]
     Reason(#[from] BadReason),
+    #[error("the clock is {found} the time that has passed, expected {seen} it, as was seen")]
+    ClockMoved { seen: Ahead, found: Ahead },
     #[error("the request has a key inside a key, expected one")]
     KeyInKey,
     #[error("what it leads to takes {found} bytes to record ({kind}), expected at most {limit}")]
@@ -166,8 +171,12 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Now) -> Resul
         Command::ClockJumped => {
             Ok(vec![DriverEvent::ClockJumped { wall: now.wall, steady: now.steady }.into()])
         }
-        Command::AcceptClock { reason } => {
+        Command::AcceptClock { reason, seen } => {
             reason::check_given(reason.as_deref())?;
+            let found = now.wall.0.saturating_sub(state.calendar_time(now.steady).0);
+            if found.abs_diff(seen) > clock::SEEN_WITHIN.0 {
+                return Err(Rejection::ClockMoved { seen: Ahead(seen), found: Ahead(found) });
+            }
             Ok(vec![DriverEvent::ClockAccepted { wall: now.wall, steady: now.steady, reason }.into()])
         }
     }

@@ -176,6 +176,7 @@ impl RetentionError {
             | Self::Archived { .. }
             | Self::Swept { .. }
             | Self::Pins { .. }
+            | Self::InUse { .. }
             | Self::Path { .. } => None,
         }
     }

@@ -16,7 +16,7 @@ use crate::config::settings::Settings as SiteSettings;
 use crate::core::{Core, Life, Opened, Start, StartError, begin as begin_to_drive, owner_here};
 use crate::desk::{Errands, Notifier};
 use crate::driver::{Executor, Input};
-use crate::feed::{keep_evidence, watch_builds, watch_inventory};
+use crate::feed::{keep_evidence, keep_in_use, watch_builds, watch_inventory};
 use crate::http::{App, Parts, master_names};
 use crate::machine::{
     Answers, BuildAccess, Identity, IdentityError, LinkLimits, Links, MachineExecutor, NoStore, Settings,
@@ -182,6 +182,7 @@ fn watch(served: &Served, settings: &SiteSettings, runtime: &Handle, tell: fn(&s
     }
     if let Some(store) = &settings.store {
         runtime.spawn(watch_builds(core.clone(), store.clone(), tell));
+        runtime.spawn(keep_in_use(core.clone(), settings.site.clone(), store.clone(), tell));
     }
     runtime.spawn(keep_evidence(core.clone(), settings.data.join(EVIDENCE), tell));
     let (mending, core_of_weeks, inside) = (weeks.clone(), core.clone(), runtime.clone());

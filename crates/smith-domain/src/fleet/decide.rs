@@ -28,6 +28,8 @@ pub enum FleetCommand {
     ConfirmSource {
         source: SourceName,
         reason: String,
+        /// The fingerprint of the machines that were seen to be lost.
+        lost: String,
     },
     /// Machines need not be in a bag until then.
     Exempt(Exemption),
@@ -66,6 +68,10 @@ pub enum FleetRejection {
     TooManyExemptions { max: usize },
     #[error("expected a source whose readings are not taken{}, found {name}", waiting(.held))]
     NotHeldBack { name: SourceName, held: Vec<SourceName> },
+    #[error(
+        "source {name} lacks other machines than were seen, expected those of {found}, found those of {seen}"
+    )]
+    LostOthers { name: SourceName, seen: String, found: String },
     #[error("expected an exemption that holds, found {exemption}, which does not exist or has ended")]
     NoSuchExemption { exemption: ExemptionId },
 }
@@ -76,6 +82,7 @@ impl FleetRejection {
             FleetRejection::SourcesShrank { .. } => "S0101",
             FleetRejection::TooManyMachines { .. } | FleetRejection::TooManyAttributes { .. } => "S0102",
             FleetRejection::NotHeldBack { .. } => "S0104",
+            FleetRejection::LostOthers { .. } => "S0105",
             FleetRejection::Missing { .. }
             | FleetRejection::TooLong { .. }
             | FleetRejection::Hidden { .. }
@@ -100,6 +107,10 @@ impl FleetRejection {
             FleetRejection::NotHeldBack { .. } => {
                 Some("`smith fleet sources` shows them all, and which are held back".into())
             }
+            FleetRejection::LostOthers { .. } => Some(
+                "`smith fleet sources` shows which machines are lost now; look at them, and confirm these"
+                    .into(),
+            ),
             FleetRejection::SelectsNothing { .. } => {
                 Some("an exemption is for machines that are present; look them up first".into())
             }
@@ -125,9 +136,9 @@ impl Fleet {
                 self.observe(reading, &confirmed, &policy, now)
             }
             FleetCommand::NoteShrunk { shrunk } => Ok(self.note_shrunk(&shrunk)),
-            FleetCommand::ConfirmSource { source, reason } => {
+            FleetCommand::ConfirmSource { source, reason, lost } => {
                 check_text("a reason", &reason)?;
-                self.confirm(source, reason)
+                self.confirm(source, reason, lost)
             }
             FleetCommand::Exempt(terms) => self.exempt(terms, now),
             FleetCommand::EndExemption { exemption, reason } => {

@@ -13,6 +13,9 @@ use super::selector::Selector;
 /// Machines in one event. A thousand with their labels are half a megabyte of JSON, which a journal takes well.
 pub const CHUNK: usize = 1000;
 
+/// Lost machines that are remembered one by one: what a person may look through. A fleet that lost more lost a source.
+pub const LOST_NAMED: usize = 1000;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FleetEvent {
@@ -49,6 +52,9 @@ pub enum FleetEvent {
     SourceConfirmed {
         source: SourceName,
         reason: String,
+        /// Which machines that was said of; empty in old journals, where it was not asked.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        lost: String,
     },
     /// Machines need not be in any bag for a while.
     ExemptionGranted {
@@ -71,6 +77,12 @@ pub struct ShrunkSource {
     pub is: Option<u32>,
     /// Machines that it held and does not hold now.
     pub lost: u32,
+    /// The first of them in the order of their names, at most [`LOST_NAMED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MachineId>,
+    /// Of the names of all of them; empty in old journals.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
 }
 
 /// The facts that now hold about a machine that has a number.

@@ -31,7 +31,7 @@ pub mod text;
 
 pub use attribute::{AttrId, WellKnown};
 pub use decide::{FleetCommand, FleetRejection, MAX_EXEMPTIONS, MAX_MACHINES, MAX_TEXT};
-pub use event::{CHUNK, Exemption, ExemptionId, FleetEvent, KnownMachine, ShrunkSource};
+pub use event::{CHUNK, Exemption, ExemptionId, FleetEvent, KnownMachine, LOST_NAMED, ShrunkSource};
 pub use facts::{
     MAX_ADDRESSES, MAX_HOST_KEY, MAX_MACHINE_ATTRS, MAX_SOURCES, MAX_VALUE, MachineFacts, SourceName,
 };

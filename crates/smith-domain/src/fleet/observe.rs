@@ -14,7 +14,7 @@ use crate::time::{Span, Timestamp};
 
 use super::attribute::MAX_ATTRIBUTES;
 use super::decide::{FleetRejection, MAX_MACHINES};
-use super::event::{CHUNK, FleetEvent, KnownMachine};
+use super::event::{CHUNK, FleetEvent, KnownMachine, LOST_NAMED};
 use super::facts::{MachineFacts, SourceName};
 use super::natural::natural_cmp;
 use super::reading::Reading;
@@ -45,6 +45,10 @@ pub struct Shrunk {
     pub is: Option<u32>,
     /// Machines that it held and does not hold now, whatever it gained.
     pub lost: u32,
+    /// The first of them, in the order of their names.
+    pub machines: Vec<MachineId>,
+    /// Of the names of all of them.
+    pub fingerprint: String,
     pub allowed: Amount,
 }
 
@@ -61,7 +65,7 @@ struct Difference {
     changed: Vec<KnownMachine>,
     returned: Vec<KnownMachine>,
     left: Vec<MachineId>,
-    lost: BTreeMap<SourceName, u32>,
+    lost: BTreeMap<SourceName, Vec<MachineId>>,
 }
 
 impl Fleet {
@@ -127,7 +131,7 @@ impl Fleet {
                 Some(id) => {
                     for source in self.sources_of(id).iter().filter(|source| !facts.sources.contains(source))
                     {
-                        *difference.lost.entry(source.clone()).or_default() += 1;
+                        difference.lost.entry(source.clone()).or_default().push(id);
                     }
                     if !self.holds(id, &facts) {
                         difference.changed.push(KnownMachine { id, facts });
@@ -145,7 +149,7 @@ impl Fleet {
         }
         difference.left.push(id);
         for source in self.sources_of(id) {
-            *difference.lost.entry(source.clone()).or_default() += 1;
+            difference.lost.entry(source.clone()).or_default().push(id);
         }
     }
 
@@ -172,7 +176,7 @@ impl Fleet {
     fn shrunk(
         &self,
         counts: &BTreeMap<SourceName, u32>,
-        lost: &BTreeMap<SourceName, u32>,
+        lost: &BTreeMap<SourceName, Vec<MachineId>>,
         confirmed: &BTreeSet<SourceName>,
         policy: &ObservePolicy,
     ) -> Vec<Shrunk> {
@@ -183,11 +187,20 @@ impl Fleet {
                 let (was, is) = (last.machines, counts.get(source).copied());
                 // Counting is not enough: a source that gives other machines of the same number lost all it had.
                 let fewer = was.saturating_sub(is.unwrap_or(0));
-                let lost = lost.get(source).copied().unwrap_or(0).max(fewer);
+                let machines = lost.get(source).map_or(&[][..], Vec::as_slice);
+                let lost = u32::try_from(machines.len()).unwrap_or(u32::MAX).max(fewer);
                 let allowed = policy.sources.get(source).copied().unwrap_or(policy.max_shrink);
                 let empty = is.unwrap_or(0) == 0;
                 let too_many = empty || lost > allowed.at_least_one_of(was);
-                too_many.then(|| Shrunk { source: source.clone(), was, is, lost, allowed })
+                too_many.then(|| Shrunk {
+                    source: source.clone(),
+                    was,
+                    is,
+                    lost,
+                    machines: machines.iter().copied().take(LOST_NAMED).collect(),
+                    fingerprint: self.fingerprint(machines),
+                    allowed,
+                })
             })
             .collect()
     }
@@ -224,7 +237,7 @@ impl Difference {
 
 impl fmt::Display for Shrunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shrunk { source, was, is, lost, allowed } = self;
+        let Shrunk { source, was, is, lost, allowed, .. } = self;
         match is {
             None => write!(f, "{source} had {was} and was not read"),
             Some(0) => write!(f, "{source} had {was} and has none"),

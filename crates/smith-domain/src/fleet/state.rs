@@ -215,7 +215,7 @@ impl Fleet {
                 let told = self.to_be_told(event, at);
                 self.held.shrank(sources, &told, at);
             }
-            FleetEvent::SourceConfirmed { source, reason } => self.held.confirmed(source, reason),
+            FleetEvent::SourceConfirmed { source, reason, lost: _ } => self.held.confirmed(source, reason),
             FleetEvent::ExemptionGranted { exemption, terms } => {
                 self.next_exemption = self.next_exemption.max(exemption.0.saturating_add(1));
                 self.exemptions.insert(*exemption, Granted { terms: terms.clone(), at });

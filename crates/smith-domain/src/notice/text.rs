@@ -78,8 +78,8 @@ fn source_shrank(state: &State, source: &SourceName) -> String {
     };
     format!(
         "source {source} lost {} of {} machines: the fleet stays as it was; if they are really gone, an admin says so: smith fleet \
-         confirm {source} --reason …",
-        held.lost, held.was
+         confirm {source} --lost {} --reason …",
+        held.lost, held.was, held.fingerprint
     )
 }
 

@@ -38,6 +38,16 @@ fn full() -> MachineFacts {
     }
 }
 
+fn shrunk(
+    source: SourceName,
+    (was, is, lost): (u32, Option<u32>, u32),
+    machines: &[u32],
+    fingerprint: &str,
+) -> ShrunkSource {
+    let machines = machines.iter().map(|id| MachineId(*id)).collect();
+    ShrunkSource { source, was, is, lost, machines, fingerprint: fingerprint.to_owned() }
+}
+
 pub(super) fn examples() -> Vec<Event> {
     let known = |id, facts| KnownMachine { id: MachineId(id), facts };
     let source = || SourceName::new("netbox").expect("a name");
@@ -50,11 +60,23 @@ pub(super) fn examples() -> Vec<Event> {
         FleetEvent::SourceDropped { source: source() },
         FleetEvent::SourcesShrank {
             sources: vec![
-                ShrunkSource { source: source(), was: 100, is: Some(50), lost: 50 },
-                ShrunkSource { source: SourceName::new("cmdb").expect("a name"), was: 7, is: None, lost: 7 },
+                shrunk(source(), (100, Some(50), 50), &[], ""),
+                shrunk(SourceName::new("cmdb").expect("a name"), (7, None, 7), &[], ""),
             ],
         },
-        FleetEvent::SourceConfirmed { source: source(), reason: "the rack was taken down".to_owned() },
+        FleetEvent::SourcesShrank {
+            sources: vec![shrunk(source(), (4, Some(2), 2), &[0, 3], "9f86d081884c7d65")],
+        },
+        FleetEvent::SourceConfirmed {
+            source: source(),
+            reason: "the rack was taken down".to_owned(),
+            lost: String::new(),
+        },
+        FleetEvent::SourceConfirmed {
+            source: source(),
+            reason: "the rack was taken down".to_owned(),
+            lost: "9f86d081884c7d65".to_owned(),
+        },
         FleetEvent::ExemptionGranted {
             exemption: ExemptionId(2),
             terms: Exemption {

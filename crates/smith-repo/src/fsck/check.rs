@@ -13,7 +13,7 @@ use crate::fsck::protection::unprotected;
 use crate::fsck::{Damage, FsckError, Kind, Report};
 use crate::mirror::{Depth, Findings, Foreign, Held, Scope, stale_folders, verify_present};
 use crate::pgp::{Keyring, Policy, verify_detached};
-use crate::retention::{Pins, RetentionError, orphans};
+use crate::retention::{InUse, Pins, RetentionError, orphans};
 use crate::store::Store;
 
 /// What a look is at.
@@ -49,6 +49,9 @@ pub fn check(what: &Checked<'_>) -> Result<Report, FsckError> {
     channels(what, &mut report);
     if let Err(error) = Pins::read(store) {
         report.damage.push(damage("state/pins.json", "the builds that are kept", chain(&error)));
+    }
+    if let Err(error) = InUse::all(store) {
+        report.damage.push(damage("state/in-use", "the builds that servers use", chain(&error)));
     }
     suites(store, &mut report);
     report.damage.extend(unprotected(store)?);

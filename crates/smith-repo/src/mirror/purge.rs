@@ -12,7 +12,7 @@ use crate::mirror::sync::Check;
 use crate::mirror::turn::{Turn, TurnError};
 use crate::mirror::{Keys, Mode, S3, S3Error, Wanted};
 use crate::name::BuildNumber;
-use crate::retention::{Keep, RetentionError, Roots, Wish, empty_trash, plan, purge};
+use crate::retention::{Keep, RetentionError, Roots, Wish, empty_trash, in_use, plan, purge};
 use crate::store::{Store, StoreError};
 
 /// What went, or would go.
@@ -96,6 +96,10 @@ pub fn purge_mirror(how: &MirrorPurging<'_>, mirror: &Mirror) -> Result<MirrorPu
     if matches!(how.wanted, Wanted::AllBut(builds) if builds.is_empty()) {
         return Err(MirrorPurgeError::NothingHere);
     }
+    // Machines get from mirrors what the server of the site uses.
+    let mut roots = how.roots.clone();
+    roots.in_use.extend(in_use(how.site)?);
+    let how = &MirrorPurging { roots: &roots, ..*how };
     match &mirror.place {
         Place::Directory { path } => purge_store(how, &Store::open(path)?),
         Place::S3(bucket) => {
@@ -190,6 +194,13 @@ mod tests {
         let error = purge_mirror(&how_of, &mirror).expect_err("another site's").to_string();
         assert!(error.contains("build 2: found one by ABCD"), "{error}");
         assert_eq!(there.builds_present().expect("read"), left);
+        let builds = BTreeMap::from([(2, vec!["project 3 has not ended".to_owned()])]);
+        let said = crate::retention::InUse { site: "one".to_owned(), at: now, builds };
+        said.write(&site).expect("written");
+        let wanted = Wanted::These([2, 3].map(BuildNumber).to_vec());
+        let would = purge_mirror(&how(&wanted, Mode::DryRun), &mirror).expect("counted");
+        let why = would.kept[&BuildNumber(2)].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        assert!(why.contains("site one uses it: project 3 has not ended"), "{why}");
         let none = Wanted::AllBut(Vec::new());
         assert!(matches!(purge_mirror(&how(&none, Mode::Do), &mirror), Err(MirrorPurgeError::NothingHere)));
     }

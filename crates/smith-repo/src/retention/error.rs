@@ -19,6 +19,8 @@ pub enum RetentionError {
     Swept { number: BuildNumber, path: String },
     #[error("{}: expected the builds that are kept, found {found}", .path.display())]
     Pins { path: PathBuf, found: String },
+    #[error("{}: expected the builds that the server of a site uses, found {found}", .path.display())]
+    InUse { path: PathBuf, found: String },
     #[error("build {number}: {path} is no path of a pool")]
     Path { number: BuildNumber, path: String },
     #[error(transparent)]

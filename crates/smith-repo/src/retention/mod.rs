@@ -4,6 +4,7 @@
 mod archive;
 mod error;
 mod find;
+mod in_use;
 mod lines;
 mod marks;
 mod orphans;
@@ -16,6 +17,8 @@ mod undo;
 
 pub use archive::{Restored, archive, restore};
 pub use error::RetentionError;
+pub use in_use::InUse;
+pub(crate) use in_use::keeps as in_use;
 pub use orphans::{Orphan, orphans, take_orphans};
 pub use pins::{Pin, Pins};
 pub use plan::{Keep, PurgePlan, Roots, Wish, plan};

@@ -13,7 +13,7 @@ use crate::name::{BuildNumber, ChannelName};
 use crate::retention::find::look;
 use crate::retention::marks::{Candidate, Marks, Whereabouts};
 use crate::retention::sweep::{dead, in_trash};
-use crate::retention::{Pins, RetentionError};
+use crate::retention::{Pins, RetentionError, in_use};
 use crate::store::Store;
 
 /// What somebody wants purged.
@@ -32,6 +32,8 @@ pub struct Roots {
     pub recorded: BTreeMap<BuildNumber, u64>,
     /// Builds of rollouts that have not ended.
     pub rolling: BTreeSet<BuildNumber>,
+    /// Of mirrors: why builds stay by what servers say in the store of the site. What they say in a store itself is always read.
+    pub in_use: Vec<(BuildNumber, Keep)>,
 }
 
 /// Why a build stays.
@@ -53,6 +55,12 @@ pub enum Keep {
         machines: u64,
     },
     Rolling,
+    /// The server of a site says so.
+    InUse {
+        site: String,
+        reason: String,
+        at: Timestamp,
+    },
     /// The newest build is the one that the next is compared with.
     Newest,
 }
@@ -84,6 +92,9 @@ impl fmt::Display for Keep {
                 machines => write!(f, "{machines} machines are on it"),
             },
             Keep::Rolling => write!(f, "a rollout of it has not ended"),
+            Keep::InUse { site, reason, at } => {
+                write!(f, "site {site} uses it: {reason} (said at {at})")
+            }
             Keep::Newest => write!(f, "it is the newest"),
         }
     }
@@ -112,6 +123,9 @@ pub(super) fn reasons(
     }
     for number in &roots.rolling {
         keep(*number, Keep::Rolling);
+    }
+    for (number, why) in in_use(store)?.into_iter().chain(roots.in_use.iter().cloned()) {
+        keep(number, why);
     }
     if let Some(newest) = store.builds_present()?.last() {
         keep(*newest, Keep::Newest);

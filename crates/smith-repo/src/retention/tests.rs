@@ -1,6 +1,6 @@
 //! Purges that take what nobody needs and nothing else, also beside others and in the middle of being killed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +72,7 @@ fn what_is_in_use_stays_and_the_reason_is_told() {
     }
     let pin = Pin { by: "bob".to_owned(), at: now(), reason: "audit".to_owned() };
     Pins::change(&store, BuildNumber(3), Some(pin)).expect("pinned");
-    let roots = Roots { recorded: BTreeMap::from([(BuildNumber(4), 12)]), rolling: BTreeSet::new() };
+    let roots = Roots { recorded: BTreeMap::from([(BuildNumber(4), 12)]), ..Roots::default() };
     let found = plan(&store, &Wish::AllButNewest(0), &roots).expect("a plan");
     assert_eq!(found.builds, [BuildNumber(5)]);
     let kept: Vec<String> = found

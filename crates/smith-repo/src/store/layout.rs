@@ -138,6 +138,11 @@ impl Layout {
         self.root.join("state/pins.json")
     }
 
+    /// What servers use, a file for each site.
+    pub fn in_use(&self) -> PathBuf {
+        self.root.join("state/in-use")
+    }
+
     /// The highest number that was ever given.
     pub fn numbers(&self) -> PathBuf {
         self.root.join("state/numbers")

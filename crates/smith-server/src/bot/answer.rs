@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use smith_api::{
-    Approve, AuditLine, AuditQuery, Change, CompleteTrain, Decision, Named, Page, PageQuery, PatchRequest,
-    Project, ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip, Start, StartTrain, Started,
-    Step,
+    AcceptClock, Approve, AuditLine, AuditQuery, Change, CompleteTrain, ConfirmSource, Decision, Named, Page,
+    PageQuery, PatchRequest, Project, ProjectQuery, RaiseTrain, Reasoned, Resume, Retry, SetChannel, Skip,
+    Start, StartTrain, Started, Step,
 };
 use smith_domain::plain::{self, one_line};
 
@@ -132,12 +132,14 @@ impl Bot {
                 site.sign_off(caller, &request).await?;
                 return Ok(format!("signed off as healthy: {machines}"));
             }
-            Work::ConfirmSource { source, reason } => {
-                site.confirm_source(caller, source, reason).await?;
+            Work::ConfirmSource { source, lost, reason } => {
+                let asked = ConfirmSource { lost: lost.clone(), reason: reason.clone() };
+                site.confirm_source(caller, source, &asked).await?;
                 return Ok(format!("the machines that source {source} lost leave with the next reading"));
             }
-            Work::AcceptClock { reason } => {
-                return Ok(reply::clock(&site.accept_clock(caller, reason).await?));
+            Work::AcceptClock { ahead, reason } => {
+                let asked = AcceptClock { ahead: *ahead, reason: reason.clone() };
+                return Ok(reply::clock(&site.accept_clock(caller, &asked).await?));
             }
             Work::Withdraw { build, reason } => {
                 return Ok(reply::builds(&[site.withdraw(caller, *build, reason).await?]));

@@ -43,8 +43,8 @@ pub enum Work {
     Skip { project: u32, machines: Selector, reason: String },
     SignOff { machines: Selector, reason: String },
     Withdraw { build: u32, reason: String },
-    AcceptClock { reason: String },
-    ConfirmSource { source: String, reason: String },
+    AcceptClock { ahead: i64, reason: String },
+    ConfirmSource { source: String, lost: String, reason: String },
 }
 
 /// What is to be done with changes, trains and channels.

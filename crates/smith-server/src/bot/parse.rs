@@ -357,7 +357,10 @@ pub(super) fn clock(_: &mut Args<'_>) -> Read {
 }
 
 pub(super) fn accept_clock(args: &mut Args<'_>) -> Read {
-    Ok(Line::Work(Work::AcceptClock { reason: args.must_have_reason()? }))
+    let what = "how many seconds the clock is ahead, as `clock` tells it";
+    let word = args.next().ok_or_else(|| args.missing(what))?;
+    let ahead = word.text.parse().map_err(|_| args.error(&word, what))?;
+    Ok(Line::Work(Work::AcceptClock { ahead, reason: args.must_have_reason()? }))
 }
 
 pub(super) fn sources(_: &mut Args<'_>) -> Read {
@@ -366,7 +369,8 @@ pub(super) fn sources(_: &mut Args<'_>) -> Read {
 
 pub(super) fn confirm_source(args: &mut Args<'_>) -> Read {
     let source = args.word("the name of a source of the inventory")?;
-    Ok(Line::Work(Work::ConfirmSource { source, reason: args.must_have_reason()? }))
+    let lost = args.word("the fingerprint of the machines that it lost, as `sources` tells it")?;
+    Ok(Line::Work(Work::ConfirmSource { source, lost, reason: args.must_have_reason()? }))
 }
 
 pub(super) fn channels(_: &mut Args<'_>) -> Read {

@@ -88,12 +88,12 @@ fn write_work(f: &mut fmt::Formatter<'_>, work: &Work) -> fmt::Result {
             write!(f, "withdraw {build}")?;
             spaced(f, Key::Reason, Some(reason))
         }
-        Work::ConfirmSource { source, reason } => {
-            write!(f, "confirm source {}", word(source))?;
+        Work::ConfirmSource { source, lost, reason } => {
+            write!(f, "confirm source {} {}", word(source), word(lost))?;
             spaced(f, Key::Reason, Some(reason))
         }
-        Work::AcceptClock { reason } => {
-            f.write_str("accept clock")?;
+        Work::AcceptClock { ahead, reason } => {
+            write!(f, "accept clock {ahead}")?;
             spaced(f, Key::Reason, Some(reason))
         }
     }

@@ -25,7 +25,12 @@ pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
 
 /// `clock 2026-11-20T07:14:38Z, calendars 2026-11-20T07:14:38Z: the clock agrees with the time that has passed`
 pub(super) fn clock(clock: &Clock) -> String {
-    format!("clock {}, calendars {}: {}", clock.wall, clock.calendar, clock.text)
+    let line = format!("clock {}, calendars {}: {}", clock.wall, clock.calendar, clock.text);
+    if clock.differs {
+        format!("{line}; to accept it: `accept clock {} reason: …`", clock.ahead)
+    } else {
+        line
+    }
 }
 
 /// `netbox: 12,000 machines, read 2026-11-20T07:14:38Z`
@@ -38,9 +43,27 @@ pub(super) fn sources(sources: &[Source]) -> String {
         match &one.held {
             None => line,
             Some(held) if held.confirmed.is_some() => format!("{line}; lost {}, confirmed", count(held.lost)),
-            Some(held) => format!("{line}; lost {} since {} and is held back", count(held.lost), held.since),
+            Some(held) => format!(
+                "{line}; lost {} since {} and is held back: {}; if they are really gone: `confirm source {} {} reason: …`",
+                count(held.lost),
+                held.since,
+                few(&held.machines_lost, held.lost),
+                one.source,
+                held.fingerprint
+            ),
         }
     }))
+}
+
+/// Names that fit on a line.
+const FEW: usize = 20;
+
+fn few(names: &[String], all: u32) -> String {
+    let shown = names.iter().take(FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (all as usize).saturating_sub(names.len().min(FEW)) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// `Project: 1929 Patch: buildTestDevToStage with Build `725`, `running` Pass: 3 of 60, Fail: 0 - CHG0268453`

@@ -400,9 +400,9 @@ const CLOCK: Verb = Verb {
 const ACCEPT_CLOCK: Verb = Verb {
     name: "accept clock",
     others: &[],
-    form: "accept clock reason: …",
-    about: "say that the clock is right: windows and schedules follow it from now on",
-    examples: &["accept clock reason: the host was down for three hours"],
+    form: "accept clock SECONDS reason: …",
+    about: "say that the clock, which is so many seconds ahead, is right: windows and schedules follow it from now on",
+    examples: &["accept clock 10800 reason: the host was down for three hours"],
     keys: &[Key::Reason],
     parse: parse::accept_clock,
 };
@@ -420,9 +420,9 @@ const SOURCES: Verb = Verb {
 const CONFIRM_SOURCE: Verb = Verb {
     name: "confirm source",
     others: &[],
-    form: "confirm source NAME reason: …",
+    form: "confirm source NAME FINGERPRINT reason: …",
     about: "say that the machines which a source lost are really gone",
-    examples: &["confirm source netbox reason: the rack was taken down"],
+    examples: &["confirm source netbox 9f86d081884c7d65 reason: the rack was taken down"],
     keys: &[Key::Reason],
     parse: parse::confirm_source,
 };

@@ -1,6 +1,7 @@
 //! Messages to people and other programs: by a program, an address, or mail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -230,6 +231,8 @@ async fn run(words: &[String], input: &[u8]) -> Result<(), String> {
     let mut command = Command::new(program);
     command
         .args(arguments)
+        .env_clear()
+        .envs(passed_on(std::env::vars_os()))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -263,6 +266,16 @@ async fn run(words: &[String], input: &[u8]) -> Result<(), String> {
     Err(format!("{program}: {status}; the server's log has its last line"))
 }
 
+/// Variables that programs get of the server's environment, beside those whose names begin with `LC_`. The server's own may
+/// hold tokens, passphrases and the socket of an ssh-agent, which are not for whoever brings messages.
+const PASSED_ON: [&str; 6] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ"];
+
+fn passed_on(all: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (OsString, OsString)> {
+    all.filter(|(name, _)| {
+        name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_"))
+    })
+}
+
 /// Keeps the end of what is said, however long it is.
 async fn hear(from: Option<ChildStderr>, said: &mut Vec<u8>) {
     let Some(mut from) = from else { return };
@@ -280,4 +293,26 @@ fn last_line(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(said);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_passed_on() {
+        let has = |name: &&str| passed_on([(name.into(), "1".into())].into_iter()).count() == 1;
+        let kept = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_TIME", "TZ"];
+        assert_eq!(kept.iter().find(|name| !has(name)), None);
+        let hidden = [
+            "AWS_SECRET_ACCESS_KEY",
+            "SMITH_STORE_PASSPHRASE",
+            "SMITH_TOKEN",
+            "SSH_AUTH_SOCK",
+            "LD_PRELOAD",
+            "XLC_ALL",
+            "path",
+        ];
+        assert_eq!(hidden.iter().find(|name| has(name)), None);
+    }
 }

@@ -38,6 +38,26 @@ async fn a_program_gets_the_message_as_json_and_only_what_it_wants() {
     );
 }
 
+/// Cargo tells tests much about themselves, as the one who starts a server may tell it secrets.
+#[tokio::test]
+async fn a_program_gets_little_of_the_environment_of_the_server() {
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && std::env::var_os("PATH").is_some());
+    let folder = tempfile::tempdir().unwrap();
+    let tell = script(folder.path(), "env > \"$1/heard\"");
+    let notifier = Notifier::new(vec![to(&["call"], tell)], &folder.path().join("told.json")).unwrap();
+    assert_eq!(notifier.tell(&message("call")).await, Brought::ToAll);
+    let heard = std::fs::read_to_string(folder.path().join("heard")).unwrap();
+    // What the shell sets by itself.
+    let own = ["PWD", "OLDPWD", "SHLVL", "_"];
+    let known = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ"];
+    let names = heard.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
+    let foreign: Vec<&str> = names
+        .filter(|name| !own.contains(name) && !known.contains(name) && !name.starts_with("LC_"))
+        .collect();
+    assert_eq!(foreign, [""; 0]);
+    assert!(heard.lines().any(|line| line.starts_with("PATH=")), "{heard}");
+}
+
 fn why(brought: Brought) -> String {
     let Brought::NotToAll(why) = brought else { panic!("expected that it failed, found {brought:?}") };
     why

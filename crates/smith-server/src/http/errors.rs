@@ -17,7 +17,7 @@ macro_rules! pages {
 
 /// All pages of `docs/errors`, in order. A test compares this list with the folder.
 pub(super) const PAGES: &[(&str, &str)] = pages! {
-    S0101 S0102 S0103 S0104
+    S0101 S0102 S0103 S0104 S0105 S0106
     S0110 S0111 S0112 S0113
     S0120
     S0130

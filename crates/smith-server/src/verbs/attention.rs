@@ -18,7 +18,7 @@ impl Site {
             let held = state.fleet.held_back().filter(|(_, held)| held.confirmed.is_none());
             let held = held.map(|(source, held)| {
                 format!(
-                    "source {source} lost {} of {} machines and is not taken: `smith fleet confirm {source}` if they are really gone",
+                    "source {source} lost {} of {} machines and is not taken: `smith fleet sources`, and `smith fleet confirm {source}` if they are really gone",
                     held.lost, held.was
                 )
             });

@@ -1,6 +1,6 @@
 //! The clock: how far it is from the time that has passed, and a person's word that it is right.
 
-use smith_api::{Clock, Role};
+use smith_api::{AcceptClock, Clock, Role};
 use smith_domain::clock::{DIFFERS, Difference};
 use smith_domain::decide::Command;
 use smith_domain::state::State;
@@ -35,11 +35,14 @@ impl Site {
     }
 
     /// From now on calendars follow the clock. Soaks do not notice.
-    pub async fn accept_clock(&self, caller: &Caller, reason: &str) -> Result<Clock, Denied> {
+    pub async fn accept_clock(&self, caller: &Caller, asked: &AcceptClock) -> Result<Clock, Denied> {
         let what = "accept the clock";
         self.noted_result(caller, what, caller.must(Role::Admin, what)).await?;
         self.noted_result(caller, what, caller.must_everywhere(what)).await?;
-        let command = Command::AcceptClock { reason: Some(reason.to_owned()) };
+        let command = Command::AcceptClock {
+            reason: Some(asked.reason.clone()),
+            seen: asked.ahead.saturating_mul(1000),
+        };
         self.submit(caller, what, command).await?;
         self.clock()
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smith_api::{Exempt, NewToken, Start};
+use smith_api::{AcceptClock, Exempt, NewToken, Start};
 use smith_domain::actor::Actor;
 use smith_domain::build::BuildEvent;
 use smith_domain::decide::{BuildCommand, Command, decide};
@@ -69,6 +69,12 @@ fn site(folder: &Path, events: Vec<Event>) -> (Life, Site) {
     (life, Site { core, pipelines, requests, weeks: Arc::default(), keeper })
 }
 
+/// An admin accepts the clock as it is seen now.
+async fn accept_now(site: &Site) {
+    let (ahead, reason) = (site.clock().unwrap().ahead, "the host was down".to_owned());
+    site.accept_clock(&Caller::admin("root"), &AcceptClock { ahead, reason }).await.unwrap();
+}
+
 fn who(name: &str, roles: &[&str]) -> Caller {
     let actor = roles.iter().fold(Actor::person(name), |actor, role| actor.with_role(*role));
     Caller { actor, environments: Environments::All, key: None }
@@ -99,13 +105,16 @@ async fn after_hours_of_downtime_one_word_of_an_admin_opens_windows_again() {
     let why = site.why_project(1).unwrap().join("; ");
     assert!(why.contains("the clock of the controller is 3h"), "{why}");
 
-    let refused = site.accept_clock(&who("ana", &["operator"]), "it is right").await.unwrap_err();
+    let said = |reason: &str| AcceptClock { ahead: clock.ahead, reason: reason.to_owned() };
+    let refused = site.accept_clock(&who("ana", &["operator"]), &said("it is right")).await.unwrap_err();
     assert_eq!((refused.kind, refused.code), (Kind::Forbidden, "S0413"), "{refused}");
     let some = Caller { environments: Environments::These(vec!["dev".to_owned()]), ..who("eve", &["admin"]) };
-    assert_eq!(site.accept_clock(&some, "it is right").await.unwrap_err().code, "S0414");
+    assert_eq!(site.accept_clock(&some, &said("it is right")).await.unwrap_err().code, "S0414");
     let root = Caller::admin("root");
-    assert_eq!(site.accept_clock(&root, " ").await.unwrap_err().code, "S0417");
-    let clock = site.accept_clock(&root, "the host was down").await.unwrap();
+    assert_eq!(site.accept_clock(&root, &said(" ")).await.unwrap_err().code, "S0417");
+    let moved = AcceptClock { ahead: clock.ahead - 60, ..said("it was so a minute ago") };
+    assert_eq!(site.accept_clock(&root, &moved).await.unwrap_err().code, "S0106");
+    let clock = site.accept_clock(&root, &said("the host was down")).await.unwrap();
     assert!(!clock.differs && clock.ahead == 0, "{clock:?}");
     assert!(site.attention().is_empty());
     assert!(site.schedule_time().unwrap().earlier() > wall() - Span::mins(1));
@@ -144,7 +153,7 @@ async fn an_exemption_ends_by_the_calendar_whatever_time_has_passed() {
         assert_eq!((gaps.missed, gaps.exempt), (vec!["old-1".to_owned(), "old-3".to_owned()], 1));
         let past = exempt(wall() - Span::mins(1)).await.unwrap_err();
         assert_eq!((past.kind, past.code), (Kind::Invalid, "S0103"), "{past}");
-        site.accept_clock(&root, "the host was down").await.unwrap();
+        accept_now(&site).await;
     }
     let made = exempt(wall() + Span::secs(90)).await.unwrap();
     assert!(made.until.parse::<jiff::Timestamp>().unwrap() > jiff::Timestamp::now());
@@ -157,7 +166,7 @@ async fn a_token_lasts_as_many_days_as_were_asked_for_by_the_accepted_clock() {
     let verified = BuildEvent::Verified { build: BuildNumber(724) };
     let (_life, site) = site(folder.path(), vec![verified.into()]);
     let root = Caller::admin("root");
-    site.accept_clock(&root, "the host was down").await.unwrap();
+    accept_now(&site).await;
     let (name, roles) = ("ci".to_owned(), vec!["operator".to_owned()]);
     let request = NewToken { name, roles, environments: Vec::new(), days: Some(1), owner: None };
     let made = site.issue_token(&root, &request).await.unwrap();

@@ -80,6 +80,7 @@ impl From<Rejection> for Denied {
             Rejection::Access(access) => of_access(access),
             Rejection::Cycle(cycle) => of_cycle(cycle),
             Rejection::Repeated { .. } | Rejection::KeyReused { .. } => (Kind::Conflict, "S0415"),
+            Rejection::ClockMoved { .. } => (Kind::Conflict, "S0106"),
             Rejection::TooLarge { .. } => (Kind::Invalid, "S0445"),
             Rejection::KeyInKey | Rejection::Actor { .. } | Rejection::Reason(_) => (Kind::Invalid, "S0417"),
         };
@@ -91,7 +92,9 @@ impl From<&FleetRejection> for Denied {
     fn from(rejection: &FleetRejection) -> Self {
         let kind = match rejection {
             FleetRejection::NoSuchExemption { .. } => Kind::NotFound,
-            FleetRejection::SourcesShrank { .. } | FleetRejection::NotHeldBack { .. } => Kind::Conflict,
+            FleetRejection::SourcesShrank { .. }
+            | FleetRejection::NotHeldBack { .. }
+            | FleetRejection::LostOthers { .. } => Kind::Conflict,
             FleetRejection::TooManyMachines { .. }
             | FleetRejection::TooManyAttributes { .. }
             | FleetRejection::Missing { .. }

@@ -1,6 +1,6 @@
 //! Sources of the inventory, and a person's word that the machines which one lost are really gone.
 
-use smith_api::{HeldSource, Role, Source};
+use smith_api::{ConfirmSource, HeldSource, Role, Source};
 use smith_domain::decide::Command;
 use smith_domain::fleet::{FleetCommand, SourceName};
 
@@ -16,6 +16,12 @@ impl Site {
                 let held = held.iter().find(|(name, _)| *name == source).map(|(_, held)| HeldSource {
                     machines: held.is,
                     lost: held.lost,
+                    machines_lost: held
+                        .machines
+                        .iter()
+                        .map(|id| state.fleet.machine(*id).name().to_owned())
+                        .collect(),
+                    fingerprint: held.fingerprint.clone(),
                     since: held.since.to_string(),
                     confirmed: held.confirmed.clone(),
                 });
@@ -26,14 +32,20 @@ impl Site {
         })
     }
 
-    /// The next reading is taken if it lacks no more than the one that was seen.
-    pub async fn confirm_source(&self, caller: &Caller, source: &str, reason: &str) -> Result<(), Denied> {
+    /// The next reading is taken if it lacks no other machines than those that were seen.
+    pub async fn confirm_source(
+        &self,
+        caller: &Caller,
+        source: &str,
+        asked: &ConfirmSource,
+    ) -> Result<(), Denied> {
         let what = format!("confirm source {source}");
         self.noted_result(caller, &what, caller.must(Role::Admin, &what)).await?;
         self.noted_result(caller, &what, caller.must_everywhere(&what)).await?;
         let source = SourceName::new(source)
             .map_err(|error| Denied::new(Kind::Invalid, "S0417", error.to_string()))?;
-        let command = FleetCommand::ConfirmSource { source, reason: reason.to_owned() };
+        let command =
+            FleetCommand::ConfirmSource { source, reason: asked.reason.clone(), lost: asked.lost.clone() };
         self.submit(caller, &what, Command::Fleet(command)).await.map(drop)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use smith_api::PageQuery;
+use smith_api::{ConfirmSource, PageQuery};
 use smith_domain::actor::Actor;
 use tokio::runtime::Handle;
 
@@ -42,6 +42,7 @@ async fn a_source_that_shrank_is_told_and_taken_after_the_word_of_an_admin() {
     let sources = site.sources();
     let found = sources[0].held.clone().unwrap();
     assert_eq!((sources[0].machines, found.machines, found.lost), (20, Some(10), 10));
+    assert_eq!((found.machines_lost.len(), found.machines_lost[0].as_str()), (10, "web-11"));
     assert!(site.attention()[0].contains("smith fleet confirm cmdb"), "{:?}", site.attention());
     let is_told = site.until(patience, |state| {
         state.notices.iter().find(|one| one.text.starts_with("source cmdb lost 10 of 20")).map(drop)
@@ -49,17 +50,20 @@ async fn a_source_that_shrank_is_told_and_taken_after_the_word_of_an_admin() {
     is_told.await.expect("people are told");
     assert!(site.errands(&PageQuery::default()).is_ok());
 
+    let said = |lost: &str, reason: &str| ConfirmSource { lost: lost.to_owned(), reason: reason.to_owned() };
+    let gone = said(&found.fingerprint, "gone");
     let ana = Caller {
         actor: Actor::person("ana").with_role("operator"),
         environments: Environments::All,
         key: None,
     };
-    assert_eq!(site.confirm_source(&ana, "cmdb", "gone").await.unwrap_err().code, "S0413");
+    assert_eq!(site.confirm_source(&ana, "cmdb", &gone).await.unwrap_err().code, "S0413");
     let root = Caller::admin("root");
     let some = Caller { environments: Environments::These(vec!["dev".to_owned()]), ..root.clone() };
-    assert_eq!(site.confirm_source(&some, "cmdb", "gone").await.unwrap_err().code, "S0414");
-    assert_eq!(site.confirm_source(&root, "netbox", "gone").await.unwrap_err().code, "S0104");
-    site.confirm_source(&root, "cmdb", "the rack was taken down").await.unwrap();
+    assert_eq!(site.confirm_source(&some, "cmdb", &gone).await.unwrap_err().code, "S0414");
+    assert_eq!(site.confirm_source(&root, "netbox", &gone).await.unwrap_err().code, "S0104");
+    assert_eq!(site.confirm_source(&root, "cmdb", &said("0000", "gone")).await.unwrap_err().code, "S0105");
+    site.confirm_source(&root, "cmdb", &said(&found.fingerprint, "the rack was taken down")).await.unwrap();
     present(10).await;
     assert!(site.attention().is_empty() && site.sources()[0].held.is_none());
     tokio::task::spawn_blocking(move || served.end()).await.unwrap();

@@ -38,11 +38,17 @@ pub(super) fn words(state: &State, event: &FleetEvent) -> String {
             "all sources are whole again".to_owned()
         }
         FleetEvent::SourcesShrank { sources } => {
-            let lost = sources.iter().map(|one| format!("{} lost {} of {}", one.source, one.lost, one.was));
+            let lost = sources.iter().map(|one| {
+                let names = match one.machines.as_slice() {
+                    [] => String::new(),
+                    some => format!(" ({})", named(state, some.iter().copied())),
+                };
+                format!("{} lost {} of {}{names}", one.source, one.lost, one.was)
+            });
             let lost = lost.collect::<Vec<_>>().join(", ");
             format!("the inventory is not taken: source {lost}; the fleet stays as it was")
         }
-        FleetEvent::SourceConfirmed { source, reason } => {
+        FleetEvent::SourceConfirmed { source, reason, lost: _ } => {
             format!("the machines that source {source} lost are really gone: {reason}")
         }
         FleetEvent::ExemptionGranted { exemption, terms } => {

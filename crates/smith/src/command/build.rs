@@ -20,6 +20,7 @@ mod withdraw;
 use clap::{Args, Subcommand};
 
 pub(super) use init::apt_sources;
+pub(super) use purge::tell_of_silent;
 
 use crate::failure::{Exit, Failure};
 

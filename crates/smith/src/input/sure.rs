@@ -17,6 +17,11 @@ pub(crate) struct Sure {
 }
 
 impl Sure {
+    /// Whether yes was said before anything was shown.
+    pub(crate) fn is_said(self) -> bool {
+        self.yes
+    }
+
     /// Asks a person at a terminal; where nobody can be asked, `--yes` must have been said.
     pub(crate) fn or_ask(self, question: &str) -> Result<(), Failure> {
         if self.yes {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use smith_api::{Client, Clock, Cycle, Reasoned, Server, StartCycle, Status};
+use smith_api::{AcceptClock, Build, Client, Clock, Cycle, Page, Server, Start, StartCycle, Started, Status};
 
 use super::mirror::Site;
 
@@ -136,8 +136,8 @@ fn its_end_waits_for_no_upstream_and_what_was_cut_goes_on_in_the_next_server() {
     let clock: Clock = serving.until("/v1/clock", |clock: &Clock| !clock.differs);
     assert_eq!(clock.ahead, 0);
     let accepted: Clock = {
-        let reason = Some("it is right".to_owned());
-        run(serving.client().post("/v1/clock/accept", &Reasoned { reason }, None)).unwrap()
+        let asked = AcceptClock { ahead: 0, reason: "it is right".to_owned() };
+        run(serving.client().post("/v1/clock/accept", &asked, None)).unwrap()
     };
     assert!(!accepted.differs);
     serving.signal();
@@ -181,4 +181,50 @@ fn a_server_that_cannot_listen_begins_nothing() {
     let Some(site) = site(&taken) else { return };
     refused(&site, &format!("http: '{}'", taken.local_addr().unwrap()), "[S0437]");
     refused(&site, "group: no-such-group, http: no", "no-such-group");
+}
+
+/// The server knows what runs, and a purge asks no server.
+#[test]
+fn what_a_server_uses_is_not_purged_also_when_it_is_down() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Some(site) = site(&upstream) else { return };
+    site.build();
+    let waits = fixture::pipeline("waits")
+        .replace("change: none", "change: none\n    gates: [{approval: go, who: role:lead}]");
+    fs::write(site.path("pipelines/waits.yaml"), waits).unwrap();
+    let mut serving = Serving::begin(site);
+    let is_known = |builds: &Page<Build>| builds.items.iter().any(|build| build.build == 1);
+    let _: Page<Build> = serving.until("/v1/builds", is_known);
+    let start = Start { build: 1, config: "waits".to_owned(), step: None, reason: None };
+    let _: Started = run(serving.client().post("/v1/projects", &start, None)).unwrap();
+    let said = serving.site.path("site/state/in-use/smith.json");
+    let begun = Instant::now();
+    while !fs::read_to_string(&said).is_ok_and(|text| text.contains("project 1")) {
+        assert!(begun.elapsed() < PATIENCE, "it says nothing");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let stays = "stays: build 1: site smith uses it: project 1 (waits) has not ended";
+    for args in [&["build", "purge", "1", "--now"][..], &["build", "archive", "1"]] {
+        let ran = serving.site.run(args);
+        assert!(ran.code == 1 && ran.out.contains(stays), "{}{}", ran.out, ran.err);
+        assert!(!ran.err.contains("has not said"), "{}", ran.err);
+    }
+    serving.signal();
+    assert!(serving.ended().0.success());
+    // It went away for good long ago.
+    let text = fs::read_to_string(&said).unwrap();
+    let at = text.find("\"20").unwrap();
+    let old = format!("{}\"2001{}", &text[..at], &text[at + 5..]);
+    fs::write(&said, old).unwrap();
+    let ran = serving.site.run(&["build", "purge", "1", "--now"]);
+    assert!(ran.code == 1 && ran.out.contains(stays), "{}{}", ran.out, ran.err);
+    let path = said.display().to_string();
+    assert!(
+        ran.err.contains("has not said for ") && ran.err.contains(&format!("delete {path}")),
+        "{}",
+        ran.err
+    );
+    fs::remove_file(&said).unwrap();
+    serving.site.good(&["build", "purge", "1", "--now"]);
+    assert!(!serving.site.path("site/builds/1").exists());
 }

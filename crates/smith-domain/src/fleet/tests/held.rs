@@ -29,7 +29,11 @@ fn record(state: &mut State, command: FleetCommand, at: Timestamp) -> Result<Vec
 
 /// A reading as the server makes it: what is not taken is noted, and what is taken ends what was noted.
 fn read(state: &mut State, machines: u32, at: Timestamp) -> Result<(), String> {
-    let reading = merge(vec![source("cmdb", 1, &webs(machines))], &Naming::conventional()).unwrap();
+    read_these(state, &webs(machines), at)
+}
+
+fn read_these(state: &mut State, machines: &str, at: Timestamp) -> Result<(), String> {
+    let reading = merge(vec![source("cmdb", 1, machines)], &Naming::conventional()).unwrap();
     let policy = ObservePolicy::default();
     let command = FleetCommand::Observe { reading, confirmed: BTreeSet::new(), policy };
     match state.fleet.decide(command.clone(), at) {
@@ -47,8 +51,13 @@ fn read(state: &mut State, machines: u32, at: Timestamp) -> Result<(), String> {
 }
 
 fn confirm(state: &mut State, source: &str, at: Timestamp) -> Result<Vec<Event>, String> {
+    let lost = state.fleet.held_back().next().map_or_else(String::new, |(_, held)| held.fingerprint.clone());
+    confirm_seen(state, source, &lost, at)
+}
+
+fn confirm_seen(state: &mut State, source: &str, lost: &str, at: Timestamp) -> Result<Vec<Event>, String> {
     let (source, reason) = (SourceName::new(source).unwrap(), "the rack was taken down".to_owned());
-    record(state, FleetCommand::ConfirmSource { source, reason }, at)
+    record(state, FleetCommand::ConfirmSource { source, reason, lost: lost.to_owned() }, at)
 }
 
 fn notices(state: &State) -> Vec<&str> {
@@ -62,13 +71,16 @@ fn machines_that_are_really_gone_leave_after_one_word() {
     read(&mut state, 50, START + Span::mins(1)).unwrap_err();
     read(&mut state, 50, START + Span::mins(2)).unwrap_err();
     assert_eq!(state.fleet.present_count(), 100);
+    let lost = state.fleet.held_back().next().unwrap().1.fingerprint.clone();
     assert_eq!(
-        notices(&state),
+        notices(&state).iter().map(|text| text.replace(&lost, "LOST")).collect::<Vec<_>>(),
         [
             "source cmdb lost 50 of 100 machines: the fleet stays as it was; if they are really gone, an admin says so: smith fleet \
-          confirm cmdb --reason …"
+          confirm cmdb --lost LOST --reason …"
         ]
     );
+    let named = state.fleet.held_back().next().unwrap().1.machines.iter();
+    assert_eq!(named.map(|id| state.fleet.machine(*id).name()).collect::<Vec<_>>().last(), Some(&"web-100"));
     let other = confirm(&mut state, "netbox", START).unwrap_err();
     assert_eq!(other, "expected a source whose readings are not taken, such as cmdb, found netbox");
     assert_eq!(confirm(&mut state, "cmdb", START + Span::mins(3)).unwrap().len(), 1);
@@ -92,6 +104,31 @@ fn a_word_is_about_what_was_seen() {
     // One that lacks less is taken on the same word.
     read(&mut state, 60, START + Span::mins(5)).unwrap();
     assert_eq!(state.fleet.present_count(), 60);
+}
+
+#[test]
+fn a_word_is_about_the_machines_that_were_seen_and_not_about_their_number() {
+    let mut state = State::default();
+    read_these(&mut state, "web-[1-4]", START).unwrap();
+    read_these(&mut state, "web-[1-2]", START + Span::mins(1)).unwrap_err();
+    let seen = state.fleet.held_back().next().unwrap().1.fingerprint.clone();
+    // Before anybody says a word two others are missing.
+    read_these(&mut state, "web-[3-4]", START + Span::mins(2)).unwrap_err();
+    let held = state.fleet.held_back().next().unwrap().1.clone();
+    assert_eq!(
+        held.machines.iter().map(|id| state.fleet.machine(*id).name()).collect::<Vec<_>>(),
+        ["web-1", "web-2"]
+    );
+    let refused = confirm_seen(&mut state, "cmdb", &seen, START + Span::mins(3)).unwrap_err();
+    assert!(refused.contains("lacks other machines than were seen"), "{refused}");
+    read_these(&mut state, "web-[3-4]", START + Span::mins(3)).unwrap_err();
+    assert_eq!(state.fleet.present_count(), 4);
+    // Nor after it.
+    confirm(&mut state, "cmdb", START + Span::mins(4)).unwrap();
+    read_these(&mut state, "web-[1-2]", START + Span::mins(5)).unwrap_err();
+    let held = state.fleet.held_back().next().unwrap().1.clone();
+    assert_eq!((held.fingerprint, held.confirmed), (seen, None));
+    assert_eq!(state.fleet.present_count(), 4);
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn told(fleet: &Fleet, events: &[FleetEvent]) -> Vec<String> {
             let sources = sources.iter().map(|one| format!(" {} {}", one.source, one.lost));
             format!("shrank{}", sources.collect::<String>())
         }
-        FleetEvent::SourceConfirmed { source, reason } => format!("confirmed {source}: {reason}"),
+        FleetEvent::SourceConfirmed { source, reason, lost: _ } => format!("confirmed {source}: {reason}"),
         FleetEvent::ExemptionGranted { exemption, terms } => format!("granted {exemption} {}", terms.select),
         FleetEvent::ExemptionEnded { exemption, reason } => format!("ended {exemption} {reason}"),
     };

@@ -77,6 +77,8 @@ fn a_source_may_lose_a_tenth() {
         was: 100,
         is: Some(89),
         lost: 11,
+        machines: (89..100).map(MachineId).collect(),
+        fingerprint: shrunk[0].fingerprint.clone(),
         allowed: Amount::Percent(10),
     };
     assert_eq!(shrunk.as_slice(), [expected]);

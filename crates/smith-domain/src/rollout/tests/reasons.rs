@@ -46,7 +46,8 @@ fn a_reason_is_recorded_with_what_it_is_for() {
     let events = tell(&mut state, Command::Rollout(abort)).expect("aborted");
     assert_eq!(events, [Event::Rollout(RolloutEvent::Aborted { rollout, reason })]);
     let reason = Some("the battery was changed".to_owned());
-    let events = tell(&mut state, Command::AcceptClock { reason: reason.clone() }).expect("accepted");
+    let events =
+        tell(&mut state, Command::AcceptClock { reason: reason.clone(), seen: 0 }).expect("accepted");
     let (wall, steady) = (now().wall, now().steady);
     assert_eq!(events, [Event::Driver(DriverEvent::ClockAccepted { wall, steady, reason })]);
 }

@@ -101,7 +101,10 @@ impl World {
                 self.wall_ahead = if sign == "-" { -length } else { length };
                 self.command(&Actor::smith(), &Command::ClockJumped);
             }
-            ["accept-clock"] => self.command(&Actor::person("ann"), &Command::AcceptClock { reason: None }),
+            ["accept-clock"] => {
+                let seen = self.wall_ahead - self.state.clock_offset;
+                self.command(&Actor::person("ann"), &Command::AcceptClock { reason: None, seen });
+            }
             ["desk", "silent"] => self.desk = Desk::Silent,
             ["desk", "prompt"] => self.desk = Desk::Prompt,
             ["desk", "refuses"] => self.desk = Desk::Refuses,

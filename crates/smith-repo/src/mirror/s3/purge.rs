@@ -123,6 +123,9 @@ fn reasons(
     for build in &roots.rolling {
         keep(*build, Keep::Rolling);
     }
+    for (build, why) in &roots.in_use {
+        keep(*build, why.clone());
+    }
     if let Some(newest) = held.last() {
         keep(*newest, Keep::Newest);
     }

@@ -103,8 +103,8 @@ fn every_verb_is_read_in_all_its_forms() {
         ("channels", "channels"),
         ("clock", "clock"),
         ("sources", "sources"),
-        ("confirm source netbox it is so", "confirm source netbox reason: it is so"),
-        ("accept clock the host was down", "accept clock reason: the host was down"),
+        ("confirm source netbox 9f86 it is so", "confirm source netbox 9f86 reason: it is so"),
+        ("accept clock -3600 the host was down", "accept clock -3600 reason: the host was down"),
     ];
     for (said, printed) in lines {
         assert_eq!(canonical(said), printed, "{said}");

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use smith_api::{Clock, Reasoned};
+use smith_api::{AcceptClock, Clock};
 
 use super::super::answer::Answer;
 use super::super::app::App;
 use super::super::describe::{Api, Operation};
 use super::super::take::Asked;
-use super::fleet::reason;
+use super::fleet::said;
 
 pub(super) fn add(api: Api) -> Api {
     let op = |id, summary| Operation::new("clock", id, summary);
@@ -18,7 +18,7 @@ pub(super) fn add(api: Api) -> Api {
     api.get("/v1/clock", shown, show.one::<Clock>()).post(
         "/v1/clock/accept",
         accepted,
-        accept.reasoned::<Reasoned>().one::<Clock>(),
+        accept.reasoned::<AcceptClock>().one::<Clock>(),
     )
 }
 
@@ -26,7 +26,7 @@ async fn shown(State(app): State<App>) -> Answer<Clock> {
     Ok(Json(app.site().clock()?))
 }
 
-async fn accepted(State(app): State<App>, asked: Asked<Reasoned>) -> Answer<Clock> {
-    let reason = reason(&asked.body)?;
-    Ok(Json(app.site().accept_clock(&asked.caller, reason).await?))
+async fn accepted(State(app): State<App>, asked: Asked<AcceptClock>) -> Answer<Clock> {
+    said(Some(&asked.body.reason))?;
+    Ok(Json(app.site().accept_clock(&asked.caller, &asked.body).await?))
 }

@@ -1,13 +1,13 @@
 //! Sources of the inventory.
 
 use axum::extract::State;
-use smith_api::{Page, Reasoned, Source};
+use smith_api::{ConfirmSource, Page, Source};
 
 use super::super::answer::{Answer, DONE, Done, whole};
 use super::super::app::App;
 use super::super::describe::{Api, Operation};
 use super::super::take::{Asked, Part};
-use super::fleet::reason;
+use super::fleet::said;
 
 pub(super) fn add(api: Api) -> Api {
     let op = |id, summary| Operation::new("sources", id, summary);
@@ -16,7 +16,7 @@ pub(super) fn add(api: Api) -> Api {
     api.get("/v1/sources", sources, list.page::<Source>()).post(
         "/v1/sources/{name}/confirm",
         confirmed,
-        confirm.name("name", "The source.").reasoned::<Reasoned>().done(),
+        confirm.name("name", "The source.").reasoned::<ConfirmSource>().done(),
     )
 }
 
@@ -24,8 +24,8 @@ async fn sources(State(app): State<App>) -> Answer<Page<Source>> {
     Ok(whole(app.site().sources()))
 }
 
-async fn confirmed(State(app): State<App>, Part(name): Part<String>, asked: Asked<Reasoned>) -> Done {
-    let reason = reason(&asked.body)?;
-    app.site().confirm_source(&asked.caller, &name, reason).await?;
+async fn confirmed(State(app): State<App>, Part(name): Part<String>, asked: Asked<ConfirmSource>) -> Done {
+    said(Some(&asked.body.reason))?;
+    app.site().confirm_source(&asked.caller, &name, &asked.body).await?;
     Ok(DONE)
 }

@@ -4,13 +4,13 @@ use clap::Args;
 use smith_repo::name::BuildNumber;
 use smith_repo::retention::{Roots, archive, bring_back};
 
-use super::purge::failed;
+use super::purge::{failed, tell_of_silent};
 use crate::failure::{Exit, Failure};
 use crate::input::{self, NetArgs, StoreArgs, Sure};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
 
 /// Keep what builds were, without the package files that no other build has. Clients cannot use them until they are
-/// restored.
+/// restored. Never a build that `smith build purge` would not take either.
 #[derive(Debug, Args)]
 pub(super) struct Archive {
     /// The builds
@@ -41,10 +41,12 @@ pub(super) struct Restore {
 
 pub(super) fn run(args: &Archive) -> Result<Exit, Failure> {
     let store = args.store.open()?;
+    let now = input::now();
+    tell_of_silent(&store, now)?;
     let builds = output::numbered("build", &args.builds);
     args.sure
         .or_ask(&format!("archive {builds}? clients cannot use what is archived until it is restored"))?;
-    let archived = archive(&store, &args.builds, &Roots::default(), input::now()).map_err(failed)?;
+    let archived = archive(&store, &args.builds, &Roots::default(), now).map_err(failed)?;
     let mut text = String::new();
     for (build, why) in &archived.kept {
         let why: Vec<String> = why.iter().map(ToString::to_string).collect();

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use smith_repo::name::BuildNumber;
-use smith_repo::retention::{Keep, PurgePlan, Purged, RetentionError, Roots, Wish, empty_trash, plan, purge};
+use smith_repo::retention::{
+    InUse, Keep, PurgePlan, Purged, RetentionError, Roots, Wish, empty_trash, plan, purge,
+};
+use smith_repo::store::Store;
 
 use crate::failure::{Exit, Failure};
 use crate::input::{self, StoreArgs, Sure};
@@ -18,8 +21,9 @@ pub(super) const GRACE_HOURS: i64 = 24;
 
 /// Take builds away, and what only they refer to.
 ///
-/// Never a build that a channel is on or was on before, that somebody keeps, that machines are on, or the newest; nor what
-/// a sync or a create beside it relies on. What was taken away lies in the trash for a day and is deleted by a later purge;
+/// Never a build that a channel is on or was on before, that somebody keeps, or the newest; nor one that a server of this
+/// store uses, which writes into it what its projects, weeks, channels and machines are on; nor what a sync or a create
+/// beside it relies on. What was taken away lies in the trash for a day and is deleted by a later purge;
 /// `--now` deletes at once. `--dry-run` says what and how much.
 #[derive(Debug, Args)]
 pub(super) struct Purge {
@@ -34,7 +38,7 @@ pub(super) struct Purge {
     /// Those that were made before so many days
     #[arg(long, value_name = "DAYS", conflicts_with = "builds", value_parser = clap::value_parser!(u32).range(1..=36500))]
     older_than_days: Option<u32>,
-    /// Builds that machines were last brought to: lines of a number and how many machines
+    /// Further builds that machines were last brought to, of which no server says so: lines of a number and how many machines
     #[arg(long, value_name = "FILE")]
     recorded: Option<PathBuf>,
     /// Delete for good at once
@@ -70,6 +74,7 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
         (None, Some(days)) => Wish::CreatedBefore(now - SignedDuration::from_hours(24 * i64::from(days))),
         (None, None) => Wish::These(args.builds.clone()),
     };
+    tell_of_silent(&store, now)?;
     let roots = Roots { recorded: input::recorded(args.recorded.as_deref())?, ..Roots::default() };
     let found = plan(&store, &wish, &roots).map_err(failed)?;
     if args.dry_run {
@@ -83,6 +88,27 @@ pub(super) fn run(args: &Purge) -> Result<Exit, Failure> {
     kept.extend(purged.kept.clone());
     let Purged { builds, finished, objects, bytes, .. } = purged;
     tell(args, &Answer { builds, kept, finished, objects, bytes, freed })
+}
+
+/// A server says at least once an hour what it uses; one that is down keeps what it used.
+const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(3);
+
+/// Servers that have not said for long what they use. What they said last still counts.
+pub(in crate::command) fn tell_of_silent(store: &Store, now: Timestamp) -> Result<(), Failure> {
+    for one in InUse::all(store).map_err(failed)? {
+        let age = now.duration_since(one.at);
+        if age < SILENT_AFTER {
+            continue;
+        }
+        let (site, hours) = (&one.site, counted(age.as_hours().unsigned_abs(), "hour"));
+        let path = one.path(store);
+        output::note(&format!(
+            "the server of site {site} has not said for {hours} which builds it uses, and what it said last counts; if it is gone \
+             for good, delete {}",
+            path.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Where nothing goes but what went before, there is nothing to ask.
@@ -167,6 +193,7 @@ pub(super) fn failed(error: RetentionError) -> Failure {
         | RetentionError::Swept { .. } => Exit::NotThere,
         RetentionError::Store(_) => Exit::Output,
         RetentionError::Pins { .. }
+        | RetentionError::InUse { .. }
         | RetentionError::Path { .. }
         | RetentionError::Held(_)
         | RetentionError::Channel(_) => Exit::BadInput,

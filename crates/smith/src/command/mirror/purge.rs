@@ -14,6 +14,7 @@ use smith_repo::mirror::{
 use smith_repo::name::{BuildNumber, MirrorName};
 use smith_repo::retention::Roots;
 
+use super::super::build::tell_of_silent;
 use crate::failure::{Exit, Failure};
 use crate::input::{self, Believed, DryRun, ManyArgs, StoreArgs, Sure, Word};
 use crate::output::{self, BAD, GOOD, WAITS, counted, styled};
@@ -23,8 +24,8 @@ const GRACE_HOURS: i64 = 24;
 
 /// Take builds off mirrors that the site has no more, or that are named.
 ///
-/// Never a build that a channel of that mirror is on or was on before, that somebody keeps there, that machines are on, or
-/// the newest; nor what a sync beside it relies on. A build that the site has archived is one that it has. What was taken from a folder lies in its trash for a day and is deleted
+/// Never a build that a channel of that mirror is on or was on before, that somebody keeps there, or the newest; nor one that
+/// a server of the site's store uses for its projects, weeks, channels or machines; nor what a sync beside it relies on. A build that the site has archived is one that it has. What was taken from a folder lies in its trash for a day and is deleted
 /// by a later purge; `--now` deletes at once. A bucket has no trash: what goes is gone, unless the service keeps versions.
 /// A build that no key of the site has signed is somebody else's: then nothing goes. A number that none of the mirrors holds is refused.
 /// `--dry-run` says what and how much. Ends with 1 when a build that was named stays, or a mirror cannot be purged.
@@ -37,7 +38,7 @@ pub(super) struct PurgeMirrors {
     store: StoreArgs,
     #[command(flatten)]
     many: ManyArgs,
-    /// Builds that machines were last brought to: lines of a number and how many machines
+    /// Further builds that machines were last brought to, of which no server says so: lines of a number and how many machines
     #[arg(long, value_name = "FILE")]
     recorded: Option<PathBuf>,
     /// Whose builds are taken away; the site's own keys unless said
@@ -83,6 +84,7 @@ pub(super) fn run(args: &PurgeMirrors) -> Result<Exit, Failure> {
     let here = here.map_err(|error| Failure::new(Exit::BadInput, error))?;
     let is_listed = !builds.is_empty();
     let (keys, now) = (Keys::FromEnvironment, input::now());
+    tell_of_silent(&site, now)?;
     let chosen = args.many.chosen(&site, &names)?;
     are_held(&chosen, &builds, &keys)?;
     if mode == Mode::Do {
