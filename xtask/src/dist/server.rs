@@ -15,7 +15,7 @@ const SOURCE: &str = "crates/smith/package";
 
 /// A file of [`SOURCE`], where it goes, and its permissions.
 const FILES: [(&str, &str, u32); 8] = [
-    ("smith.yaml", "etc/smith/smith.yaml", 0o644),
+    ("smith.yaml", "etc/smith/smith.yaml", 0o640),
     ("smith.service", "usr/lib/systemd/system/smith.service", 0o644),
     ("sysusers.conf", "usr/lib/sysusers.d/smith.conf", 0o644),
     ("README.Debian", "usr/share/doc/smith/README.Debian", 0o644),

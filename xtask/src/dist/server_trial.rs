@@ -57,14 +57,19 @@ pub(super) fn run(package: &Path) -> Result<Option<String>, Failure> {
     Ok(None)
 }
 
-/// Everything belongs to root and may be read, nothing is where packages have nothing, and dpkg knows what is the site's.
+/// Everything belongs to root and may be read but for the settings, nothing is where packages have nothing, and dpkg knows what is the site's.
 fn look_into(package: &Path) -> Result<(), Failure> {
     let listed = said(Command::new("dpkg-deb").arg("--contents").arg(package))?;
     for line in listed.lines() {
         let mut words = line.split_whitespace();
         let (mode, owner, path) = (words.next(), words.next(), words.nth(3));
-        let good =
-            matches!(mode, Some("drwxr-xr-x" | "-rw-r--r--" | "-rwxr-xr-x")) && owner == Some("root/root");
+        let is_settings = path.and_then(|path| path.strip_prefix('.')) == Some(CONFIG);
+        let modes = match mode {
+            Some("-rw-r-----") => is_settings,
+            Some("drwxr-xr-x" | "-rw-r--r--" | "-rwxr-xr-x") => !is_settings,
+            _ => false,
+        };
+        let good = modes && owner == Some("root/root");
         let placed = path.is_some_and(|path| {
             path == "./" || ["./etc/", "./usr/"].iter().any(|begin| path.starts_with(begin))
         });

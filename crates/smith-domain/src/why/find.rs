@@ -5,8 +5,7 @@ use crate::errand::ErrandKind;
 use crate::id::{MachineId, RolloutId};
 use crate::pipeline::{ChangeRule, Gate, Revisit};
 use crate::rollout::{
-    Bound, GaugeOf, Job, JobState, LaneId, Left, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn,
-    Window,
+    Bound, GaugeOf, Job, JobState, LaneId, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn, Window,
 };
 use crate::state::State;
 use crate::why::{Ended, FullOf, Reason, Why};
@@ -204,6 +203,10 @@ fn fullest(state: &State, rollout: &Rollout, number: u16) -> Option<Reason> {
 }
 
 pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason> {
+    let note = || {
+        let (number, _) = rollout.jobs.find(job.machine)?;
+        rollout.notes.get(&number).cloned()
+    };
     match job.state {
         JobState::Waiting | JobState::Again | JobState::Aside => waiting(state, rollout, job),
         JobState::Active(active) => vec![match active.turn {
@@ -215,16 +218,11 @@ pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason>
         }],
         JobState::Done(how) => vec![Reason::Ended(Ended::Done(how))],
         JobState::Failed { action, cause } => {
-            let found = rollout.jobs.find(job.machine);
-            let note = found.and_then(|(number, _)| rollout.notes.get(&number)).cloned();
-            vec![Reason::Ended(Ended::Failed { action, cause, note })]
+            vec![Reason::Ended(Ended::Failed { action, cause, note: note() })]
         }
         JobState::Lost { action } => vec![Reason::Ended(Ended::Lost { action })],
         JobState::Skipped => vec![Reason::Ended(Ended::Skipped)],
-        JobState::Gone(Left::Unselected) => {
-            vec![Reason::Ended(Ended::Unselected { bag: rollout.bag(job).name.clone() })]
-        }
-        JobState::Gone(Left::Well | Left::Failed | Left::Unknown) => vec![Reason::Ended(Ended::Gone)],
+        JobState::Gone(left) => vec![Reason::Ended(Ended::Gone { left, note: note() })],
     }
 }
 

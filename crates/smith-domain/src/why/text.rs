@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::calendar::Closing;
 use crate::pipeline::{Counts, SoakFrom};
-use crate::rollout::How;
+use crate::rollout::{How, Left};
 use crate::state::State;
 use crate::why::{Ended, FullOf, Reason, Why};
 
@@ -163,9 +163,16 @@ impl fmt::Display for Ended {
             }
             Ended::Lost { action } => write!(f, "lost: nobody knows how {action} ended"),
             Ended::Skipped => f.write_str("skipped"),
-            Ended::Gone => f.write_str("gone: it left the fleet"),
-            Ended::Unselected { bag } => {
-                write!(f, "gone: other facts hold about it, bag {bag} selected it no more")
+            Ended::Gone { left, note } => {
+                f.write_str(match left {
+                    Left::Well => "gone: it left the fleet",
+                    Left::Unselected => "gone: its attributes changed and its bag selected it no more",
+                    Left::Failed => "gone: it had failed before it left the fleet",
+                    Left::Unknown => "gone: it left the fleet while nobody knew how it was",
+                })?;
+                // What was said of one that was well is no reason for anything.
+                let note = note.as_ref().filter(|_| matches!(left, Left::Failed | Left::Unknown));
+                note.map_or(Ok(()), |note| write!(f, ": {note}"))
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use smith_agent::protocol::{DeadMan, Fence, Job, Name, Reply};
+use smith_agent::protocol::{Body, DeadMan, Fence, Job, Name, Reply};
 use smith_domain::access::Digest;
 use smith_domain::actor::Actor;
 use smith_domain::decide::Command;
@@ -24,6 +24,9 @@ use super::shelf::{PATIENCE, Shelf};
 use super::upkeep::Upkeep;
 use super::verdict::{found_of, outcome_of, words_of};
 use crate::driver::{Effect, Executor, Input, Mode, Target, wall};
+
+/// No action takes longer. A machine whose clock is set meanwhile may say that one did.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// What is the same for all machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,13 +142,17 @@ impl<E> MachineExecutor<E> {
                 whole: left,
                 silence: settings.silence,
             };
-            let ending =
-                perform(&links, &address, &job, patience, |reply| answers.heard(&asked, reply)).await;
+            let mut lasted = Lasted::default();
+            let ending = perform(&links, &address, &job, patience, |reply| {
+                lasted.hear(reply);
+                answers.heard(&asked, reply);
+            });
+            let ending = ending.await;
             let outcome = match mode {
                 Mode::Act => outcome_of(&ending),
                 Mode::Seek => found_of(&ending),
             };
-            let took = begun.elapsed();
+            let took = begun.elapsed().max(lasted.span());
             let (packages, why) = kept(&settings, &machine, &asked, &ending).await;
             report(answers.as_ref(), &asked, Said { outcome, took, why, packages });
             if matches!(ending, Ending::Ended(_)) {
@@ -217,6 +224,29 @@ async fn kept(
     match put.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(hash) => (Digest::new(hash.to_string()).ok(), why),
         Err(trouble) => (None, format!("{why}; the list of packages could not be kept: {trouble}")),
+    }
+}
+
+/// From an operation's beginning to its end by the machine's own clock. A server that was started again has seen only the rest.
+#[derive(Debug, Default)]
+struct Lasted {
+    began: Option<u64>,
+    ended: Option<u64>,
+}
+
+impl Lasted {
+    fn hear(&mut self, reply: &Reply) {
+        if let Body::Began { .. } = reply.body {
+            self.began.get_or_insert(reply.at_ms);
+        }
+        if let Body::Ended(_) = reply.body {
+            self.ended = Some(reply.at_ms);
+        }
+    }
+
+    fn span(&self) -> Duration {
+        let span = self.began.zip(self.ended).map(|(began, ended)| ended.saturating_sub(began));
+        span.map(Duration::from_millis).filter(|span| *span <= LONGEST).unwrap_or_default()
     }
 }
 

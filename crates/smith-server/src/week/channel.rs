@@ -2,6 +2,8 @@
 //! not move any more, those that were moved go back. What was found before is written down first, so whoever comes after a
 //! crash goes on, or leads back, until the journal and the mirrors say the same.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -90,13 +92,26 @@ pub(super) fn switch(
     };
     switch.say(&end);
     let name = format!("smith-{}-symlink-{build}-evidence.txt", switch.channel);
-    let text = switch.said.join("\n") + "\n";
-    let written = write_whole(&papers.evidence.join(name), text.as_bytes());
+    let written = add_to(&papers.evidence.join(name), &switch.said);
     // The switch is what was asked for: evidence that cannot be written is told, and the link done all the same.
     match (done, written) {
         (Ok(note), Err(error)) => Ok(format!("{note}; its evidence could not be written: {error}")),
         (done, Ok(()) | Err(_)) => done,
     }
+}
+
+/// Behind what earlier switches to the build said: another cycle, or another try, takes nothing from them.
+fn add_to(path: &Path, said: &[String]) -> io::Result<()> {
+    let mut text = match fs::read_to_string(path) {
+        Ok(before) => before + "\n",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    for line in said {
+        text.push_str(line);
+        text.push('\n');
+    }
+    write_whole(path, text.as_bytes())
 }
 
 /// The mirrors of the plan's regions. Each region has at least one.

@@ -118,6 +118,8 @@ fn a_channel_moves_in_all_regions_or_goes_back_where_it_moved() {
     assert_eq!(book.told.take(), ["ap-south 2 CHG0", "us-south 2 CHG1"]);
     let text = fs::read_to_string(world.path("evidence/smith-prod-symlink-2-evidence.txt")).unwrap();
     assert!(text.contains("region us-south under CHG1, approved by ana"), "{text}");
+    assert!(text.contains("syd-01: back to build 1"), "what the try before did is still told: {text}");
+    assert_eq!(text.matches("Finished: ").count(), 3, "{text}");
     assert!(text.contains("dal-01: moved from build 1 to build 2"), "{text}");
     assert!(
         text.trim_end().ends_with("Finished: SUCCESS, build 2 is served by 2 mirrors in 2 regions"),

@@ -13,7 +13,7 @@ use smith_domain::fleet::{FleetEvent, MachineFacts};
 use smith_domain::id::{AttrName, BuildNumber, MachineId, MachineName, RolloutId};
 use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand, Work};
 use smith_domain::state::State;
-use smith_domain::time::Timestamp;
+use smith_domain::time::{Span, Timestamp};
 use smith_journal::BlobFolder;
 use smith_server::driver::{Effect, Executor, Input, Mode, Target};
 use smith_server::machine::{Answers, BuildAccess, MachineExecutor, NoBuild, Settings, Wanted, plain_patch};
@@ -98,15 +98,20 @@ fn effect(mode: Mode, machine: u32, action: Action, build: u32) -> Effect {
 }
 
 async fn answered(answers: &Receiver<Input>) -> (Outcome, Option<String>) {
+    let (outcome, note, _) = reported(answers).await;
+    (outcome, note)
+}
+
+async fn reported(answers: &Receiver<Input>) -> (Outcome, Option<String>, Span) {
     for _ in 0..2_000 {
         if let Ok(input) = answers.try_recv() {
-            let Command::Rollout(RolloutCommand::Report { rollout, serial, outcome, note, .. }) =
+            let Command::Rollout(RolloutCommand::Report { rollout, serial, outcome, note, took, .. }) =
                 input.command
             else {
                 panic!("{input:?}");
             };
             assert_eq!((rollout, serial), (RolloutId(7), 3));
-            return (outcome, note);
+            return (outcome, note, took);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -219,11 +224,36 @@ esac"#;
 }
 
 #[tokio::test]
+async fn what_began_before_the_server_did_lasted_as_long_as_the_machine_says() {
+    if !sshd_is_there() {
+        return;
+    }
+    let story = |ended: u64| {
+        let began =
+            r#"{"seq":1,"at_ms":1000,"kind":"began","value":{"id":"test-r7-0-m0-s3","action":"drain"}}"#;
+        let ended = format!(r#"{{"seq":2,"at_ms":{ended},"kind":"ended","value":{{"done":"drained"}}}}"#);
+        format!("{HELLO}say '{began}'; say '{ended}'")
+    };
+    // By a clock that was set meanwhile it took years, which nobody believes.
+    for (ended, least, most) in
+        [(52_000, Span::secs(51), Span::secs(51)), (u64::MAX, Span(0), Span::secs(20))]
+    {
+        let door = Door::with(&story(ended)).await;
+        let (mut executor, answers) = executor(&door);
+        executor.start(&state(&door), effect(Mode::Seek, 0, Action::Drain, 1));
+        let (outcome, _, took) = reported(&answers).await;
+        assert_eq!(outcome, Outcome::Done);
+        assert!((least..=most).contains(&took), "{took:?}");
+    }
+}
+
+#[tokio::test]
 async fn looking_begins_nothing() {
     if !sshd_is_there() {
         return;
     }
-    let unknown = r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-0-m0-s3"}}}'"#;
+    let unknown =
+        r#"say '{"seq":0,"at_ms":1,"kind":"refused","value":{"unknown":{"id":"test-r7-0-m0-s3"}}}'"#;
     let door = Door::with(&format!("{HELLO}echo \"$JOB\" >job; {unknown}")).await;
     let (mut executor, answers) = executor(&door);
     executor.start(&state(&door), effect(Mode::Seek, 0, Action::Patch, 1));

@@ -177,7 +177,11 @@ pub(super) fn close(planner: &mut Planner<'_>, key: StepKey, end: StepEnd) {
     let state = planner.state;
     let rollout = state.rollouts.one(key.rollout);
     let step = rollout.step(key.step);
-    let summary = summary(&step.tally, end);
+    let bad = step.budgets.iter().fold(Bad::default(), |bad, line| Bad {
+        failed: bad.failed + line.failed,
+        lost: bad.lost + line.lost,
+    });
+    let summary = summary(&step.tally, bad, end);
     if let Some(ticket) = step.ticket {
         planner.push(TicketEvent::Closed { ticket, reason: summary.clone(), replaced_by: None });
     }
@@ -198,21 +202,32 @@ pub(super) fn close(planner: &mut Planner<'_>, key: StepKey, end: StepEnd) {
     }
     let how = match end {
         StepEnd::Aborted | StepEnd::NotAsked => Closing::Unsuccessful,
-        StepEnd::Done if step.tally.failed + step.tally.lost > 0 => Closing::WithFailures,
+        StepEnd::Done if bad.failed + bad.lost > 0 => Closing::WithFailures,
         StepEnd::Done => Closing::Successful,
     };
     let evidence = Evidence { summary, test_url: None, test_passed: None };
     planner.push(ChangeEvent::Closed { change: change.id, how, evidence });
 }
 
-fn summary(tally: &Tally, end: StepEnd) -> String {
+/// What counts against the budgets: machines that have failed, or of which nothing is known, also those that have left since.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bad {
+    failed: u32,
+    lost: u32,
+}
+
+fn summary(tally: &Tally, bad: Bad, end: StepEnd) -> String {
     let verb = match end {
         StepEnd::Done => "done",
         StepEnd::Aborted => "aborted",
         StepEnd::NotAsked => "not asked for",
     };
+    let left = match (bad.failed.saturating_sub(tally.failed), bad.lost.saturating_sub(tally.lost)) {
+        (0, 0) => String::new(),
+        (failed, lost) => format!(" ({failed} after a failure, {lost} in an unknown state)"),
+    };
     format!(
-        "{verb}: {} machines, pass {}, failed {}, lost {}, skipped {}, gone {}, unstarted {}",
+        "{verb}: {} machines, pass {}, failed {}, lost {}, skipped {}, gone {}{left}, unstarted {}",
         tally.total(),
         tally.done,
         tally.failed,

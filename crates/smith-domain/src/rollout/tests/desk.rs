@@ -3,7 +3,7 @@
 use super::*;
 use crate::change::{ChangeState, Closing, TaskState};
 use crate::errand::{ErrandId, ErrandKind, ErrandOutcome};
-use crate::id::{BuildNumber, ChangeId, RolloutId, TicketId};
+use crate::id::{BuildNumber, ChangeId, MachineId, RolloutId, TicketId};
 use crate::pipeline::{Amount, ChangeRule};
 use crate::rollout::tests::rules::{people, phase};
 use crate::ticket::{TicketKind, TicketState};
@@ -52,6 +52,23 @@ fn a_change_that_is_only_recorded_is_raised_begun_and_closed() {
             "change.closed"
         ]
     );
+}
+
+#[test]
+fn a_machine_that_failed_and_was_taken_out_of_the_fleet_is_no_success() {
+    let rule = changed(ChangeRule::Record).first(|step| step.failures(Amount::Count(1)));
+    let world = play("a1\na2", &[rule], "answer a1 patch mismatch\nstart p\nuntil 9m\nleave a1\nrun");
+    let ChangeState::Closed { how: Closing::WithFailures, evidence } = &change(&world, 0).state else {
+        panic!("{:?}", change(&world, 0).state);
+    };
+    assert_eq!(
+        evidence.summary,
+        "done: 2 machines, pass 1, failed 0, lost 0, skipped 0, gone 1 (1 after a failure, 0 in an unknown state), \
+         unstarted 0"
+    );
+    let why = crate::why::machine_in(&world.state, RolloutId(1), MachineId(0));
+    let told = why.line(&world.state);
+    assert!(told.ends_with("gone: it had failed before it left the fleet"), "{told}");
 }
 
 #[test]
