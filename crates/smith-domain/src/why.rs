@@ -5,7 +5,7 @@ mod text;
 
 use crate::calendar::Closing;
 use crate::clock::Difference;
-use crate::id::{BagName, MachineId, PipelineName, RolloutId, StepName};
+use crate::id::{MachineId, PipelineName, RolloutId, StepName};
 use crate::pipeline::{SoakFrom, Who};
 use crate::rollout::{Action, CauseKind, GaugeId, Halt, How, Left};
 use crate::time::Timestamp;
@@ -125,23 +125,10 @@ pub enum FullOf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     Done(How),
-    Failed {
-        action: Action,
-        cause: CauseKind,
-        note: Option<String>,
-    },
-    Lost {
-        action: Action,
-    },
+    Failed { action: Action, cause: CauseKind, note: Option<String> },
+    Lost { action: Action },
     Skipped,
-    Gone {
-        left: Left,
-        note: Option<String>,
-    },
-    /// It is in the fleet, and was no longer what the bag selects that took it.
-    Unselected {
-        bag: BagName,
-    },
+    Gone { left: Left, note: Option<String> },
 }
 
 /// The reasons of one machine, in the rollout that matters most for it.

@@ -5,8 +5,7 @@ use crate::errand::ErrandKind;
 use crate::id::{MachineId, RolloutId};
 use crate::pipeline::{ChangeRule, Gate, Revisit};
 use crate::rollout::{
-    Bound, GaugeOf, Job, JobState, LaneId, Left, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn,
-    Window,
+    Bound, GaugeOf, Job, JobState, LaneId, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn, Window,
 };
 use crate::state::State;
 use crate::why::{Ended, FullOf, Reason, Why};
@@ -223,9 +222,6 @@ pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason>
         }
         JobState::Lost { action } => vec![Reason::Ended(Ended::Lost { action })],
         JobState::Skipped => vec![Reason::Ended(Ended::Skipped)],
-        JobState::Gone(Left::Unselected) => {
-            vec![Reason::Ended(Ended::Unselected { bag: rollout.bag(job).name.clone() })]
-        }
         JobState::Gone(left) => vec![Reason::Ended(Ended::Gone { left, note: note() })],
     }
 }

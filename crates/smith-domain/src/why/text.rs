@@ -165,16 +165,14 @@ impl fmt::Display for Ended {
             Ended::Skipped => f.write_str("skipped"),
             Ended::Gone { left, note } => {
                 f.write_str(match left {
-                    Left::Well | Left::Unselected => "gone: it left the fleet",
+                    Left::Well => "gone: it left the fleet",
+                    Left::Unselected => "gone: its attributes changed and its bag selected it no more",
                     Left::Failed => "gone: it had failed before it left the fleet",
                     Left::Unknown => "gone: it left the fleet while nobody knew how it was",
                 })?;
                 // What was said of one that was well is no reason for anything.
                 let note = note.as_ref().filter(|_| matches!(left, Left::Failed | Left::Unknown));
                 note.map_or(Ok(()), |note| write!(f, ": {note}"))
-            }
-            Ended::Unselected { bag } => {
-                write!(f, "gone: other facts hold about it, bag {bag} selected it no more")
             }
         }
     }

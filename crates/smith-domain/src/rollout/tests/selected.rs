@@ -29,7 +29,7 @@ fn a_machine_that_waits_and_is_something_else_now_is_not_patched() {
     let job = rollout.job_of(world.machine("b")).unwrap();
     assert_eq!(
         why::job(&world.state, rollout, job).line(&world.state),
-        "project 1: gone: other facts hold about it, bag workers selected it no more"
+        "project 1: gone: its attributes changed and its bag selected it no more"
     );
     let tally = rollout.tally();
     assert_eq!((tally.done, tally.gone, tally.total()), (1, 1, 2));
