@@ -64,15 +64,14 @@ fn ended(rollout: &Rollout) -> impl Iterator<Item = Which> {
 /// The steps whose evidence an event changes: one ended, or its change was closed with what came of it. Those that were not asked
 /// for have ended when their rollout starts.
 fn about(state: &State, recorded: &Recorded) -> Vec<Which> {
-    let change = match &recorded.event {
-        Event::Rollout(RolloutEvent::StepEnded { rollout, step, .. }) => return vec![(*rollout, *step)],
-        Event::Rollout(RolloutEvent::Started { rollout, .. }) => {
-            return state.rollouts.get(*rollout).map_or_else(Vec::new, |one| ended(one).collect());
-        }
-        Event::Change(ChangeEvent::Closed { change, .. }) => *change,
-        _ => return Vec::new(),
-    };
-    match state.changes.get(change).map(|change| &change.subject) {
+    if let Event::Rollout(RolloutEvent::StepEnded { rollout, step, .. }) = &recorded.event {
+        return vec![(*rollout, *step)];
+    }
+    if let Event::Rollout(RolloutEvent::Started { rollout, .. }) = &recorded.event {
+        return state.rollouts.get(*rollout).map_or_else(Vec::new, |one| ended(one).collect());
+    }
+    let Event::Change(ChangeEvent::Closed { change, .. }) = &recorded.event else { return Vec::new() };
+    match state.changes.get(*change).map(|change| &change.subject) {
         Some(Subject::Step { rollout, step }) => vec![(*rollout, *step)],
         Some(Subject::Train { .. }) | None => Vec::new(),
     }

@@ -378,6 +378,9 @@ async fn evidence_tells_why_there_is_no_change_what_was_done_and_why_not() {
         "{text}"
     );
     site.abort(&ana, started.project, &Default::default()).await.unwrap();
+    // The second step is never reached.
+    let started = site.start(&ana, &config(725, "gated", None)).await.unwrap();
+    site.abort(&ana, started.project, &Default::default()).await.unwrap();
     let id = RolloutId(started.project);
     let ended = site.until(Duration::from_secs(10), |state| step_evidence(state, state.rollouts.get(id)?, 1));
     let text = ended.await.unwrap().to_markdown();
@@ -496,7 +499,7 @@ async fn what_matches_nothing_yet_is_for_those_who_may_everywhere() {
     let wide = site.start(&dev, &config(725, "unknown", None)).await.unwrap_err();
     assert_eq!((wide.kind, wide.code), (Kind::Forbidden, "S0414"), "{wide}");
     site.start(&dev, &config(725, "onlyDev", None)).await.unwrap();
-    let vouch = |machines: &str| smith_api::Skip { machines: machines.to_owned(), reason: "seen".to_owned() };
+    let vouch = |machines: &str| Skip { machines: machines.to_owned(), reason: "seen".to_owned() };
     let nobody = site.sign_off(&dev, &vouch("prod-gone-1")).await.unwrap_err();
     assert_eq!((nobody.kind, nobody.code), (Kind::Forbidden, "S0414"), "{nobody}");
     let mine = site.sign_off(&dev, &vouch("dev-mon01-infra-test-01")).await.unwrap_err();
