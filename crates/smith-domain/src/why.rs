@@ -6,7 +6,7 @@ mod text;
 use crate::calendar::Closing;
 use crate::clock::Difference;
 use crate::id::{MachineId, PipelineName, RolloutId, StepName};
-use crate::pipeline::{SoakFrom, Who};
+use crate::pipeline::{Patch, SoakFrom, Who};
 use crate::rollout::{Action, CauseKind, GaugeId, Halt, How, Left};
 use crate::time::Timestamp;
 
@@ -125,10 +125,24 @@ pub enum FullOf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     Done(How),
-    Failed { action: Action, cause: CauseKind, note: Option<String> },
-    Lost { action: Action },
-    Skipped,
-    Gone { left: Left, note: Option<String> },
+    /// Nothing was put on it; whether something could have been is what its bag does.
+    Rebooted(Patch),
+    Failed {
+        action: Action,
+        cause: CauseKind,
+        note: Option<String>,
+    },
+    Lost {
+        action: Action,
+    },
+    /// With the reason that somebody gave.
+    Skipped {
+        note: Option<String>,
+    },
+    Gone {
+        left: Left,
+        note: Option<String>,
+    },
 }
 
 /// The reasons of one machine, in the rollout that matters most for it.

@@ -313,5 +313,5 @@ fn a_refusal_is_recorded_in_one_short_line() {
     let [Event::Access(AccessEvent::Refused { what, why, more: 7 })] = events.as_slice() else {
         panic!("expected a refusal, found {events:?}")
     };
-    assert_eq!((what.as_str(), why.chars().count()), ("a b", 512));
+    assert_eq!((what.as_str(), why.chars().count()), ("a⏎b", 512));
 }

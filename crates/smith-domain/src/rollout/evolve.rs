@@ -34,10 +34,10 @@ pub(crate) fn evolve(state: &mut State, event: &RolloutEvent, at: Timestamp) {
         RolloutEvent::Retried { rollout, machines, .. } => {
             job::retried(state, *rollout, machines, &mut freed)
         }
-        RolloutEvent::Skipped { rollout, machines, .. } => {
-            job::skipped(state, *rollout, machines, &mut freed)
+        RolloutEvent::Skipped { rollout, machines, reason } => {
+            job::skipped(state, *rollout, machines, reason, &mut freed)
         }
-        RolloutEvent::SignedOff { machines, .. } => job::signed_off(state, machines, &mut freed),
+        RolloutEvent::SignedOff { machines, reason } => job::signed_off(state, machines, reason, &mut freed),
         RolloutEvent::Started { .. }
         | RolloutEvent::StepReached { .. }
         | RolloutEvent::GateOpened { .. }

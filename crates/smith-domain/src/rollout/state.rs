@@ -212,6 +212,8 @@ pub enum Left {
 pub enum How {
     AlreadySo,
     Patched,
+    /// Everything was installed already, or nothing was to be; what runs on it is what was installed.
+    Rebooted,
     /// Another rollout brought it to the same build.
     Elsewhere,
     /// An abort stopped it before anything was done, or after what was done was proven healthy.

@@ -5,7 +5,8 @@ use crate::errand::ErrandKind;
 use crate::id::{MachineId, RolloutId};
 use crate::pipeline::{ChangeRule, Gate, Revisit};
 use crate::rollout::{
-    Bound, GaugeOf, Job, JobState, LaneId, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn, Window,
+    Bound, GaugeOf, How, Job, JobState, LaneId, Mode, Rollout, RunState, StepEnd, StepKey, StepState, Turn,
+    Window,
 };
 use crate::state::State;
 use crate::why::{Ended, FullOf, Reason, Why};
@@ -203,10 +204,6 @@ fn fullest(state: &State, rollout: &Rollout, number: u16) -> Option<Reason> {
 }
 
 pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason> {
-    let note = || {
-        let (number, _) = rollout.jobs.find(job.machine)?;
-        rollout.notes.get(&number).cloned()
-    };
     match job.state {
         JobState::Waiting | JobState::Again | JobState::Aside => waiting(state, rollout, job),
         JobState::Active(active) => vec![match active.turn {
@@ -216,14 +213,24 @@ pub(crate) fn of_job(state: &State, rollout: &Rollout, job: &Job) -> Vec<Reason>
             }
             Turn::Asked { at, sought, .. } => Reason::Overdue { action: active.action, since: at, sought },
         }],
+        JobState::Done(How::Rebooted) => {
+            vec![Reason::Ended(Ended::Rebooted(rollout.bag(job).actions.patch))]
+        }
         JobState::Done(how) => vec![Reason::Ended(Ended::Done(how))],
         JobState::Failed { action, cause } => {
-            vec![Reason::Ended(Ended::Failed { action, cause, note: note() })]
+            let note = note(rollout, job);
+            vec![Reason::Ended(Ended::Failed { action, cause, note })]
         }
         JobState::Lost { action } => vec![Reason::Ended(Ended::Lost { action })],
-        JobState::Skipped => vec![Reason::Ended(Ended::Skipped)],
-        JobState::Gone(left) => vec![Reason::Ended(Ended::Gone { left, note: note() })],
+        JobState::Skipped => vec![Reason::Ended(Ended::Skipped { note: note(rollout, job) })],
+        JobState::Gone(left) => vec![Reason::Ended(Ended::Gone { left, note: note(rollout, job) })],
     }
+}
+
+/// What was said of the machine when it ended.
+fn note(rollout: &Rollout, job: &Job) -> Option<String> {
+    let (number, _) = rollout.jobs.find(job.machine)?;
+    rollout.notes.get(&number).cloned()
 }
 
 /// Why a machine that waits does: its step first, then its phase, then its bounds.

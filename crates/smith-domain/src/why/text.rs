@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::calendar::Closing;
-use crate::pipeline::{Counts, SoakFrom};
+use crate::pipeline::{Counts, Patch, SoakFrom};
 use crate::rollout::{How, Left};
 use crate::state::State;
 use crate::why::{Ended, FullOf, Reason, Why};
@@ -155,6 +155,8 @@ impl fmt::Display for Ended {
         match self {
             Ended::Done(How::AlreadySo) => f.write_str("done: it was at the build already"),
             Ended::Done(How::Patched) => f.write_str("done: patched"),
+            Ended::Done(How::Rebooted) | Ended::Rebooted(Patch::No) => f.write_str("done: rebooted"),
+            Ended::Rebooted(Patch::Yes) => f.write_str("done: it was at the build already, and was rebooted"),
             Ended::Done(How::Elsewhere) => f.write_str("done: another rollout brought it to the build"),
             Ended::Done(How::Stopped) => f.write_str("left as it was: the rollout was aborted"),
             Ended::Failed { action, cause, note: None } => write!(f, "failed in {action}: {cause}"),
@@ -162,7 +164,8 @@ impl fmt::Display for Ended {
                 write!(f, "failed in {action}: {cause}: {note}")
             }
             Ended::Lost { action } => write!(f, "lost: nobody knows how {action} ended"),
-            Ended::Skipped => f.write_str("skipped"),
+            Ended::Skipped { note: None } => f.write_str("skipped"),
+            Ended::Skipped { note: Some(note) } => write!(f, "skipped: {note}"),
             Ended::Gone { left, note } => {
                 f.write_str(match left {
                     Left::Well => "gone: it left the fleet",

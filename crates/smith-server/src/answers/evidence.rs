@@ -4,9 +4,9 @@ use serde::Serialize;
 use smith_api::{Change, Step};
 use smith_domain::access::Digest;
 use smith_domain::id::MachineId;
-use smith_domain::pipeline::Gate;
+use smith_domain::pipeline::{ChangeRule, Gate, Step as Rule};
 use smith_domain::plain::one_line;
-use smith_domain::rollout::{Job, JobState, Rollout, StepRun};
+use smith_domain::rollout::{Job, JobState, Rollout, StepEnd, StepRun, StepState};
 use smith_domain::state::State;
 use smith_domain::why;
 
@@ -28,6 +28,9 @@ pub struct StepEvidence {
     pub took: Option<String>,
     pub approvals: Vec<GateApproval>,
     pub change: Option<Change>,
+    /// Why there is no change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_change: Option<String>,
     pub machines: Vec<MachineEvidence>,
 }
 
@@ -66,7 +69,30 @@ pub fn step_evidence(state: &State, rollout: &Rollout, number: u16) -> Option<St
         took,
         approvals: approvals(rollout, run, number),
         change: run.change.and_then(|id| state.changes.get(id)).map(|one| change(state, one)),
+        no_change: no_change(rollout.rule(number), run),
         machines,
+    })
+}
+
+/// What is true of a step that has no change: whether it needed one, and what became of it.
+fn no_change(rule: &Rule, run: &StepRun) -> Option<String> {
+    if run.change.is_some() {
+        return None;
+    }
+    let end = match run.state {
+        StepState::Ended(StepEnd::NotAsked) => "the step was not asked for",
+        StepState::Ended(StepEnd::Aborted) => "the rollout was aborted before one was raised",
+        StepState::Ended(StepEnd::Done) => "the step ended without one",
+        StepState::Waiting | StepState::Reached | StepState::Open | StepState::Halted(_) => {
+            "the step has not ended"
+        }
+    };
+    Some(match &rule.change {
+        ChangeRule::None => "The policy demands no change for this step.".to_owned(),
+        ChangeRule::Record => format!("No change was raised: {end}. The policy demands a recorded change."),
+        ChangeRule::Approve { who, count } => {
+            format!("No change was raised: {end}. The policy demands a change approved by {count} of {who}.")
+        }
     })
 }
 
@@ -110,6 +136,13 @@ impl StepEvidence {
         format!("{}-{}", self.project, self.step.step)
     }
 
+    /// Its documents, with their endings.
+    pub fn documents(&self) -> [(&'static str, Vec<u8>); 2] {
+        // A struct of texts and numbers is always JSON.
+        let json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        [("md", self.to_markdown().into_bytes()), ("json", json)]
+    }
+
     pub fn to_markdown(&self) -> String {
         let step = &self.step;
         let mut text = format!("# Project {} step {}: {}\n\n", self.project, step.step, cell(&step.title));
@@ -144,7 +177,10 @@ impl StepEvidence {
     }
 
     fn change_text(&self) -> String {
-        let Some(change) = &self.change else { return "\n## Change\n\nNo change was needed.\n".to_owned() };
+        let Some(change) = &self.change else {
+            let why = self.no_change.as_deref().unwrap_or("There is no change.");
+            return format!("\n## Change\n\n{}\n", cell(why));
+        };
         let mut text = format!("\n## Change {}\n\n{}, {}", change.number, cell(&change.title), change.state);
         match change.approvals.as_slice() {
             [] => text.push_str("; no approval was given.\n"),

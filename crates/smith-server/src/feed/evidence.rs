@@ -7,7 +7,7 @@ use std::time::Duration;
 use smith_domain::change::{ChangeEvent, Subject};
 use smith_domain::event::Event;
 use smith_domain::id::RolloutId;
-use smith_domain::rollout::RolloutEvent;
+use smith_domain::rollout::{Rollout, RolloutEvent};
 use smith_domain::state::State;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -44,7 +44,7 @@ pub async fn keep_evidence(core: Core, folder: PathBuf, tell: impl Fn(&str)) {
             }
         };
         match heard {
-            Ok(batch) => core.read(|state| open.extend(batch.iter().filter_map(|one| about(state, one)))),
+            Ok(batch) => core.read(|state| open.extend(batch.iter().flat_map(|one| about(state, one)))),
             Err(RecvError::Lagged(_)) => open.extend(core.read(all_ended)),
             Err(RecvError::Closed) => return,
         }
@@ -53,23 +53,27 @@ pub async fn keep_evidence(core: Core, folder: PathBuf, tell: impl Fn(&str)) {
 
 fn all_ended(state: &State) -> BTreeSet<Which> {
     let newest = state.rollouts.iter().rev().take(NEWEST);
-    newest
-        .flat_map(|rollout| {
-            let ended = (0_u16..).zip(&rollout.steps).filter(|(_, step)| step.has_ended());
-            ended.map(|(number, _)| (rollout.id, number))
-        })
-        .collect()
+    newest.flat_map(ended).collect()
 }
 
-/// The step whose evidence an event changes: it ended, or its change was closed with what came of it.
-fn about(state: &State, recorded: &Recorded) -> Option<Which> {
+fn ended(rollout: &Rollout) -> impl Iterator<Item = Which> {
+    let ended = (0_u16..).zip(&rollout.steps).filter(|(_, step)| step.has_ended());
+    ended.map(|(number, _)| (rollout.id, number))
+}
+
+/// The steps whose evidence an event changes: one ended, or its change was closed with what came of it. Those that were not asked
+/// for have ended when their rollout starts.
+fn about(state: &State, recorded: &Recorded) -> Vec<Which> {
     if let Event::Rollout(RolloutEvent::StepEnded { rollout, step, .. }) = &recorded.event {
-        return Some((*rollout, *step));
+        return vec![(*rollout, *step)];
     }
-    let Event::Change(ChangeEvent::Closed { change, .. }) = &recorded.event else { return None };
-    match state.changes.get(*change)?.subject {
-        Subject::Step { rollout, step } => Some((rollout, step)),
-        Subject::Train { .. } => None,
+    if let Event::Rollout(RolloutEvent::Started { rollout, .. }) = &recorded.event {
+        return state.rollouts.get(*rollout).map_or_else(Vec::new, |one| ended(one).collect());
+    }
+    let Event::Change(ChangeEvent::Closed { change, .. }) = &recorded.event else { return Vec::new() };
+    match state.changes.get(*change).map(|change| &change.subject) {
+        Some(Subject::Step { rollout, step }) => vec![(*rollout, *step)],
+        Some(Subject::Train { .. }) | None => Vec::new(),
     }
 }
 
@@ -92,12 +96,11 @@ async fn write_all(core: &Core, folder: &Path, open: &mut BTreeSet<Which>) -> St
 
 fn write(folder: &Path, evidence: &StepEvidence) -> Result<(), String> {
     let stem = format!("project-{}", evidence.file_stem());
-    let json = serde_json::to_vec_pretty(evidence).map_err(|error| error.to_string())?;
-    for (ending, bytes) in [("md", evidence.to_markdown().as_bytes()), ("json", &json)] {
+    for (ending, bytes) in evidence.documents() {
         let path = folder.join(format!("{stem}.{ending}"));
         let failed =
             |error| format!("expected to write evidence into {}, found that {error}", path.display());
-        write_whole(&path, bytes).map_err(failed)?;
+        write_whole(&path, &bytes).map_err(failed)?;
     }
     Ok(())
 }

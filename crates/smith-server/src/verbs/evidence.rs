@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use smith_api::{EvidenceLine, Page, PageQuery, PatchRecord};
-use smith_domain::id::MachineId;
+use smith_domain::id::{MachineId, RolloutId};
 use smith_domain::rollout::Rollout;
 use smith_domain::state::State;
 use smith_journal::{BlobFault, BlobFolder, Hash, sha256};
@@ -32,16 +32,33 @@ impl Site {
         let part = part(query.after.as_deref(), query.limit)?;
         let folder = self.data().join(EVIDENCE);
         let listed = tokio::task::spawn_blocking(move || listed(&folder, part)).await;
-        listed.map_err(|error| unread(&error.to_string()))?.map_err(|error| unread(&error.to_string()))
+        let page = listed.map_err(|error| unread(&error.to_string()))?;
+        let mut page = page.map_err(|error| unread(&error.to_string()))?;
+        page.items.retain_mut(|line| {
+            let Some(bytes) = self.core.read(|state| made(state, &line.name)) else {
+                return !is_of_project(&line.name);
+            };
+            line.bytes = bytes.len() as u64;
+            line.sha256 = sha256(&bytes).to_string();
+            true
+        });
+        Ok(page)
     }
 
     /// One document.
     pub async fn evidence_document(&self, name: &str) -> Result<Vec<u8>, Denied> {
+        if let Some(made) = self.core.read(|state| made(state, name)) {
+            return Ok(made);
+        }
         let folder = self.data().join(EVIDENCE);
         let (wanted, said) = (name.to_owned(), name.chars().take(100).collect::<String>());
         let found = tokio::task::spawn_blocking(move || document(&folder, &wanted)).await;
         let found = found.map_err(|error| unread(&error.to_string()))?;
-        found.map_err(|error| unread(&error.to_string()))?.ok_or_else(|| {
+        let found = found.map_err(|error| unread(&error.to_string()))?;
+        if found.is_some() && is_of_project(name) {
+            return Err(unread(&format!("no step of the journal that has ended makes {name}")));
+        }
+        found.ok_or_else(|| {
             Denied::new(Kind::NotFound, "S0450", format!("expected the name of a document, found {said:?}"))
                 .with_hint("`smith audit evidence list` shows them")
         })
@@ -79,6 +96,23 @@ impl Site {
         let packages = serde_json::from_slice(&bytes).map_err(|error| unread(&error.to_string()))?;
         Ok(PatchRecord { machine, project, build, sha256: digest, packages })
     }
+}
+
+/// Documents of this name are those of projects, and nothing but the journal makes them.
+fn is_of_project(name: &str) -> bool {
+    name.starts_with("project-")
+}
+
+/// The document of a step, made of the journal: the file beside it may say what somebody put there.
+fn made(state: &State, name: &str) -> Option<Vec<u8>> {
+    let (project, rest) = name.strip_prefix("project-")?.split_once('-')?;
+    let (step, ending) = rest.rsplit_once('.')?;
+    let rollout = state.rollouts.get(RolloutId(project.parse().ok()?))?;
+    let numbers = 0..u16::try_from(rollout.steps.len()).ok()?;
+    let mut found = numbers.filter(|number| rollout.rule(*number).id.as_str() == step);
+    let evidence = answers::step_evidence(state, rollout, found.next()?)?;
+    let document = evidence.documents().into_iter().find(|(of, _)| *of == ending)?;
+    Some(document.1)
 }
 
 fn newest(state: &State, id: MachineId) -> Option<&Rollout> {

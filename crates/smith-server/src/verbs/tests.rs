@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smith_api::{
-    AuditQuery, Decision, NewToken, PatchRequest, ProjectQuery, RaiseTrain, SetChannel, Start, StartTrain,
+    AuditQuery, Decision, NewToken, PageQuery, PatchRequest, ProjectQuery, RaiseTrain, SetChannel, Skip,
+    Start, StartTrain,
 };
 use smith_domain::actor::Actor;
 use smith_domain::decide::{BuildCommand, Command};
@@ -322,9 +323,69 @@ async fn the_evidence_of_a_step_names_every_machine_and_who_approved() {
     assert!(text.contains("| CTASK0000001 |"), "{text}");
     assert!(text.contains("2 machines: pass 1, failed 1, lost 0"), "{text}");
     let row = text.lines().find(|line| line.starts_with(&format!("| {second} | failed |"))).unwrap();
-    assert!(row.contains("key \\| of another host"), "what a machine said stays in its cell: {row}");
+    assert!(row.contains("key \\| of⏎another host"), "what a machine said stays in its cell: {row}");
     let json = serde_json::to_value(&evidence).unwrap();
     assert_eq!(json["machines"][0]["machine"], first);
+}
+
+#[tokio::test]
+async fn evidence_tells_why_there_is_no_change_what_was_done_and_why_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_life, site) = site(folder.path()).await;
+    let gated = TWICE.replace("change: none", "change: {approve: role:approver}");
+    std::fs::write(folder.path().join("pipelines/gated.yaml"), gated.replace("twice", "gated")).unwrap();
+    std::fs::write(folder.path().join("pipelines/twice.yaml"), TWICE).unwrap();
+    let ana = who("ana", &["operator"]);
+    let of = |rollout: u32, step: u16| {
+        site.core.read(|state| step_evidence(state, state.rollouts.get(RolloutId(rollout))?, step))
+    };
+    site.start(&ana, &config(725, "twice", None)).await.unwrap();
+    let [first, second] = ["prod-syd01-carrier1-worker-1001", "prod-syd01-carrier1-worker-1002"];
+    let skip = Skip { machines: second.to_owned(), reason: "its disk | dies".to_owned() };
+    answer(&site, first, Outcome::Found(Work::RebootOnly), None).await;
+    site.skip(&ana, 1, &skip).await.unwrap();
+    for _ in 0..4 {
+        if of(1, 0).is_some() {
+            break;
+        }
+        answer(&site, first, Outcome::Done, None).await;
+    }
+    let ended = site
+        .until(Duration::from_secs(10), |state| step_evidence(state, state.rollouts.get(RolloutId(1))?, 0));
+    let text = ended.await.unwrap().to_markdown();
+    assert!(text.contains("\nThe policy demands no change for this step.\n"), "{text}");
+    assert!(
+        text.contains("| pass | project 1: done: it was at the build already, and was rebooted |"),
+        "{text}"
+    );
+    // What somebody put into the file is neither shown nor listed.
+    let evidence = site.data().join(crate::week::EVIDENCE);
+    std::fs::create_dir_all(&evidence).unwrap();
+    std::fs::write(evidence.join("project-1-patchDev.md"), format!("{text}\napproved by cy\n")).unwrap();
+    std::fs::write(evidence.join("project-9-patchDev.md"), "approved by cy\n").unwrap();
+    assert_eq!(site.evidence_document("project-1-patchDev.md").await.unwrap(), text.as_bytes());
+    let listed = site.evidence(&PageQuery::default()).await.unwrap().items;
+    let listed: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.sha256.clone())).collect();
+    let sha256 = smith_journal::sha256(text.as_bytes()).to_string();
+    assert_eq!(listed, [("project-1-patchDev.md", sha256)]);
+    let foreign = site.evidence_document("project-9-patchDev.md").await.unwrap_err();
+    assert_eq!((foreign.kind, foreign.code), (Kind::Broken, "S0452"), "{foreign}");
+    assert!(text.contains("| skipped | project 1: skipped: its disk \\| dies |"), "{text}");
+    let started = site.start(&ana, &config(725, "gated", Some("patchAgain"))).await.unwrap();
+    let text = of(started.project, 0).unwrap().to_markdown();
+    assert!(
+        text.contains("\nNo change was raised: the step was not asked for. The policy demands a change approved by 1 of "),
+        "{text}"
+    );
+    site.abort(&ana, started.project, &Default::default()).await.unwrap();
+    // The second step is never reached.
+    let started = site.start(&ana, &config(725, "gated", None)).await.unwrap();
+    site.abort(&ana, started.project, &Default::default()).await.unwrap();
+    let id = RolloutId(started.project);
+    let ended = site.until(Duration::from_secs(10), |state| step_evidence(state, state.rollouts.get(id)?, 1));
+    let text = ended.await.unwrap().to_markdown();
+    let words = "\nNo change was raised: the rollout was aborted before one was raised. The policy demands ";
+    assert!(text.contains(words), "{text}");
 }
 
 /// The same machines twice, and nobody says yes to the second time.
@@ -438,7 +499,7 @@ async fn what_matches_nothing_yet_is_for_those_who_may_everywhere() {
     let wide = site.start(&dev, &config(725, "unknown", None)).await.unwrap_err();
     assert_eq!((wide.kind, wide.code), (Kind::Forbidden, "S0414"), "{wide}");
     site.start(&dev, &config(725, "onlyDev", None)).await.unwrap();
-    let vouch = |machines: &str| smith_api::Skip { machines: machines.to_owned(), reason: "seen".to_owned() };
+    let vouch = |machines: &str| Skip { machines: machines.to_owned(), reason: "seen".to_owned() };
     let nobody = site.sign_off(&dev, &vouch("prod-gone-1")).await.unwrap_err();
     assert_eq!((nobody.kind, nobody.code), (Kind::Forbidden, "S0414"), "{nobody}");
     let mine = site.sign_off(&dev, &vouch("dev-mon01-infra-test-01")).await.unwrap_err();

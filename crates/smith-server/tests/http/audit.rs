@@ -157,22 +157,22 @@ async fn documents_are_listed_and_shown_and_lead_nowhere_else() {
     assert_eq!(served.get("/v1/evidence").await.json()["items"], json!([]));
     let folder = data(&served).join("evidence");
     std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("project-1-patchDev.md"), "# Project 1\n").unwrap();
-    std::fs::write(folder.join("project-1-patchDev.json"), "{}").unwrap();
+    std::fs::write(folder.join("smith-prod-1.md"), "# Project 1\n").unwrap();
+    std::fs::write(folder.join("smith-prod-1.json"), "{}").unwrap();
     let page = served.get("/v1/evidence?limit=1").await.json();
-    assert_eq!(page["items"][0]["name"], "project-1-patchDev.json");
+    assert_eq!(page["items"][0]["name"], "smith-prod-1.json");
     assert_eq!(page["items"][0]["bytes"], 2);
     let next = served.get(&format!("/v1/evidence?after={}", page["next"].as_str().unwrap())).await.json();
-    assert_eq!((&next["items"][0]["name"], &next["next"]), (&json!("project-1-patchDev.md"), &json!(null)));
-    let shown = served.get("/v1/evidence/project-1-patchDev.md").await;
+    assert_eq!((&next["items"][0]["name"], &next["next"]), (&json!("smith-prod-1.md"), &json!(null)));
+    let shown = served.get("/v1/evidence/smith-prod-1.md").await;
     assert_eq!(
         (shown.text.as_str(), shown.header("content-type")),
         ("# Project 1\n", "text/markdown; charset=utf-8")
     );
     let tag = shown.header("etag").to_owned();
-    let again = served.ask(Method::GET, "/v1/evidence/project-1-patchDev.md").header("if-none-match", tag);
+    let again = served.ask(Method::GET, "/v1/evidence/smith-prod-1.md").header("if-none-match", tag);
     assert_eq!(again.send().await.unwrap().status(), 304);
-    assert_eq!(served.get("/v1/evidence/project-1-patchDev.json").await.json(), json!({}));
+    assert_eq!(served.get("/v1/evidence/smith-prod-1.json").await.json(), json!({}));
     for bad in ["..%2Fjournal.db", "%2e%2e%2fjournal.db", "%2Fetc%2Fpasswd", ".hidden", "a%00b", "none.md"] {
         let answer = served.get(&format!("/v1/evidence/{bad}")).await;
         assert_eq!(answer.problem(), (404, "S0450".to_owned()), "{bad}");

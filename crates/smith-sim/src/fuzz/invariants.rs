@@ -345,7 +345,7 @@ fn is_what_it_says(
 ) -> Option<String> {
     let job = rollout.job_of(machine)?;
     let was_at_work = before.job.is_some_and(|job| matches!(job.state, JobState::Active(_)));
-    if !was_at_work || !matches!(job.state, JobState::Done(How::AlreadySo | How::Patched)) {
+    if !was_at_work || !matches!(job.state, JobState::Done(How::AlreadySo | How::Patched | How::Rebooted)) {
         return None;
     }
     let actions = rollout.bag(job).actions;

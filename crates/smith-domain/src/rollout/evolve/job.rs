@@ -123,7 +123,7 @@ fn shift(state: &mut State, rollout: RolloutId, job: &Job, to: JobState) {
         Some(Blame::Lost) => line.lost += 1,
         None => {}
     }
-    if to == JobState::Done(How::Patched) {
+    if let JobState::Done(How::Patched | How::Rebooted) = to {
         step.proven += 1;
     }
 }
@@ -190,7 +190,7 @@ fn keep_note(state: &mut State, rollout: RolloutId, number: u32, report: &Report
 /// When the machine was proven to be at the build, if that is what the answer led to.
 fn keep_proof(state: &mut State, rollout: RolloutId, number: u32, at: Timestamp) {
     let rollout = state.rollouts.one_mut(rollout);
-    if let JobState::Done(How::AlreadySo | How::Patched) = rollout.jobs.at(number).state {
+    if let JobState::Done(How::AlreadySo | How::Patched | How::Rebooted) = rollout.jobs.at(number).state {
         rollout.proven.insert(number, at);
     }
 }
@@ -253,7 +253,8 @@ impl Work<'_> {
                 Next::Do(action, progress) => (action, progress, at),
                 Next::Again(action, progress, wait) => (action, progress, at + wait),
                 Next::End(ending) => {
-                    let (to, proof) = ended_as(ending, self.active);
+                    let put = self.put();
+                    let (to, proof) = ended_as(ending, self.active, put);
                     return self.end(to, proof);
                 }
             };
@@ -268,6 +269,12 @@ impl Work<'_> {
     }
 
     /// The procedure of the machine is over.
+    /// What was put on the machine in this rollout. A retry finds installed what a try before it has put there.
+    fn put(&self) -> How {
+        let is_listed = self.state.rollouts.one(self.rollout).packages.contains_key(&self.number);
+        if is_listed || self.active.progress.install.is_set() { How::Patched } else { How::Rebooted }
+    }
+
     fn end(self, to: JobState, proof: Proof) {
         let Work { state, rollout, number, job, active, freed } = self;
         let was_disturbed = active.progress.was_disturbed.is_set();
@@ -306,11 +313,11 @@ enum Proof {
     None,
 }
 
-fn ended_as(ending: Ending, active: Active) -> (JobState, Proof) {
+fn ended_as(ending: Ending, active: Active, put: How) -> (JobState, Proof) {
     let action = active.action;
     match ending {
         Ending::AlreadySo => (JobState::Done(How::AlreadySo), Proof::Healthy),
-        Ending::Done => (JobState::Done(How::Patched), Proof::Healthy),
+        Ending::Done => (JobState::Done(put), Proof::Healthy),
         Ending::FailedUntouched(action, cause) => (JobState::Failed { action, cause }, Proof::Unchanged),
         Ending::FailedDisturbed(action, cause) => (JobState::Failed { action, cause }, Proof::None),
         Ending::Lost => (JobState::Lost { action }, Proof::None),
@@ -424,9 +431,31 @@ pub(super) fn retried(state: &mut State, rollout: RolloutId, machines: &Runs, fr
     }
 }
 
-pub(super) fn skipped(state: &mut State, rollout: RolloutId, machines: &Runs, freed: &mut Vec<GaugeId>) {
+pub(super) fn skipped(
+    state: &mut State,
+    rollout: RolloutId,
+    machines: &Runs,
+    reason: &str,
+    freed: &mut Vec<GaugeId>,
+) {
     for machine in machines.iter() {
-        leave_out(state, rollout, machine, JobState::Skipped, freed);
+        let is_out =
+            state.rollouts.one(rollout).job_of(machine).is_none_or(|job| job.state == JobState::Skipped);
+        if !is_out {
+            leave_out(state, rollout, machine, JobState::Skipped, freed);
+            keep_reason(state, rollout, machine, reason);
+        }
+    }
+}
+
+/// Of a reason that is kept with each of the machines it was given for, as much as stands in a row; all of it is in the journal.
+const KEPT_REASON: usize = 200;
+
+fn keep_reason(state: &mut State, rollout: RolloutId, machine: MachineId, reason: &str) {
+    let rollout = state.rollouts.one_mut(rollout);
+    let Some((number, job)) = rollout.jobs.find(machine) else { return };
+    if job.state == JobState::Skipped {
+        rollout.notes.insert(number, reason.chars().take(KEPT_REASON).collect());
     }
 }
 
@@ -466,7 +495,7 @@ fn leave_out(
     state.rollouts.one_mut(rollout).jobs.put(number, Job { state: to, ..job });
 }
 
-pub(super) fn signed_off(state: &mut State, machines: &Runs, freed: &mut Vec<GaugeId>) {
+pub(super) fn signed_off(state: &mut State, machines: &Runs, reason: &str, freed: &mut Vec<GaugeId>) {
     let active: Vec<RolloutId> = state.rollouts.active.iter().copied().collect();
     for machine in machines.iter() {
         state.gauges.set_disturbed(machine, Held::No, freed);
@@ -475,6 +504,7 @@ pub(super) fn signed_off(state: &mut State, machines: &Runs, freed: &mut Vec<Gau
             let lost = one.job_of(machine).is_some_and(|job| matches!(job.state, JobState::Lost { .. }));
             if lost {
                 leave_out(state, *rollout, machine, JobState::Skipped, freed);
+                keep_reason(state, *rollout, machine, &format!("signed off: {reason}"));
             }
         }
     }

@@ -441,6 +441,7 @@ fn verb(moved: &Moved) -> Option<String> {
         }
         JobState::Again => return None,
         JobState::Done(How::Patched) => "done".to_owned(),
+        JobState::Done(How::Rebooted) => "rebooted".to_owned(),
         JobState::Done(How::AlreadySo) => "already so".to_owned(),
         JobState::Done(How::Elsewhere) => "done elsewhere".to_owned(),
         JobState::Done(How::Stopped) => "stopped".to_owned(),
