@@ -43,7 +43,7 @@ impl Table {
     }
 
     pub(crate) fn styled_row<T: Into<String>>(&mut self, style: Style, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(Row::Cells(cells.into_iter().map(|text| cell(text.into(), style)).collect()));
+        self.rows.push(Row::Cells(cells.into_iter().map(|text| cell(&text.into(), style)).collect()));
     }
 
     pub(crate) fn heading(&mut self, text: impl Into<String>) {
@@ -138,8 +138,8 @@ impl Table {
 }
 
 /// A row stays a row, whatever others wrote.
-fn cell(text: String, style: Style) -> Cell {
-    Cell { text: one_line(&text).into_owned(), style }
+fn cell(text: &str, style: Style) -> Cell {
+    Cell { text: one_line(text).into_owned(), style }
 }
 
 fn length(text: &str) -> usize {
