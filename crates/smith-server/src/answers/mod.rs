@@ -19,7 +19,7 @@ pub use export::{
     AuditExportError, BadList, ChoiceFault, ExportOrder, Lists, check_lists, export, packages_of,
     verify_export,
 };
-pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
+pub use machine::{build, channels, errand, gaps, in_bags, machine, pipeline, why_machine};
 pub use project::{project, project_expected, project_line, state_word};
 pub use text::{Paint, Plain, Tone, change_text, project_text};
 pub use ticket::ticket;

@@ -179,6 +179,12 @@ fn machines_are_looked_up_exempted_and_vouched_for() {
         ["exemption", "add", "prod-dal10-carrier3-worker-11", "--owner", "ana", "--reason", "retires"];
     let made = served.good(&[&exempt[..], &["--until", "2999-12-01"]].concat());
     assert!(made.contains("until 2999-12-01T00:00:00Z"), "{made}");
+    // In a bag: the exemption keeps nobody from patching it, and that is said.
+    let other = ["exemption", "add", "environment=dev", "--owner", "ana", "--reason", "retires"];
+    let in_bag = served.run(&[&other[..], &["--until", "2999-12-01"]].concat());
+    assert!(in_bag.code == 0 && in_bag.err.contains("1 machine of it are in bags"), "{}", in_bag.err);
+    let ended = served.json(&["exemption", "list"])[1]["exemption"].to_string();
+    served.good(&["exemption", "end", &ended, "--reason", "a bag has it"]);
     assert!(served.run(&["fleet", "gaps"]).out.contains(", 1 exempt, 1 machine missed"));
     let listed = served.json(&["exemption", "list"]);
     let number = listed[0]["exemption"].to_string();
