@@ -74,6 +74,12 @@ pub struct Exemption {
     pub reason: String,
     pub owner: String,
     pub until: String,
+    /// Whether it has not ended.
+    pub holds: bool,
+    /// How many of its machines are in bags of the site's pipelines, which patch them nonetheless: an exemption only excuses a
+    /// machine from being in a bag. Told when it is granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_bags: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,7 +41,7 @@ pub enum FleetCommand {
 
 /// Bytes of a reason or an owner: a paragraph.
 pub const MAX_TEXT: usize = 1000;
-/// Exemptions at one time. Each is evaluated against the whole fleet, and hundreds would mean that nobody reads them.
+/// Exemptions at one time, with those past their end that still stand in the list. Each is evaluated against the whole fleet, and hundreds would mean that nobody reads them.
 pub const MAX_EXEMPTIONS: usize = 1000;
 /// Machines that one fleet may number: four times the largest fleet planned for, which still fits one computer.
 pub const MAX_MACHINES: usize = 4_000_000;
@@ -157,14 +157,28 @@ impl Fleet {
         if terms.until <= now {
             return Err(FleetRejection::EndsInThePast { until: terms.until, now });
         }
-        if self.exemptions.len() >= MAX_EXEMPTIONS {
-            return Err(FleetRejection::TooManyExemptions { max: MAX_EXEMPTIONS });
-        }
         if !self.any(&terms.select) {
             return Err(FleetRejection::SelectsNothing { select: terms.select.to_string() });
         }
+        let mut events = self.room_for_one(now)?;
         let exemption = ExemptionId(self.next_exemption);
-        Ok(vec![FleetEvent::ExemptionGranted { exemption, terms }])
+        events.push(FleetEvent::ExemptionGranted { exemption, terms });
+        Ok(events)
+    }
+
+    /// Those past their end are shown until there are too many: then the one that ended first makes room.
+    fn room_for_one(&self, now: Timestamp) -> Result<Vec<FleetEvent>, FleetRejection> {
+        if self.exemptions.len() < MAX_EXEMPTIONS {
+            return Ok(Vec::new());
+        }
+        let first = self.exemptions.iter().min_by_key(|(_, granted)| granted.terms.until);
+        match first.filter(|(_, granted)| granted.terms.until <= now) {
+            Some((exemption, granted)) => {
+                let reason = format!("it was until {}, and makes room", granted.terms.until);
+                Ok(vec![FleetEvent::ExemptionEnded { exemption: *exemption, reason }])
+            }
+            None => Err(FleetRejection::TooManyExemptions { max: MAX_EXEMPTIONS }),
+        }
     }
 
     /// Whether a machine that is present matches.

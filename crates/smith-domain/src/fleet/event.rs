@@ -97,7 +97,7 @@ pub struct KnownMachine {
 #[serde(transparent)]
 pub struct ExemptionId(pub u32);
 
-/// Which machines are left out, why, who answers for it and for how long.
+/// Which machines need not be in a bag, why, who answers for it and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exemption {
     pub select: Selector,

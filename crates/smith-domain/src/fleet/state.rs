@@ -20,7 +20,7 @@ use super::ordered::Ordered;
 use super::source::{LastRead, Sources};
 use super::symbol::{Symbol, Symbols};
 
-/// Every machine that was ever seen, where the facts come from, and which machines are exempt from patching.
+/// Every machine that was ever seen, where the facts come from, and which machines need not be in a bag.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fleet {
     pub(super) symbols: Symbols,

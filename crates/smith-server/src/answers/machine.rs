@@ -3,7 +3,7 @@
 use smith_api::{Build, Channel, Errand, Gaps, Machine, Pipeline, PipelineStep, Why, WhyReason};
 use smith_domain::build::{self, BuildState};
 use smith_domain::errand::{self, ErrandId, ErrandState};
-use smith_domain::fleet::{Coverage, gaps as gaps_of};
+use smith_domain::fleet::{Coverage, Selector, gaps as gaps_of};
 use smith_domain::id::{BuildNumber, MachineId};
 use smith_domain::pipeline::{self, describe};
 use smith_domain::rollout::Rollout;
@@ -53,7 +53,8 @@ pub fn why_machine(state: &State, id: MachineId, why: &why::Why) -> Why {
     }
 }
 
-pub fn gaps(state: &State, pipelines: &[pipeline::Pipeline], now: Timestamp) -> Gaps {
+/// Every bag of these pipelines.
+fn coverage(pipelines: &[pipeline::Pipeline]) -> Vec<Coverage> {
     let mut bags = Vec::new();
     for pipeline in pipelines {
         for step in &pipeline.steps {
@@ -63,6 +64,20 @@ pub fn gaps(state: &State, pipelines: &[pipeline::Pipeline], now: Timestamp) -> 
             }
         }
     }
+    bags
+}
+
+/// How many machines that match are in a bag, whatever else is said of them.
+pub fn in_bags(state: &State, pipelines: &[pipeline::Pipeline], select: &Selector) -> u32 {
+    let fleet = &state.fleet;
+    let bags: Vec<_> = coverage(pipelines).iter().map(|bag| bag.select.compile(fleet)).collect();
+    let machines = fleet.select(select);
+    let covered = machines.iter().filter(|id| bags.iter().any(|bag| bag.matches(fleet, **id)));
+    u32::try_from(covered.count()).unwrap_or(u32::MAX)
+}
+
+pub fn gaps(state: &State, pipelines: &[pipeline::Pipeline], now: Timestamp) -> Gaps {
+    let bags = coverage(pipelines);
     let found = gaps_of(&state.fleet, &bags, now);
     let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let missed: Vec<String> =

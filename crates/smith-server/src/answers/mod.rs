@@ -20,7 +20,7 @@ pub use export::{
     AuditExportError, BadList, ChoiceFault, ExportOrder, Lists, check_lists, export, export_watched,
     packages_of, verify_export, verify_export_at,
 };
-pub use machine::{build, channels, errand, gaps, machine, pipeline, why_machine};
+pub use machine::{build, channels, errand, gaps, in_bags, machine, pipeline, why_machine};
 pub use project::{project, project_expected, project_line, state_word};
 pub use reading::{Bounds, Cursor, Looked, LookedBack, look_after, look_back};
 pub use text::{Paint, Plain, Tone, change_text, project_text};

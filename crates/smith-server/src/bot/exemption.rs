@@ -1,4 +1,4 @@
-//! Lines about machines that are left unpatched on purpose, by the names that `smith exemption` has for it.
+//! Lines about machines that need not be in a bag, by the names that `smith exemption` has for it.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub(super) const LIST: Verb = Verb {
     name: "exemptions",
     others: &["exemption list"],
     form: "exemptions",
-    about: "machines that are left unpatched on purpose, who answers for it, and until when",
+    about: "machines that need not be in a bag, who answers for it, and until when",
     examples: &["exemptions"],
     keys: &[],
     parse: |_| Ok(Line::Exemption(ExemptionLine::List)),
@@ -37,7 +37,7 @@ pub(super) const EXEMPT: Verb = Verb {
     name: "exempt",
     others: &["exemption add"],
     form: "exempt MACHINES until:DAY owner:NAME reason: …",
-    about: "leave machines unpatched until a day",
+    about: "excuse machines from being in a bag until a day; bags that have them patch them nonetheless",
     examples: &["exempt role=appliance until:2026-12-31 owner:ana reason: the vendor patches them"],
     keys: &[Key::Machines, Key::Until, Key::Owner, Key::Reason],
     parse: exempt,
@@ -47,7 +47,7 @@ pub(super) const END: Verb = Verb {
     name: "end exemption",
     others: &["exemption end"],
     form: "end exemption ID reason: …",
-    about: "have the machines of an exemption patched again",
+    about: "machines of an exemption are gaps again unless a bag has them",
     examples: &["end exemption 2 reason: the vendor has left"],
     keys: &[Key::Reason],
     parse: end,
@@ -90,7 +90,11 @@ impl Bot {
     pub(super) async fn exemption(&self, caller: &Caller, line: &ExemptionLine) -> Answer {
         let site = &self.site;
         match line {
-            ExemptionLine::List => Ok(reply::exemptions(&site.exemptions())),
+            ExemptionLine::List => {
+                let mut all = site.exemptions();
+                all.retain(|one| one.holds);
+                Ok(reply::exemptions(&all))
+            }
             ExemptionLine::Exempt { machines, until, owner, reason } => {
                 let (select, until) = (machines.to_string(), until.clone());
                 let asked = Exempt { select, until, owner: owner.clone(), reason: reason.clone() };

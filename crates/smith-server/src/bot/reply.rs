@@ -166,8 +166,14 @@ pub(super) fn gaps(gaps: &Gaps) -> String {
 /// `exemption 2: role=appliance until 2026-12-31T00:00:00Z - ana: the vendor patches them`
 pub(super) fn exemptions(all: &[Exemption]) -> String {
     let one = |one: &Exemption| {
-        let Exemption { exemption, select, reason, owner, until } = one;
-        format!("exemption {exemption}: {select} until {until} - {owner}: {reason}")
+        let Exemption { exemption, select, reason, owner, until, in_bags, .. } = one;
+        let line = format!("exemption {exemption}: {select} until {until} - {owner}: {reason}");
+        match in_bags.unwrap_or(0) {
+            0 => line,
+            some => {
+                format!("{line}; {} of it are in bags and are patched nonetheless", counted(some, "machine"))
+            }
+        }
     };
     if all.is_empty() { "no machine is exempt".to_owned() } else { listed(all.iter().map(one)) }
 }

@@ -155,7 +155,10 @@ async fn an_exemption_ends_by_the_calendar_whatever_time_has_passed() {
         assert_eq!((past.kind, past.code), (Kind::Invalid, "S0103"), "{past}");
         accept_now(&site).await;
     }
+    let listed: Vec<(u32, bool)> = site.exemptions().iter().map(|one| (one.exemption, one.holds)).collect();
+    assert_eq!(listed, [(0, false), (1, true)]);
     let made = exempt(wall() + Span::secs(90)).await.unwrap();
+    assert_eq!((made.holds, made.in_bags), (true, Some(0)));
     assert!(made.until.parse::<jiff::Timestamp>().unwrap() > jiff::Timestamp::now());
     assert_eq!(site.gaps().await.unwrap().missed, ["old-1"]);
 }

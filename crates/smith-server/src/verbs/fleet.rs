@@ -64,7 +64,10 @@ impl Site {
     }
 
     pub fn exemptions(&self) -> Vec<Exemption> {
-        self.core.read(|state| state.fleet.exemptions().map(|(id, one)| exemption(id, &one.terms)).collect())
+        self.core.read(|state| {
+            let now = self.calendar(state);
+            state.fleet.exemptions().map(|(id, one)| exemption(id, &one.terms, now)).collect()
+        })
     }
 
     pub async fn exempt(&self, caller: &Caller, request: &Exempt) -> Result<Exemption, Denied> {
@@ -83,7 +86,13 @@ impl Site {
         });
         let made = made.await?;
         let broken = || Denied::new(Kind::Broken, "S0417", "the request was accepted and made no exemption");
-        Ok(exemption(made.exemption.ok_or_else(broken)?, &terms))
+        // A pipeline that cannot be read has been told of elsewhere, and what was granted holds.
+        let pipelines = self.all_pipelines().await.unwrap_or_default();
+        let (now, in_bags) = self
+            .core
+            .read(|state| (self.calendar(state), answers::in_bags(state, &pipelines, &terms.select)));
+        let made = exemption(made.exemption.ok_or_else(broken)?, &terms, now);
+        Ok(Exemption { in_bags: Some(in_bags), ..made })
     }
 
     pub async fn end_exemption(&self, caller: &Caller, id: u32, reason: &str) -> Result<(), Denied> {
@@ -98,13 +107,15 @@ impl Site {
     }
 }
 
-fn exemption(id: ExemptionId, terms: &fleet::Exemption) -> Exemption {
+fn exemption(id: ExemptionId, terms: &fleet::Exemption, now: Timestamp) -> Exemption {
     Exemption {
         exemption: id.0,
         select: terms.select.to_string(),
         reason: terms.reason.clone(),
         owner: terms.owner.clone(),
         until: terms.until.to_string(),
+        holds: terms.until > now,
+        in_bags: None,
     }
 }
 

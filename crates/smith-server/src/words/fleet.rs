@@ -54,7 +54,7 @@ pub(super) fn words(state: &State, event: &FleetEvent) -> String {
         FleetEvent::ExemptionGranted { exemption, terms } => {
             let (until, owner) = (terms.until, &terms.owner);
             format!(
-                "{exemption}: {} need not be patched until {until}: {} ({owner})",
+                "{exemption}: {} need not be in a bag until {until}: {} ({owner})",
                 terms.select, terms.reason
             )
         }

@@ -1,4 +1,4 @@
-//! `smith exemption`: machines that are left unpatched on purpose, by whom and until when.
+//! `smith exemption`: machines that need not be in a bag, by whom and until when.
 
 use clap::{Args, Subcommand};
 use smith_api::{Exempt, Exemption as Answer, Page};
@@ -7,7 +7,9 @@ use crate::failure::{Exit, Failure};
 use crate::input::ServerArgs;
 use crate::output::{self, Align, Table};
 
-/// Leave machines out of patching for a time, on purpose; they are no gaps then.
+/// Excuse machines from being in a bag for a time, with a reason; they are no gaps then.
+///
+/// An exemption keeps no machine from being patched: a bag that has it patches it nonetheless.
 #[derive(Debug, Args)]
 pub(super) struct Exemption {
     #[command(subcommand)]
@@ -21,9 +23,12 @@ enum Command {
     End(End),
 }
 
-/// List the exemptions that hold.
+/// List the exemptions that hold; with `--all` those that have ended as well.
 #[derive(Debug, Args)]
 struct List {
+    /// Those that have ended as well
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     server: ServerArgs,
     /// Print JSON
@@ -31,7 +36,7 @@ struct List {
     json: bool,
 }
 
-/// Exempt machines until a day.
+/// Exempt machines until a day; says how many of them are in bags, which patch them nonetheless.
 #[derive(Debug, Args)]
 struct Add {
     /// Names, addresses, patterns or a selector
@@ -53,7 +58,7 @@ struct Add {
     json: bool,
 }
 
-/// End an exemption: its machines are to be patched again.
+/// End an exemption: its machines are gaps again unless a bag has them.
 #[derive(Debug, Args)]
 struct End {
     /// Its number
@@ -79,7 +84,8 @@ pub(super) fn run(exemption: &Exemption) -> Result<Exit, Failure> {
 }
 
 fn run_list(args: &List) -> Result<Exit, Failure> {
-    let all: Page<Answer> = args.server.ask(async |client| client.get("/v1/exemptions").await)?;
+    let mut all: Page<Answer> = args.server.ask(async |client| client.get("/v1/exemptions").await)?;
+    all.items.retain(|one| one.holds || args.all);
     if args.json {
         output::json(&all.items)?;
         return Ok(Exit::Good);
@@ -92,7 +98,8 @@ fn run_list(args: &List) -> Result<Exit, Failure> {
         ("owner", left),
         ("reason", left),
     ]);
-    for Answer { exemption, select, reason, owner, until } in all.items {
+    for Answer { exemption, select, reason, owner, until, holds, .. } in all.items {
+        let until = if holds { until } else { format!("{until} (ended)") };
         table.row([exemption.to_string(), select, until, owner, reason]);
     }
     output::data(&table.render(output::width()))?;
@@ -111,6 +118,12 @@ fn run_add(args: &Add) -> Result<Exit, Failure> {
         output::json(&made)?;
     } else {
         output::data(&format!("exemption {}: {} until {}\n", made.exemption, made.select, made.until))?;
+        if let Some(in_bags @ 1..) = made.in_bags {
+            let machines = output::counted(u64::from(in_bags), "machine");
+            output::note(&format!(
+                "{machines} of it are in bags and are patched nonetheless; `smith rollout skip` leaves a machine out of a project"
+            ));
+        }
     }
     Ok(Exit::Good)
 }

@@ -24,7 +24,7 @@ Patching:
 
 Machines and pipelines:
   fleet        Look machines up, check the inventory, and find machines that nobody patches
-  exemption    Leave machines out of patching for a time, on purpose; they are no gaps then
+  exemption    Excuse machines from being in a bag for a time, with a reason; they are no gaps then
   pipeline     Check and read pipelines (\"configs\")
   agent        Ask the agents on machines, put them there, and record the machines' host keys
   report       Collect what explains a failure from machines: logs of the agent, apt and dpkg,

@@ -179,6 +179,12 @@ fn machines_are_looked_up_exempted_and_vouched_for() {
         ["exemption", "add", "prod-dal10-carrier3-worker-11", "--owner", "ana", "--reason", "retires"];
     let made = served.good(&[&exempt[..], &["--until", "2999-12-01"]].concat());
     assert!(made.contains("until 2999-12-01T00:00:00Z"), "{made}");
+    // In a bag: the exemption keeps nobody from patching it, and that is said.
+    let other = ["exemption", "add", "environment=dev", "--owner", "ana", "--reason", "retires"];
+    let in_bag = served.run(&[&other[..], &["--until", "2999-12-01"]].concat());
+    assert!(in_bag.code == 0 && in_bag.err.contains("1 machine of it are in bags"), "{}", in_bag.err);
+    let ended = served.json(&["exemption", "list"])[1]["exemption"].to_string();
+    served.good(&["exemption", "end", &ended, "--reason", "a bag has it"]);
     assert!(served.run(&["fleet", "gaps"]).out.contains(", 1 exempt, 1 machine missed"));
     let listed = served.json(&["exemption", "list"]);
     let number = listed[0]["exemption"].to_string();
@@ -188,6 +194,36 @@ fn machines_are_looked_up_exempted_and_vouched_for() {
     assert!([0, 5].contains(&vouched.code), "{}{}", vouched.out, vouched.err);
     assert!(served.good(&["pipeline", "list"]).contains("devOnly"));
     assert!(served.good(&["pipeline", "show", "devOnly"]).contains("patchDev"));
+}
+
+/// Who says yes before anything is shown names what was seen, and it must still be so.
+#[test]
+fn a_word_is_about_what_was_seen() {
+    let served = Served::new();
+    let accept = ["clock", "accept", "--reason", "it is right", "--yes"];
+    let unseen = served.run(&accept);
+    assert!(unseen.code == 2 && unseen.err.contains("expected --ahead with --yes"), "{}", unseen.err);
+    let moved = served.run(&[&accept[..], &["--ahead", "-60"]].concat());
+    assert!(moved.code != 0 && moved.err.contains("S0106"), "{}", moved.err);
+    assert!(served.good(&[&accept[..], &["--ahead", "0"]].concat()).contains("the clock agrees"));
+    let confirm = ["fleet", "confirm", "site", "--reason", "they are gone", "--yes"];
+    let unseen = served.run(&confirm);
+    assert!(unseen.code == 2 && unseen.err.contains("expected --lost with --yes"), "{}", unseen.err);
+    // Two of three are missing.
+    let machines = served.folder.path().join("machines.yaml");
+    fs::write(served.folder.path().join("fresh"), "machines:\n  - {name: dev-mon01-infra-test-01}\n")
+        .unwrap();
+    fs::rename(served.folder.path().join("fresh"), &machines).unwrap();
+    let lost = served.eventually("a source that is held back", || {
+        let ran = served.run(&["fleet", "sources", "--json"]);
+        let sources: serde_json::Value = serde_json::from_str(&ran.out).ok()?;
+        Some(sources[0]["held"]["fingerprint"].as_str()?.to_owned())
+    });
+    let shown = served.run(&["fleet", "sources"]);
+    assert!(shown.code == 1 && shown.out.contains(&format!("fingerprint {lost}: ")), "{}", shown.out);
+    assert!(shown.out.contains("prod-dal10-carrier3-worker-11"), "{}", shown.out);
+    let others = served.run(&[&confirm[..], &["--lost", "0123456789abcdef"]].concat());
+    assert!(others.code != 0 && others.err.contains("S0105"), "{}", others.err);
 }
 
 #[test]

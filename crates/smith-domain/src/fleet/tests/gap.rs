@@ -97,3 +97,30 @@ proptest! {
         prop_assert_eq!(report, gaps(&fleet, &coverage, Timestamp(50)));
     }
 }
+
+#[test]
+fn exemptions_that_have_ended_make_room_for_others() {
+    let mut fleet = fleet_from_text("web-1", Timestamp(0)).unwrap();
+    for number in 0..MAX_EXEMPTIONS {
+        exempt(&mut fleet, "web-1", if number == 7 { 50 } else { 100 });
+    }
+    let terms = Exemption {
+        select: Selector::parse("web-1").unwrap(),
+        reason: "the vendor patches it".to_owned(),
+        owner: "ana".to_owned(),
+        until: Timestamp(200),
+    };
+    let full = fleet.decide(FleetCommand::Exempt(terms.clone()), Timestamp(49));
+    assert!(matches!(full, Err(FleetRejection::TooManyExemptions { .. })), "{full:?}");
+    let events = fleet.decide(FleetCommand::Exempt(terms), Timestamp(50)).unwrap();
+    assert!(
+        matches!(
+            events.as_slice(),
+            [
+                FleetEvent::ExemptionEnded { exemption: ExemptionId(7), .. },
+                FleetEvent::ExemptionGranted { .. }
+            ]
+        ),
+        "{events:?}"
+    );
+}
