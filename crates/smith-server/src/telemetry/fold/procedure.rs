@@ -162,7 +162,7 @@ impl Procedure {
             Outcome::Found(_) | Outcome::Patched(_) | Outcome::Done => {
                 // A machine that is healthy, or that did it at the next try, has not failed.
                 self.failed = self.failed.filter(|(failed, _)| *failed != action && action != Action::Health);
-                self.changed |= matches!(action, Action::Patch | Action::Reboot);
+                self.changed |= matches!(action, Action::Patch);
             }
             Outcome::NotBegun | Outcome::Lost => {}
         }
@@ -241,7 +241,7 @@ impl Procedure {
     /// As the rules have it, where they still remember; else as the answers were.
     fn ended_as(&self, rollout: &Rollout, machine: MachineId, course: Course) -> End {
         match self.job(rollout, machine).map(|job| job.state) {
-            Some(JobState::Done(How::AlreadySo)) => return End::AlreadySo,
+            Some(JobState::Done(How::AlreadySo | How::Rebooted)) => return End::AlreadySo,
             Some(JobState::Done(How::Patched)) => return End::Patched,
             Some(JobState::Done(How::Stopped)) => return End::Stopped,
             Some(JobState::Failed { action, cause }) => return End::Failed(action, cause),
