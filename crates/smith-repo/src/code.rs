@@ -92,6 +92,7 @@ impl SyncError {
             Self::Objects { failed, .. } => Some(of_objects(failed)),
             Self::Fetch(error) => Some(error.code()),
             Self::Store(error) => error.code(),
+            Self::Room { .. } => Some(DISK_FULL),
             Self::NoSource { .. }
             | Self::Absent { .. }
             | Self::Signature { .. }
@@ -312,7 +313,8 @@ impl FetchError {
             | Self::NotAFile { .. }
             | Self::Read { .. }
             | Self::GivenUp { .. }
-            | Self::Stopped => "S0320",
+            | Self::Stopped
+            | Self::CalledOff => "S0320",
             Self::Status { status: 404 | 410, .. } => "S0350",
             Self::Status { .. } => "S0320",
             Self::Truncated { .. } => "S0321",

@@ -108,6 +108,9 @@ impl Download<'_> {
         partial: &mut Partial,
         url: impl Fn() -> String,
     ) -> Result<(), FetchError> {
+        if self.progress.is_called_off() {
+            return Err(FetchError::CalledOff);
+        }
         if self.queue.is_closed() {
             return Err(FetchError::Stopped);
         }

@@ -40,6 +40,8 @@ pub enum FetchError {
     GivenUp { origin: String, failures: u32 },
     #[error("stopped because the store cannot take more")]
     Stopped,
+    #[error("called off")]
+    CalledOff,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -59,6 +61,7 @@ impl FetchError {
             | Self::Connection { .. }
             | Self::GivenUp { .. }
             | Self::Stopped
+            | Self::CalledOff
             | Self::Store(_) => false,
         }
     }
@@ -102,7 +105,7 @@ impl FetchError {
             | Self::NotAFile { .. }
             | Self::GivenUp { .. }
             | Self::Read { .. } => Cause::Source,
-            Self::SetUp { .. } | Self::Stopped | Self::Store(_) => Cause::Here,
+            Self::SetUp { .. } | Self::Stopped | Self::CalledOff | Self::Store(_) => Cause::Here,
         }
     }
 }

@@ -98,7 +98,11 @@ impl Job {
 
 impl Run<'_> {
     fn work(&self) {
-        while let Some((job, _running)) = self.queue.next() {
+        loop {
+            if self.progress.is_called_off() {
+                self.queue.close();
+            }
+            let Some((job, _running)) = self.queue.next() else { return };
             self.one(job);
         }
     }
@@ -236,11 +240,12 @@ impl Run<'_> {
         if let Err(error) = self.intake.settle() {
             self.halt(error);
         }
-        let Self { wants, queue, errors, .. } = self;
+        let Self { wants, queue, errors, progress, .. } = self;
         let mut errors = errors.into_inner().unwrap_or_else(PoisonError::into_inner);
         for job in queue.rest() {
             let want = &wants[job.want];
-            errors.push(ObjectError { hash: want.hash, size: want.size, tried: vec![FetchError::Stopped] });
+            let why = if progress.is_called_off() { FetchError::CalledOff } else { FetchError::Stopped };
+            errors.push(ObjectError { hash: want.hash, size: want.size, tried: vec![why] });
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }

@@ -17,6 +17,10 @@ pub trait Progress: Sync {
     fn finished(&self);
     fn retried(&self);
     fn failed(&self);
+    /// Whether nobody wants it any more. Whoever works for long looks at it, and leaves what is there for another run.
+    fn is_called_off(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody looks.

@@ -50,7 +50,7 @@ pub use sync::{
     sync, sync_all, write_index,
 };
 pub use turn::{Turn, TurnError};
-pub use verify::{Depth, Findings, Foreign, Scope, Share, verify, verify_present};
+pub use verify::{Depth, Findings, Foreign, Scope, Share, verify, verify_present, verify_unless};
 
 pub(crate) use foreign::walk;
 pub(crate) use held::{

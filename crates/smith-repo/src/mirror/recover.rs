@@ -10,7 +10,7 @@ use crate::hash::Sha256;
 use crate::mirror::repair::{RepairError, Supply, repair};
 use crate::mirror::repair_plan::{Planned, plan_repair};
 use crate::mirror::stale;
-use crate::mirror::sync::{base_url, builds_at, would_sync};
+use crate::mirror::sync::{Coming, base_url, builds_at, would_sync};
 use crate::mirror::{Depth, Findings, Held, Mode, Pull, Scope, StatusError, record_verify, sync, verify};
 use crate::name::BuildNumber;
 use crate::store::{StoreError, unique};
@@ -113,18 +113,18 @@ fn plan(pull: &Pull<'_>, builds: &[BuildNumber]) -> Result<Recovered, RecoverErr
     let (mut did, mut failed, mut broken) = (Vec::new(), Vec::new(), Vec::new());
     let mut present = Vec::new();
     // What is brought or was brought is not brought again.
-    let mut coming = HashSet::new();
+    let mut coming = Coming::default();
     let is_there = pull.store.builds().exists();
     if is_there {
         let left = stale::left(&stale::folders(pull.store))?;
         if !left.is_empty() {
             did.push(format!("Would clear {} that killed runs left.", many(&left, "thing")));
         }
-        coming = brought(pull)?;
-        if !coming.is_empty() {
+        coming.objects = brought(pull)?;
+        if !coming.objects.is_empty() {
             did.push(format!(
                 "Would take in {} that a killed run had brought.",
-                counted(coming.len() as u64, "object")
+                counted(coming.objects.len() as u64, "object")
             ));
         }
         broken = self::broken(pull, Mode::DryRun, &mut did)?;
@@ -147,7 +147,9 @@ fn plan(pull: &Pull<'_>, builds: &[BuildNumber]) -> Result<Recovered, RecoverErr
         }
     }
     let mend = mend.plan;
-    coming.extend(after.missing.iter().map(|one| one.hash).chain(after.damaged.iter().map(|one| one.hash)));
+    coming
+        .objects
+        .extend(after.missing.iter().map(|one| one.hash).chain(after.damaged.iter().map(|one| one.hash)));
     let (mut objects, mut bytes) = (mend.fetch, mend.fetch_bytes);
     for build in wanted(builds, &broken, &present) {
         match would_sync(pull, build, &mut coming) {

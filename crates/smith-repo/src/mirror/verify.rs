@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, Trouble};
+use crate::fetch::{Progress, Silent};
 use crate::hash::Sha256;
 use crate::lazy::{addresses, may_be_left};
 use crate::manifest::{Area, FileEntry};
@@ -199,19 +200,30 @@ enum Meant {
 
 /// Compares these builds with what lies there.
 pub fn verify(store: &Store, builds: &[BuildNumber], scope: &Scope) -> Result<Findings, StoreError> {
-    compare(store, builds, Meant::Named, scope)
+    compare(store, builds, Meant::Named, (scope, &Silent))
+}
+
+/// The same, unless it is called off meanwhile: then nothing is known.
+pub fn verify_unless(
+    store: &Store,
+    builds: &[BuildNumber],
+    scope: &Scope,
+    progress: &dyn Progress,
+) -> Result<Option<Findings>, StoreError> {
+    let findings = compare(store, builds, Meant::Named, (scope, progress))?;
+    Ok(Some(findings).filter(|_| !progress.is_called_off()))
 }
 
 /// Compares all builds with what lies there. What is taken away meanwhile is not looked for.
 pub fn verify_present(store: &Store, scope: &Scope) -> Result<Findings, StoreError> {
-    compare(store, &store.builds_present()?, Meant::Present, scope)
+    compare(store, &store.builds_present()?, Meant::Present, (scope, &Silent))
 }
 
 fn compare(
     store: &Store,
     builds: &[BuildNumber],
     meant: Meant,
-    scope: &Scope,
+    (scope, progress): (&Scope, &dyn Progress),
 ) -> Result<Findings, StoreError> {
     let mut findings = Findings { builds: builds.to_vec(), ..Findings::default() };
     let folder = |number: &BuildNumber| inode_of(&store.build(*number));
@@ -226,7 +238,7 @@ fn compare(
     leave_out(store, &names, &lying, &mut wanted);
     findings.files = names.len() as u64;
     findings.objects = wanted.len() as u64;
-    let mut bad = check_objects(store, &wanted, &lying, scope, &mut findings);
+    let mut bad = check_objects(store, (&wanted, &lying), (scope, progress), &mut findings);
     for name in &names {
         // The damage of an object is that of all its names that are links to it.
         if let Some(damaged) = bad.get_mut(&name.file.hash)
@@ -378,9 +390,8 @@ fn lazy(held: &[Held], left: &[Missing]) -> Vec<BuildNumber> {
 /// Presence and size of all, the content of those that are due. Answers the bad ones.
 fn check_objects(
     store: &Store,
-    wanted: &BTreeMap<Sha256, u64>,
-    lying: &Objects,
-    scope: &Scope,
+    (wanted, lying): (&BTreeMap<Sha256, u64>, &Objects),
+    (scope, progress): (&Scope, &dyn Progress),
     findings: &mut Findings,
 ) -> HashMap<Sha256, Damaged> {
     let mut bad = HashMap::new();
@@ -408,6 +419,9 @@ fn check_objects(
     findings.hashed = due.len() as u64;
     findings.hashed_bytes = due.iter().map(|(_, size)| size).sum();
     bad.extend(each(&due, |(hash, size)| {
+        if progress.is_called_off() {
+            return None;
+        }
         let found = wrong_content(&store.object(hash), hash)?;
         Some(damaged(*hash, *size, found))
     }));

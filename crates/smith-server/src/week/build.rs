@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use smith_repo::create::{Create, CreateError, Created, IfUnchanged};
-use smith_repo::fetch::Silent;
 use smith_repo::manifest::BuildInfo;
 use smith_repo::mirror::Held;
 use smith_repo::name::BuildNumber;
@@ -18,6 +17,7 @@ use smith_repo::store::Store;
 use smith_repo::upstream::{Recipe, Replay};
 
 use super::job::{Job, interrupted};
+use super::off::Off;
 use super::shop::{Shop, Trouble, now, one_line};
 use crate::config::recipe::load;
 use crate::files::write_whole;
@@ -38,6 +38,7 @@ pub(super) struct Making<'a> {
     pub(super) folder: Result<&'a Path, Trouble>,
     /// What the server keeps for itself.
     pub(super) data: &'a Path,
+    pub(super) off: &'a Off,
 }
 
 impl Making<'_> {
@@ -65,7 +66,7 @@ impl Making<'_> {
             number: Some(number),
             if_unchanged: IfUnchanged::Stop,
             replay: Replay::Refuse,
-            progress: &Silent,
+            progress: self.off,
             now: now(),
             made_by: &made_by,
         };

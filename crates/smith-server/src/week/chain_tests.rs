@@ -175,7 +175,17 @@ async fn a_schedule_starts_a_week_once_and_a_link_can_be_left_out() {
     let skipped = site.cycle(1).unwrap().links.into_iter().find(|one| one.link == "test").unwrap();
     assert_eq!((skipped.state.as_str(), skipped.note.as_deref()), ("skipped", Some("tested by hand")));
     site.stop_cycle(&ana, 1, "enough").await.unwrap();
-    assert_eq!(site.cycle(1).unwrap().state, "stopped");
+    let stopped = site.cycle(1).unwrap();
+    assert_eq!(stopped.state, "stopped");
+    let at_work: Vec<_> = stopped.links.iter().filter(|link| link.state == "under way").collect();
+    assert!(at_work.is_empty(), "{at_work:?}");
+    assert!(stopped.links.iter().any(|link| link.state == "stopped"), "{:?}", stopped.links);
+    // Whoever is at work for it still finds that nobody waits.
+    let is_link = |state: &smith_domain::state::State| {
+        let mut open = state.errands.open();
+        open.any(|(_, errand)| matches!(errand.kind, smith_domain::errand::ErrandKind::Link(..)))
+    };
+    assert!(!site.core.read(is_link));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::build::Making;
 use super::channel::{Papers, switch};
 use super::job::Job;
+use super::off::Off;
 use super::shop::{Shop, Trouble};
 use super::slots::Slots;
 use super::witness::{Ending, Seen, Witness, recorder};
@@ -127,6 +128,10 @@ impl Weeks {
         let (core, inner, runtime_here) = (core.clone(), Arc::clone(&self.inner), runtime.clone());
         runtime.spawn(async move {
             let outcome = inner.perform((&core, &runtime_here), job, turn).await;
+            if inner.ending.is_raised() && matches!(outcome, ErrandOutcome::Failed { .. }) {
+                // It was broken off; the next server is asked again, and this was no try of it.
+                return;
+            }
             report(&core, errand, outcome);
         });
     }
@@ -208,12 +213,14 @@ impl Inner {
                 rollout::start(core, &job, Arc::clone(&self.pipelines)).await
             }
             Link::Sync => {
-                self.work(job, held, |inner, shop, job| {
-                    mirrors::sync(shop, job, (&inner.slots, &inner.ending))
-                })
-                .await
+                let off = Off::of(&self.ending, core, job.errand);
+                self.work(job, held, move |inner, shop, job| mirrors::sync(shop, job, (&inner.slots, &off)))
+                    .await
             }
-            Link::Verify => self.work(job, held, |_, shop, job| mirrors::verified(shop, job)).await,
+            Link::Verify => {
+                let off = Off::of(&self.ending, core, job.errand);
+                self.work(job, held, move |_, shop, job| mirrors::verified(shop, job, &off)).await
+            }
             Link::Diff => {
                 self.work(job, held, |inner, shop, job| compare::diff(shop, job, &inner.evidence())).await
             }
@@ -267,7 +274,7 @@ impl Inner {
         let record = recorder(core.clone(), runtime.clone(), &job.by);
         self.work(job, held, move |inner, shop, job| {
             let name = format!("channel {}", job.plan.channel);
-            let Some(_slot) = inner.slots.take(&name, &inner.ending) else {
+            let Some(_slot) = inner.slots.take(&name, &|| inner.ending.is_raised()) else {
                 return Err(Trouble::Failed(inner.slots.busy(&name)));
             };
             let look = |region: &super::job::Region| seen.read(|state| Seen::of(state, &of, region));
@@ -303,9 +310,10 @@ impl Inner {
             return ErrandOutcome::Failed { reason };
         };
         let held = Held { _building: Some(building), ..held };
-        let made = self.work(job, held, |inner, shop, job| {
+        let off = Off::of(&self.ending, core, job.errand);
+        let made = self.work(job, held, move |inner, shop, job| {
             let folder = inner.week(job).map(|week| week.folder.as_path());
-            Making { shop, folder, data: &inner.data }.run(job)
+            Making { shop, folder, data: &inner.data, off: &off }.run(job)
         });
         let (number, note) = match made.await {
             Ok(made) => made,

@@ -3,25 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use smith_repo::fetch::{Limits, Silent, chain};
+use smith_repo::fetch::{Limits, chain};
 use smith_repo::mirror::{
     Action, Anew, Depth, Findings, Keys, Mirror, Mode, Opening, Outcome, Reach, Scope, Target, Which,
-    clashes, record_mirror_sync, record_sync, record_verify, sync_all, verify,
+    clashes, record_mirror_sync, record_sync, record_verify, sync_all, verify_unless,
 };
 use smith_repo::name::BuildNumber;
 use smith_repo::store::Store;
 
 use super::job::{Job, interrupted};
+use super::off::Off;
 use super::shop::{Believed, Shop, Trouble, all_mirrors, log, now, one_line};
 use super::slots::{Slot, Slots};
-use super::witness::Ending;
 use crate::words::counted;
 
 /// Reasons that are told of mirrors one by one; a note is one line.
 const TOLD_MAX: usize = 5;
 
+/// What is said of a mirror that was not looked at because nobody wants to know any more.
+const OFF: &str = "called off";
+
 /// Brings the build to all mirrors. One that another link is at work on is waited for, after all others were brought theirs.
-pub(super) fn sync(shop: &Shop, job: &Job, (slots, ending): (&Slots, &Ending)) -> Result<String, Trouble> {
+pub(super) fn sync(shop: &Shop, job: &Job, (slots, off): (&Slots, &Off)) -> Result<String, Trouble> {
     let (site, build) = (shop.open()?, job.held()?);
     let mirrors = all_mirrors(&site)?;
     if job.is_look() {
@@ -31,7 +34,7 @@ pub(super) fn sync(shop: &Shop, job: &Job, (slots, ending): (&Slots, &Ending)) -
             Some(_) => Err(interrupted(job.link)),
         };
     }
-    let bring = Bring { site: &site, believed: Believed::at(&site)?, build };
+    let bring = Bring { off, site: &site, believed: Believed::at(&site)?, build };
     let (mut free, mut busy, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     for mirror in &mirrors {
         match slots.take_now(mirror.name.as_str()) {
@@ -42,7 +45,7 @@ pub(super) fn sync(shop: &Shop, job: &Job, (slots, ending): (&Slots, &Ending)) -
     outcomes.extend(bring.run(free)?);
     for mirror in busy {
         let name = mirror.name.as_str();
-        match slots.take(name, ending) {
+        match slots.take(name, &|| off.is_raised()) {
             Some(slot) => outcomes.extend(bring.run(vec![(mirror, slot)])?),
             None => {
                 outcomes.push(Outcome::bad(&mirror.name, Action::Sync, Some(build), slots.busy(name)));
@@ -54,6 +57,7 @@ pub(super) fn sync(shop: &Shop, job: &Job, (slots, ending): (&Slots, &Ending)) -
 
 /// A build on its way to mirrors.
 struct Bring<'a> {
+    off: &'a Off,
     site: &'a Store,
     believed: Believed,
     build: BuildNumber,
@@ -61,7 +65,7 @@ struct Bring<'a> {
 
 impl Bring<'_> {
     fn run(&self, to: Vec<(&Mirror, Slot<'_>)>) -> Result<Vec<Outcome>, Trouble> {
-        let Self { site, believed, build } = self;
+        let Self { off, site, believed, build } = self;
         let check = |json: &[u8], signature: &[u8]| believed.check(json, signature);
         let (mirrors, slots): (Vec<&Mirror>, Vec<Slot<'_>>) = to.into_iter().unzip();
         let names = mirrors.iter().map(|mirror| mirror.name.clone());
@@ -82,7 +86,7 @@ impl Bring<'_> {
             }
         };
         let which = Which::Listed(vec![*build]);
-        outcomes.extend(sync_all(&targets, &which, Mode::Do, &check, &Silent, &done));
+        outcomes.extend(sync_all(&targets, &which, Mode::Do, &check, *off, &done));
         let failed = failures(&outcomes);
         let is_failed = |target: &&Target| failed.iter().any(|(name, _)| *name == target.name.as_str());
         for target in targets.iter().filter(|target| !is_failed(target)) {
@@ -95,12 +99,12 @@ impl Bring<'_> {
     }
 }
 
-pub(super) fn verified(shop: &Shop, job: &Job) -> Result<String, Trouble> {
+pub(super) fn verified(shop: &Shop, job: &Job, off: &Off) -> Result<String, Trouble> {
     let (site, build) = (shop.open()?, job.held()?);
     let mirrors = all_mirrors(&site)?;
     let (targets, mut outcomes) = targets(&site, &mirrors.iter().collect::<Vec<_>>(), Mode::DryRun);
     for target in &targets {
-        let why = match findings(&site, target, build) {
+        let why = match findings(&site, target, build, off) {
             Ok(findings) if findings.is_sound() => continue,
             Ok(findings) => findings.why(),
             Err(why) => why,
@@ -111,12 +115,16 @@ pub(super) fn verified(shop: &Shop, job: &Job) -> Result<String, Trouble> {
     summed(mirrors.len(), &failures(&outcomes))
 }
 
-fn findings(site: &Store, target: &Target, build: BuildNumber) -> Result<Findings, String> {
+fn findings(site: &Store, target: &Target, build: BuildNumber, off: &Off) -> Result<Findings, String> {
+    if off.is_raised() {
+        return Err(OFF.to_owned());
+    }
     match &target.reach {
         Reach::Store(planned) => {
             let store = Store::open(planned.root()).map_err(|error| chain(&error))?;
             let scope = Scope { foreign: smith_repo::mirror::Foreign::Ignored, ..Scope::FULL };
-            let findings = verify(&store, &[build], &scope).map_err(|error| chain(&error))?;
+            let findings = verify_unless(&store, &[build], &scope, off).map_err(|error| chain(&error))?;
+            let findings = findings.ok_or(OFF)?;
             // It is true whether or not it could be written down for `smith mirror status`.
             let _ = record_verify(&store, &findings, scope.depth, now());
             Ok(findings)

@@ -15,6 +15,7 @@ mod executor;
 mod fixture;
 mod job;
 mod mirrors;
+mod off;
 mod place;
 mod rollout;
 mod schedule;

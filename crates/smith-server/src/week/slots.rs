@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use smith_domain::time::Span;
 
-use super::witness::Ending;
-
-/// How often somebody who waits looks whether the server ends.
+/// How often somebody who waits looks whether anybody still wants it.
 const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
@@ -37,13 +35,13 @@ impl Slots {
         is_new.then(|| Slot { slots: self, name: name.to_owned() })
     }
 
-    /// The slot, once it is free; nothing where that takes too long or the server ends.
-    pub(super) fn take(&self, name: &str, ending: &Ending) -> Option<Slot<'_>> {
+    /// The slot, once it is free; nothing where that takes too long or nobody wants it any more.
+    pub(super) fn take(&self, name: &str, is_over: &dyn Fn() -> bool) -> Option<Slot<'_>> {
         let until = Instant::now() + self.wait;
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while taken.contains(name) {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || ending.is_raised() {
+            if left.is_zero() || is_over() {
                 return None;
             }
             let waited = self.freed.wait_timeout(taken, left.min(LOOK));
@@ -70,16 +68,17 @@ impl Drop for Slot<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::week::witness::Ending;
 
     #[test]
     fn one_that_hangs_holds_up_nobody_elsewhere_and_nobody_for_ever() {
         let (slots, ending) = (Slots::new(Duration::from_millis(30)), Ending::default());
         let hangs = slots.take_now("syd-01").unwrap();
         assert!(slots.take_now("syd-01").is_none());
-        assert!(slots.take("dal-01", &ending).is_some());
-        assert!(slots.take("syd-01", &ending).is_none());
+        assert!(slots.take("dal-01", &|| ending.is_raised()).is_some());
+        assert!(slots.take("syd-01", &|| ending.is_raised()).is_none());
         drop(hangs);
-        assert!(slots.take("syd-01", &ending).is_some());
+        assert!(slots.take("syd-01", &|| ending.is_raised()).is_some());
     }
 
     #[test]
@@ -87,11 +86,11 @@ mod tests {
         let (slots, ending) = (Slots::new(Duration::from_secs(60)), Ending::default());
         std::thread::scope(|scope| {
             let first = slots.take_now("syd-01").unwrap();
-            let second = scope.spawn(|| slots.take("syd-01", &ending).is_some());
+            let second = scope.spawn(|| slots.take("syd-01", &|| ending.is_raised()).is_some());
             drop(first);
             assert!(second.join().unwrap());
             let _held = slots.take_now("syd-01").unwrap();
-            let third = scope.spawn(|| slots.take("syd-01", &ending).is_none());
+            let third = scope.spawn(|| slots.take("syd-01", &|| ending.is_raised()).is_none());
             ending.raise();
             assert!(third.join().unwrap());
         });

@@ -18,6 +18,7 @@ use super::channel::{Papers, switch};
 use super::compare::{check, diff};
 use super::job::{Change, Job, Region};
 use super::mirrors::{sync, verified};
+use super::off::Off;
 use super::shop::{Shop, Trouble, now};
 use super::slots::Slots;
 use super::witness::{Ending, Seen, Witness};
@@ -90,11 +91,11 @@ impl World {
 
     fn build(&self, job: &Job) -> Result<(u32, String), Trouble> {
         let (shop, folder, data) = (self.shop(), Ok(self.folder.path()), self.path("data"));
-        Making { shop: &shop, folder, data: &data }.run(job)
+        Making { shop: &shop, folder, data: &data, off: &wanted() }.run(job)
     }
 
     fn sync(&self, job: &Job) -> Result<String, Trouble> {
-        sync(&self.shop(), job, (&Slots::new(Duration::ZERO), &Ending::default()))
+        sync(&self.shop(), job, (&Slots::new(Duration::ZERO), &wanted()))
     }
 
     /// Builds of two versions, both on all mirrors.
@@ -108,6 +109,11 @@ impl World {
         }
         world
     }
+}
+
+/// Somebody waits for it.
+fn wanted() -> Off {
+    Off::new(&Ending::default(), || false)
 }
 
 /// A link of the cycle that has this number, and a build of the same.
@@ -189,11 +195,38 @@ fn a_sync_reaches_all_mirrors_or_names_those_that_it_did_not() {
     let why = failed(world.sync(&job(Link::Sync, 1)));
     assert!(why.starts_with("1 of 2 mirrors; dal-01: "), "{why}");
     assert_eq!(failed(world.sync(&looking(job(Link::Sync, 1)))), "sync was interrupted");
-    assert!(failed(verified(&world.shop(), &job(Link::Verify, 1))).starts_with("1 of 2 mirrors; dal-01: "));
+    assert!(
+        failed(verified(&world.shop(), &job(Link::Verify, 1), &wanted()))
+            .starts_with("1 of 2 mirrors; dal-01: ")
+    );
     fs::remove_file(world.path("dal-01")).unwrap();
     assert_eq!(world.sync(&job(Link::Sync, 1)).unwrap(), "2 of 2 mirrors");
     assert_eq!(world.sync(&looking(job(Link::Sync, 1))).unwrap(), "2 of 2 mirrors");
-    assert_eq!(verified(&world.shop(), &job(Link::Verify, 1)).unwrap(), "2 of 2 mirrors");
+    assert_eq!(verified(&world.shop(), &job(Link::Verify, 1), &wanted()).unwrap(), "2 of 2 mirrors");
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_broken_off() {
+    let world = World::new();
+    world.recipe();
+    let nobody = || Off::new(&Ending::default(), || true);
+    let (shop, data) = (world.shop(), world.path("data"));
+    let making = Making { shop: &shop, folder: Ok(world.folder.path()), data: &data, off: &nobody() };
+    let why = failed(making.run(&job(Link::Build, 1)));
+    assert!(why.contains("called off"), "{why}");
+    assert_eq!(world.store.builds_present().unwrap(), []);
+    world.build(&job(Link::Build, 1)).unwrap();
+    let slots = Slots::new(Duration::from_secs(60));
+    let why = failed(sync(&shop, &job(Link::Sync, 1), (&slots, &nobody())));
+    assert_eq!(why, "0 of 2 mirrors; dal-01: called off; syd-01: called off");
+    assert_eq!(Store::open(&world.path("dal-01")).unwrap().builds_present().unwrap(), []);
+    // Nor is a mirror waited for that another is at work on.
+    let hangs = slots.take_now("dal-01").unwrap();
+    assert!(failed(sync(&shop, &job(Link::Sync, 1), (&slots, &nobody()))).starts_with("0 of 2 mirrors; "));
+    drop(hangs);
+    world.sync(&job(Link::Sync, 1)).unwrap();
+    let why = failed(verified(&shop, &job(Link::Verify, 1), &nobody()));
+    assert_eq!(why, "0 of 2 mirrors; dal-01: called off; syd-01: called off");
 }
 
 #[test]
@@ -201,12 +234,12 @@ fn a_mirror_on_which_another_sync_hangs_is_told_of_and_the_others_get_the_build(
     let world = World::new();
     world.recipe();
     world.build(&job(Link::Build, 1)).unwrap();
-    let (slots, ending) = (Slots::new(Duration::from_millis(10)), Ending::default());
+    let (slots, off) = (Slots::new(Duration::from_millis(10)), wanted());
     let hangs = slots.take_now("dal-01").unwrap();
-    let why = failed(sync(&world.shop(), &job(Link::Sync, 1), (&slots, &ending)));
+    let why = failed(sync(&world.shop(), &job(Link::Sync, 1), (&slots, &off)));
     assert!(why.starts_with("1 of 2 mirrors; dal-01: another link has been at work on dal-01"), "{why}");
     drop(hangs);
-    assert_eq!(sync(&world.shop(), &job(Link::Sync, 1), (&slots, &ending)).unwrap(), "2 of 2 mirrors");
+    assert_eq!(sync(&world.shop(), &job(Link::Sync, 1), (&slots, &off)).unwrap(), "2 of 2 mirrors");
     assert!(slots.take_now("syd-01").is_some(), "nothing is held when it is done");
 }
 
@@ -222,11 +255,11 @@ fn a_file_that_is_damaged_on_a_mirror_is_found() {
         fs::write(&object, bytes).unwrap();
     };
     swap(&vec![0; content.len()]);
-    let why = failed(verified(&world.shop(), &job(Link::Verify, 2)));
+    let why = failed(verified(&world.shop(), &job(Link::Verify, 2), &wanted()));
     assert!(why.starts_with("1 of 2 mirrors; syd-01: "), "{why}");
     swap(&content);
     fs::remove_dir_all(world.path("syd-01/pool")).unwrap();
-    let why = failed(verified(&world.shop(), &job(Link::Verify, 2)));
+    let why = failed(verified(&world.shop(), &job(Link::Verify, 2), &wanted()));
     assert!(why.starts_with("1 of 2 mirrors; syd-01: "), "{why}");
 }
 

@@ -27,6 +27,8 @@ pub enum S3Error {
          missing; fetch or mend them first"
     )]
     NotHere { build: BuildNumber, absent: usize, wanted: usize },
+    #[error("called off")]
+    CalledOff,
     #[error("build {build}: expected a good signature of its build.json, found {why}")]
     Signature { build: BuildNumber, why: String },
     #[error("channel {name} cannot be set to build {build}: expected it whole in the bucket, found {found}")]

@@ -202,6 +202,9 @@ impl S3 {
     ) -> Result<(), S3Error> {
         progress.begin(missing.len() as u64, missing.iter().map(|file| file.size).sum());
         let put = |file: &&FileEntry| {
+            if progress.is_called_off() {
+                return Some(S3Error::CalledOff);
+            }
             self.wait_for(file.size);
             let done = self.put_file(&naming.key(file), &source.object(&file.hash), file.size, &file.hash);
             match &done {

@@ -27,6 +27,12 @@ pub enum SyncError {
     Path { build: BuildNumber, path: String },
     #[error("build {build}: {} of {wanted} objects did not come; {}", .failed.len(), first(.failed))]
     Objects { build: BuildNumber, wanted: u64, failed: Vec<ObjectError> },
+    #[error(
+        "build {build}: expected room for {needed} bytes that would come, found {free} free at {}; nothing was \
+         brought",
+        .place.display()
+    )]
+    Room { build: BuildNumber, needed: u64, free: u64, place: std::path::PathBuf },
     #[error("{place}: expected a list of builds, found {found}")]
     Index { place: String, found: String },
     #[error(transparent)]

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::fetch::{Progress, Want};
 use crate::hash::Sha256;
 use crate::mirror::parallel::each;
-use crate::store::{Intake, Layout};
+use crate::store::{Intake, Layout, Store};
 
 /// Links what can be linked. Answers what has to come in another way.
 pub(super) fn link_from(
@@ -24,6 +24,9 @@ pub(super) fn link_from(
         return wants;
     }
     let linked = each(&wants, |want| {
+        if progress.is_called_off() {
+            return None;
+        }
         link(&source, want, intake)?;
         progress.begin(1, want.size);
         progress.present(want.size);
@@ -34,12 +37,23 @@ pub(super) fn link_from(
     wants.into_iter().filter(|want| !linked.contains(&want.hash)).collect()
 }
 
+/// Whether an object of a folder would be linked into a store.
+pub(super) fn links(folder: &Path, store: &Store, (hash, size): (Sha256, u64)) -> bool {
+    let source = Layout::new(folder);
+    let there = store.root().ancestors().find(|folder| folder.exists()).unwrap_or(store.root());
+    is_same_disk(&source.objects(), there) && is_linkable(&source.object(&hash), size)
+}
+
+fn is_linkable(object: &Path, size: u64) -> bool {
+    // A file of somebody else could be changed by him, and could not be protected by us.
+    let is_ours = |metadata: &fs::Metadata| metadata.uid() == rustix::process::geteuid().as_raw();
+    let is_it = |metadata: fs::Metadata| metadata.is_file() && metadata.len() == size && is_ours(&metadata);
+    fs::symlink_metadata(object).is_ok_and(is_it)
+}
+
 fn link(source: &Layout, want: &Want, intake: &Intake<'_>) -> Option<()> {
     let object = source.object(&want.hash);
-    let metadata = fs::symlink_metadata(&object).ok()?;
-    // A file of somebody else could be changed by him, and could not be protected by us.
-    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-    if !metadata.is_file() || metadata.len() != want.size || !is_ours {
+    if !is_linkable(&object, want.size) {
         return None;
     }
     let temporary = intake.temporary();

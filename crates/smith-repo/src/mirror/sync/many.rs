@@ -1,6 +1,6 @@
 //! Many mirrors at the same time, each with its own outcome.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::fetch::{Fetcher, Limits, Progress, chain};
 use crate::mirror::log::{Action, Outcome};
 use crate::mirror::record::{folder_of, record_begun, seen_at};
 use crate::mirror::registry::{Mirror, Place};
-use crate::mirror::sync::{Check, Mode, Pull, Synced, base_url, builds_at, sync_after};
+use crate::mirror::sync::{Check, Coming, Mode, Pull, Synced, base_url, builds_at, sync_after};
 use crate::mirror::turn::Turn;
 use crate::mirror::{Keys, Push, S3, S3Error, StatusError};
 use crate::name::{BuildNumber, MirrorName};
@@ -181,7 +181,7 @@ fn one(target: &Target, which: &Which, run: Run<'_>) -> Vec<Outcome> {
     let mut bring: Box<dyn FnMut(BuildNumber) -> Result<Synced, String>> = match &target.reach {
         Reach::Store(store) => {
             let Run { mode, check, progress, .. } = run;
-            let mut coming = HashSet::new();
+            let mut coming = Coming::default();
             Box::new(move |build| {
                 let pull = Pull { store, fetcher: &fetcher, sources: &target.sources, check, progress };
                 sync_after(&pull, build, mode, &mut coming).map_err(|error| chain(&error))
@@ -202,6 +202,10 @@ fn one(target: &Target, which: &Which, run: Run<'_>) -> Vec<Outcome> {
                 bucket.push_after(&push, build, &mut coming).map_err(|error| chain(&error))
             })
         }
+    };
+    let mut bring = |build| match run.progress.is_called_off() {
+        true => Err("called off".to_owned()),
+        false => bring(build),
     };
     let outcome = |build: BuildNumber| match bring(build) {
         Ok(synced) => tell(Outcome::good(&target.name, &synced)),

@@ -6,6 +6,7 @@ mod lists;
 mod local;
 mod many;
 mod pull;
+mod room;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -17,4 +18,5 @@ pub use lists::write_index;
 pub use many::{Anew, Opening, Reach, Target, TargetError, Which, sync_all};
 pub use pull::{Check, Mode, Pull, State, Synced, sync};
 pub(crate) use pull::{sync_after, would_sync};
+pub(crate) use room::Coming;
 pub(crate) use tree::raise;

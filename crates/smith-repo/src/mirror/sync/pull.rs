@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::fetch::{Fetcher, Progress, Want, encoded};
@@ -17,6 +17,7 @@ use crate::mirror::sync::SyncError;
 use crate::mirror::sync::apart::check_signed;
 use crate::mirror::sync::lists::{Lists, Place, Shape, base_url, folder_of, write_index};
 use crate::mirror::sync::local::link_from;
+use crate::mirror::sync::room::Coming;
 use crate::mirror::sync::tree::{link_pool, raise, upstreams};
 use crate::name::BuildNumber;
 use crate::store::{Layout, Store, StoreError, sync_file_system};
@@ -74,7 +75,7 @@ pub struct Synced {
 
 /// Brings one build. Interrupted anywhere, the next run goes on with what is there.
 pub fn sync(pull: &Pull<'_>, build: BuildNumber, mode: Mode) -> Result<Synced, SyncError> {
-    sync_after(pull, build, mode, &mut HashSet::new())
+    sync_after(pull, build, mode, &mut Coming::default())
 }
 
 /// The same, where a dry run has said of other objects that they would come: they are not counted again.
@@ -82,7 +83,7 @@ pub(crate) fn sync_after(
     pull: &Pull<'_>,
     build: BuildNumber,
     mode: Mode,
-    coming: &mut HashSet<Sha256>,
+    coming: &mut Coming,
 ) -> Result<Synced, SyncError> {
     let began = Instant::now();
     let places = places(pull, build);
@@ -118,15 +119,22 @@ pub(crate) fn sync_after(
 pub(crate) fn would_sync(
     pull: &Pull<'_>,
     build: BuildNumber,
-    coming: &mut HashSet<Sha256>,
+    coming: &mut Coming,
 ) -> Result<Synced, SyncError> {
     let began = Instant::now();
     let (_, sizes, mut synced) = ask(pull, build, &places(pull, build))?;
     let mut missing = missing(pull.store, &sizes)?;
-    missing.retain(|(hash, _)| coming.insert(*hash));
+    missing.retain(|(hash, _)| coming.objects.insert(*hash));
     synced.count(&missing);
+    let places = places(pull, build);
+    coming.fits(pull.store, build, (&missing, &folders(&places)))?;
     synced.took = began.elapsed();
     Ok(synced)
+}
+
+/// Those of the places that are folders here.
+fn folders(places: &[Place<'_>]) -> Vec<PathBuf> {
+    places.iter().filter_map(|place| folder_of(&place.url)).collect()
 }
 
 fn places<'a>(pull: &Pull<'a>, build: BuildNumber) -> Vec<Place<'a>> {
@@ -212,6 +220,7 @@ fn bring(
     intake.settle()?;
     let missing = missing(pull.store, sizes)?;
     synced.count(&missing);
+    Coming::default().fits(pull.store, synced.build, (&missing, &folders(places)))?;
     let mut wants = wants(places, &lists.manifest, synced.build, &missing);
     // A source need not have what it left at its upstream. A mirror is made whole, so it asks there in the end.
     let left =
@@ -220,7 +229,7 @@ fn bring(
     for want in &mut wants {
         want.sources.extend(left.remove(&want.hash).unwrap_or_default());
     }
-    for folder in places.iter().filter_map(|place| folder_of(&place.url)) {
+    for folder in folders(places) {
         wants = link_from(&folder, wants, &intake, pull.progress);
     }
     intake.settle()?;

@@ -12,6 +12,7 @@ use crate::fetch::{Fetcher, Limits, Proxies, Silent, Tally};
 use crate::fixture::{Recipe, Server, check, ok, reset, say, store};
 use crate::hash::Sha256;
 use crate::manifest::{Area, FileEntry, Manifest};
+use crate::mirror::sync::room::Coming;
 use crate::mirror::sync::tree::upstreams;
 use crate::mirror::{
     Anew, Keys, Mirror, Mode, Opening, Outcome, Place, Pull, Reach, Scope, State, SyncError, Synced, Target,
@@ -404,4 +405,65 @@ fn a_mirror_of_the_registry_pulls_from_its_site() {
         "{log}"
     );
     assert!(lines[1].contains(" build=2 action=sync result=good state=came objects=8 "), "{log}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_its_first_byte() {
+    const HUGE: u64 = 1 << 60;
+    let (_s, source) = store();
+    let (_t, target) = store();
+    let here = [source.root().to_owned()];
+    let mut coming = Coming::default();
+    // What lies nowhere near has to come.
+    let missing = [(Sha256::of(b"huge"), HUGE)];
+    let error = coming.fits(&target, ONE, (&missing, &here)).expect_err("no disk has so much").to_string();
+    let start = format!("build 1: expected room for {HUGE} bytes that would come, found ");
+    assert!(error.starts_with(&start) && error.contains(" free at "), "{error}");
+    // A build that would come takes the room of the next.
+    let small = [(Sha256::of(b"small"), 1)];
+    assert!(coming.fits(&target, TWO, (&small, &here)).is_err());
+    assert!(Coming::default().fits(&target, TWO, (&small, &here)).is_ok());
+    // What can be linked takes none; the file has only a length.
+    let sparse = source.object(&missing[0].0);
+    fs::create_dir_all(sparse.parent().expect("a folder")).expect("made");
+    let file = fs::File::create(&sparse).expect("made");
+    let length = 1 << 42;
+    if file.set_len(length).is_err() {
+        println!("not looked at: files of {length} bytes cannot be made here");
+        return;
+    }
+    let linked = [(missing[0].0, length)];
+    let far: [std::path::PathBuf; 0] = [];
+    assert!(Coming::default().fits(&target, ONE, (&linked, &here)).is_ok());
+    assert!(Coming::default().fits(&target, ONE, (&linked, &far)).is_err());
+}
+
+#[test]
+fn a_sync_that_is_called_off_asks_for_nothing_more() {
+    struct Never;
+    impl crate::fetch::Progress for Never {
+        fn begin(&self, _: u64, _: u64) {}
+        fn received(&self, _: u64) {}
+        fn present(&self, _: u64) {}
+        fn lost(&self, _: u64) {}
+        fn finished(&self) {}
+        fn retried(&self) {}
+        fn failed(&self) {}
+        fn is_called_off(&self) -> bool {
+            true
+        }
+    }
+    let (_s, source) = source();
+    let server = serve(&source, i64::MAX);
+    let (_t, target) = store();
+    let fetcher = Fetcher::new(limits()).expect("a fetcher");
+    let sources = [server.url("")];
+    let pull = Pull { store: &target, fetcher: &fetcher, sources: &sources, check: &check, progress: &Never };
+    let error = sync(&pull, ONE, Mode::Do).expect_err("called off").to_string();
+    assert!(error.contains("called off"), "{error}");
+    assert!(!target.build(ONE).exists());
+    assert!(
+        !server.requests().iter().any(|request| request.path.contains("/objects/")),
+        "nothing was asked for"
+    );
 }
