@@ -38,11 +38,11 @@ fn of_link(one: &cycle::Cycle, link: Link) -> CycleLink {
     CycleLink {
         link: link.to_string(),
         // What the end of a cycle broke off is at work no more.
-        state: match found {
-            LinkState::Begun { .. } if one.has_ended() => "stopped",
-            found => found.word(),
-        }
-        .to_owned(),
+        state: if matches!(found, LinkState::Begun { .. }) && one.has_ended() {
+            "stopped".to_owned()
+        } else {
+            found.word().to_owned()
+        },
         note,
         at: at.map(|at| at.to_string()),
     }

@@ -70,6 +70,10 @@ impl Making<'_> {
             now: now(),
             made_by: &made_by,
         };
+        // It looks again wherever something is fetched; a recipe may have nothing to fetch.
+        if self.off.is_raised() {
+            return Err(Trouble::Failed("called off".to_owned()));
+        }
         match create.run().map_err(|error| trouble(&error))? {
             Created::Made { info, .. } => Ok((info.number.0, told(&info))),
             Created::Unchanged(info) => {
