@@ -34,7 +34,7 @@ pub enum TelemetryError {
 /// How long the end of a server waits until the collector has the rest. What it has not by then is sent by the next server.
 pub(super) const FLUSH_MAX: Duration = Duration::from_secs(3);
 
-/// Tells a collector what the server does. What is dropped without [`Telemetry::end`] ends where it stands.
+/// Tells a collector what the server does. What is dropped without `Telemetry::end` ends where it stands.
 #[derive(Debug)]
 pub struct Telemetry {
     counts: Counts,
