@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde_json::Value;
+use smith_domain::plain;
 
 /// Characters of what a collector says; it may be a page.
 const SAID_MAX: usize = 200;
@@ -61,7 +62,7 @@ fn wait(text: &str, now: Timestamp) -> Option<Duration> {
 
 /// One line without what a terminal would obey.
 fn line(text: &str) -> String {
-    text.trim().chars().take(SAID_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain::one_line(text.trim()).chars().take(SAID_MAX).collect()
 }
 
 #[cfg(test)]
@@ -93,7 +94,7 @@ mod tests {
         }
         for status in [301, 400, 401, 404, 413, 500, 501] {
             let found = reply(status, Some("7"), b"no\x1b[1m\n", Timestamp::UNIX_EPOCH);
-            assert_eq!(found, Reply::Refused(format!("expected success, found {status}: no [1m")));
+            assert_eq!(found, Reply::Refused(format!("expected success, found {status}: no\u{fffd}[1m")));
         }
     }
 

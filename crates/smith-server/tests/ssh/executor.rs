@@ -9,9 +9,10 @@ use smith_agent::protocol::{Action as Wish, Job, Patch};
 use smith_domain::access::Digest;
 use smith_domain::decide::Command;
 use smith_domain::errand::{ErrandId, ErrandKind};
+use smith_domain::event::Event;
 use smith_domain::fleet::{FleetEvent, MachineFacts};
 use smith_domain::id::{AttrName, BuildNumber, MachineId, MachineName, RolloutId};
-use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand, Work};
+use smith_domain::rollout::{Action, CauseKind, Outcome, RolloutCommand, RolloutEvent, Scope, Work};
 use smith_domain::state::State;
 use smith_domain::time::{Span, Timestamp};
 use smith_journal::BlobFolder;
@@ -221,6 +222,38 @@ esac"#;
     assert!(matches!(&clean.action, Wish::Clean(clean) if clean.older_than_s == 30 * 86_400));
     assert!(answers.try_recv().is_err());
     assert_eq!(door.knocks(), 1);
+}
+
+#[tokio::test]
+async fn a_rollout_of_another_journal_has_other_operations() {
+    if !sshd_is_there() {
+        return;
+    }
+    let text = "pipeline: p\ntitle: p\nowner: ana\nsteps:\n  - step: s\n    title: s\n    change: none\n    bags: [{bag: b, machines: all}]\n";
+    let pipeline = smith_server::config::pipeline::load("p.yaml", text.as_bytes()).unwrap().remove(0);
+    let started = |number| RolloutEvent::Started {
+        rollout: RolloutId(number),
+        pipeline: Box::new(pipeline.clone()),
+        build: BuildNumber(1),
+        by: "ana".to_owned(),
+        scope: Scope::Pipeline,
+        reason: None,
+    };
+    let mut names = Vec::new();
+    // The same number and serial, of a rollout that was started at another time.
+    for at in [0x1a, 0x1b] {
+        let door = Door::with(&format!("{HELLO}echo \"$JOB\" >job; began; say '{{\"seq\":2,\"at_ms\":1,\"kind\":\"ended\",\"value\":{{\"done\":\"drained\"}}}}'")).await;
+        let (mut executor, answers) = executor(&door);
+        let mut state = state(&door);
+        for number in 1..=7 {
+            state.evolve(&Event::Rollout(started(number)), Timestamp(at));
+        }
+        executor.start(&state, effect(Mode::Act, 0, Action::Drain, 1));
+        assert_eq!(answered(&answers).await.0, Outcome::Done);
+        let job = std::fs::read_to_string(door.dir.path().join("job")).unwrap();
+        names.push(serde_json::from_str::<Job>(&job).unwrap().id.as_str().to_owned());
+    }
+    assert_eq!(names, ["test-r7-1a-m0-s3", "test-r7-1b-m0-s3"]);
 }
 
 #[tokio::test]

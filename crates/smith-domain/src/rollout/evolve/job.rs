@@ -268,13 +268,13 @@ impl Work<'_> {
         }
     }
 
-    /// The procedure of the machine is over.
     /// What was put on the machine in this rollout. A retry finds installed what a try before it has put there.
     fn put(&self) -> How {
         let is_listed = self.state.rollouts.one(self.rollout).packages.contains_key(&self.number);
         if is_listed || self.active.progress.install.is_set() { How::Patched } else { How::Rebooted }
     }
 
+    /// The procedure of the machine is over.
     fn end(self, to: JobState, proof: Proof) {
         let Work { state, rollout, number, job, active, freed } = self;
         let was_disturbed = active.progress.was_disturbed.is_set();
@@ -321,7 +321,7 @@ fn ended_as(ending: Ending, active: Active, put: How) -> (JobState, Proof) {
         Ending::FailedUntouched(action, cause) => (JobState::Failed { action, cause }, Proof::Unchanged),
         Ending::FailedDisturbed(action, cause) => (JobState::Failed { action, cause }, Proof::None),
         Ending::Lost => (JobState::Lost { action }, Proof::None),
-        Ending::Stopped(Mark::Yes) if active.unselected => (JobState::Done(How::Patched), Proof::Healthy),
+        Ending::Stopped(Mark::Yes) if active.unselected => (JobState::Done(put), Proof::Healthy),
         Ending::Stopped(Mark::No) if active.unselected => {
             (JobState::Gone(Left::Unselected), Proof::Unchanged)
         }
